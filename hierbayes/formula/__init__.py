@@ -1,0 +1,50 @@
+"""Formulas: text to frozen values. Standard library only; knows no data."""
+
+from __future__ import annotations
+
+from hierbayes.formula.functions import FUNCTIONS, Function
+from hierbayes.formula.names import column_error, suggest
+from hierbayes.formula.printing import canonical, show
+from hierbayes.formula.reading import parse
+from hierbayes.formula.syntax import (
+    Atom,
+    Binary,
+    Call,
+    Expression,
+    Formula,
+    Group,
+    Name,
+    Number,
+    Part,
+    Sequence,
+    Span,
+    Term,
+    Text,
+    Unary,
+    names_in,
+)
+
+__all__ = [
+    "FUNCTIONS",
+    "Atom",
+    "Binary",
+    "Call",
+    "Expression",
+    "Formula",
+    "Function",
+    "Group",
+    "Name",
+    "Number",
+    "Part",
+    "Sequence",
+    "Span",
+    "Term",
+    "Text",
+    "Unary",
+    "canonical",
+    "column_error",
+    "names_in",
+    "parse",
+    "show",
+    "suggest",
+]

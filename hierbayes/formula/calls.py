@@ -1,0 +1,230 @@
+"""Function calls: what stands between their parentheses is arithmetic, not formula language."""
+
+from __future__ import annotations
+
+from hierbayes.errors import FormulaError
+from hierbayes.formula.checks import COMPARISONS, CONSTANTS, check_arguments, check_function, check_name
+from hierbayes.formula.contrasts import SPELLINGS, categorical
+from hierbayes.formula.functions import FUNCTIONS
+from hierbayes.formula.scanner import Kind, Token
+from hierbayes.formula.stream import Stream
+from hierbayes.formula.syntax import Binary, Call, Expression, Name, Number, Sequence, Span, Text, Unary, names_in
+
+MOST_OPERATIONS = 100
+Keywords = tuple[tuple[str, Expression], ...]
+
+
+def read_call(stream: Stream) -> Call:
+    """Read a function call; the next token is the function's name.
+
+    Raises
+    ------
+    FormulaError
+        For a function that is not allowed, or arguments that it does not take.
+    """
+    return CallReader(stream).call()
+
+
+class CallReader:
+    """Reads one outermost call. Counts its operations, which bounds the depth of the tree."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.operations = 0
+        self.within: list[str] = []
+
+    def call(self) -> Call:
+        """Read a call of an allowed function."""
+        token = self.stream.take()
+        check_function(self.stream, token, self.within)
+        self.within.append(token.value)
+        args, kwargs, stop = self.arguments()
+        self.within.pop()
+        found = Call(token.value, args, kwargs, Span(token.span.start, stop))
+        if token.value in ("C", "factor"):
+            return categorical(self.stream, found)
+        check_arguments(self.stream, found, FUNCTIONS[token.value])
+        if not self.within and next(names_in(found), None) is None:
+            raise self.stream.error(f"{token.value}() of a constant names no column", found.span)
+        return found
+
+    def arguments(self) -> tuple[tuple[Expression, ...], Keywords, int]:
+        """Read the arguments, with their parentheses; also return where they end."""
+        stream = self.stream
+        stream.take()
+        args: list[Expression] = []
+        kwargs: list[tuple[str, Expression]] = []
+        while not stream.sees(")"):
+            if stream.current.is_name and stream.following.is_operator("="):
+                kwargs.append(self.keyword({name for name, _ in kwargs}))
+            elif kwargs:
+                raise stream.error("an argument without a name follows one with a name", stream.current.span)
+            else:
+                args.append(self.comparison())
+            if stream.sees(","):
+                stream.take()
+            elif not stream.sees(")"):
+                raise self.misplaced()
+        return tuple(args), tuple(kwargs), stream.take().span.stop
+
+    def keyword(self, given: set[str]) -> tuple[str, Expression]:
+        """Read ``name = value``."""
+        token = self.stream.take()
+        self.stream.take()
+        if token.value in given:
+            raise self.stream.error(f"{token.value} is given twice", token.span)
+        return token.value, self.comparison()
+
+    def comparison(self) -> Expression:
+        """Read at most one comparison."""
+        left = self.sum()
+        if not self.stream.sees(*COMPARISONS):
+            return left
+        operator = self.operator()
+        right = self.sum()
+        if self.stream.sees(*COMPARISONS):
+            raise self.stream.error(
+                "comparisons cannot be chained", self.stream.current.span, "Multiply two: I((x > 1) * (x < 3))."
+            )
+        return joined(operator.value, left, right)
+
+    def sum(self) -> Expression:
+        """Read a sum."""
+        left = self.product()
+        while self.stream.sees("+", "-"):
+            left = joined(self.operator().value, left, self.product())
+        return left
+
+    def product(self) -> Expression:
+        """Read a product."""
+        left = self.signed()
+        while self.stream.sees("*", "/"):
+            left = joined(self.operator().value, left, self.signed())
+        return left
+
+    def signed(self) -> Expression:
+        """Read an operand that may have a sign, which binds less than a power: ``-x^2`` is ``-(x^2)``."""
+        if not self.stream.sees("+", "-"):
+            return self.power()
+        sign = self.operator()
+        operand = self.signed()
+        return Unary(sign.value, operand, Span(sign.span.start, operand.span.stop))
+
+    def power(self) -> Expression:
+        """Read a power, which groups from the right."""
+        base = self.operand()
+        if not self.stream.sees("^", "**"):
+            return base
+        self.operator()
+        return joined("**", base, self.signed())
+
+    def operator(self) -> Token:
+        """Take an operator and count it."""
+        token = self.stream.take()
+        self.operations += 1
+        if self.operations > MOST_OPERATIONS:
+            raise self.stream.error(
+                f"one function call holds more than {MOST_OPERATIONS} operations",
+                token.span,
+                "Put the derived column into the data and name it.",
+            )
+        return token
+
+    def operand(self) -> Expression:
+        """Read a constant, a list, a column, a call or parentheses."""
+        stream = self.stream
+        token = stream.current
+        if token.kind is Kind.NAME and stream.following.is_operator("("):
+            return self.inner_call()
+        if token.kind is Kind.NUMBER:
+            return Number(float(token.value), stream.take().span)
+        if token.kind is Kind.TEXT:
+            return Text(token.value, stream.take().span)
+        if token.kind is Kind.NAME and token.value in CONSTANTS:
+            return Text(CONSTANTS[token.value], stream.take().span)
+        if token.is_name:
+            check_name(stream, token)
+            return Name(token.value, stream.take().span)
+        if token.is_operator("["):
+            return self.sequence(token.span.start, "]")
+        if token.is_operator("("):
+            return self.parentheses()
+        raise self.misplaced()
+
+    def inner_call(self) -> Expression:
+        """Read a call within a call: a list ``c(...)``, a contrast within ``C()``, or a function."""
+        token = self.stream.current
+        if token.value == "c":
+            self.stream.take()
+            return self.sequence(token.span.start, ")")
+        if self.within[-1] in ("C", "factor") and token.value in SPELLINGS:
+            self.stream.take()
+            args, kwargs, stop = self.arguments()
+            return Call(token.value, args, kwargs, Span(token.span.start, stop))
+        return self.call()
+
+    def parentheses(self) -> Expression:
+        """Read an expression in parentheses."""
+        self.stream.take()
+        inner = self.comparison()
+        if not self.stream.sees(")"):
+            raise self.misplaced()
+        self.stream.take()
+        return inner
+
+    def sequence(self, start: int, closing: str) -> Sequence:
+        """Read a list of constants up to its closing bracket; the next token opens it."""
+        stream = self.stream
+        stream.take()
+        items: list[Expression] = []
+        while not stream.sees(closing):
+            item = self.signed()
+            if not is_constant(item):
+                raise stream.error("a list takes constants only", item.span, 'Write ["a", "b"] or [1, 2.5].')
+            items.append(item)
+            if stream.sees(","):
+                stream.take()
+            elif not stream.sees(closing):
+                raise self.misplaced()
+        span = Span(start, stream.take().span.stop)
+        if not items:
+            raise stream.error("the list is empty", span)
+        return Sequence(tuple(items), span)
+
+    def misplaced(self) -> FormulaError:
+        """Return the error for a token that cannot stand inside a call."""
+        stream = self.stream
+        function = self.within[-1]
+        if stream.sees("|", "||"):
+            return stream.error(
+                f"a bar cannot stand inside {function}()", stream.current.span, "Write (x | g) as a summand of its own."
+            )
+        if stream.sees(":"):
+            return stream.error(
+                f"`:` has no meaning inside {function}()", stream.current.span, "Write log(x):z, or I(x * z)."
+            )
+        if stream.sees("="):
+            return stream.error("this = has no argument's name before it", stream.current.span, "Write == to compare.")
+        if stream.sees("~"):
+            return stream.error(f"`~` cannot stand inside {function}()", stream.current.span)
+        if stream.sees("["):
+            what = "a column cannot be subset in a formula"
+            return stream.error(what, stream.current.span, "Choose the rows of the data before.")
+        return stream.unexpected("an operator or a comma" if self.after_operand() else "a value")
+
+    def after_operand(self) -> bool:
+        """Whether the token before the next one ends an operand."""
+        before = self.stream.tokens[self.stream.index - 1]
+        return before.kind is not Kind.OPERATOR or before.is_operator(")", "]")
+
+
+def joined(operator: str, left: Expression, right: Expression) -> Binary:
+    """Return two operands joined by an operator."""
+    return Binary(operator, left, right, Span(left.span.start, right.span.stop))
+
+
+def is_constant(expression: Expression) -> bool:
+    """Whether an expression is a number, with or without a sign, or a text."""
+    if isinstance(expression, Unary):
+        return isinstance(expression.operand, Number)
+    return isinstance(expression, Number | Text)

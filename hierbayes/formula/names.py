@@ -1,0 +1,103 @@
+"""The nearest name to one that is not known, and the error that marks it in the formula."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from hierbayes.errors import FormulaError
+from hierbayes.formula.scanner import scan
+from hierbayes.formula.syntax import Formula, Group, Span, names_in
+
+MOST_LISTED = 10
+
+
+def suggest(name: str, candidates: Iterable[object]) -> str | None:
+    """Return the candidate nearest to `name`, or None when none is near.
+
+    Parameters
+    ----------
+    name : str
+        The name that is not known.
+    candidates : iterable
+        The names that are; each is taken as text.
+
+    Examples
+    --------
+    >>> suggest("dayz", ["Days", "Subject"])
+    'Days'
+    >>> suggest("temperature", ["Days", "Subject"]) is None
+    True
+    """
+    lowered: dict[str, str] = {}
+    for candidate in candidates:
+        lowered.setdefault(str(candidate).lower(), str(candidate))
+    nearest = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    return lowered[nearest[0]] if nearest else None
+
+
+def column_error(formula: Formula, name: str, available: Iterable[object]) -> FormulaError:
+    """Return the error for a column that the data does not have, marked where the formula first names it.
+
+    Parameters
+    ----------
+    formula : Formula
+        The formula that names the column.
+    name : str
+        The column that is missing.
+    available : iterable
+        The columns of the data.
+
+    Returns
+    -------
+    FormulaError
+        To be raised by the caller.
+
+    Examples
+    --------
+    >>> from hierbayes.formula import parse
+    >>> print(column_error(parse("y ~ dayz"), "dayz", ["y", "Days"]))
+    the data has no column 'dayz'
+        y ~ dayz
+            ^^^^
+    Did you mean 'Days'?
+    """
+    columns = [str(column) for column in available]
+    nearest = suggest(name, columns)
+    hint = f"Did you mean {nearest!r}?" if nearest is not None else listed(columns)
+    what = f"the data has no column {name!r}"
+    place = find_column(formula, name)
+    if place is None:
+        return FormulaError(what, hint=hint)
+    return FormulaError(what, formula.text, place.start, place.stop, hint)
+
+
+def listed(columns: list[str]) -> str:
+    """Return the columns of the data in words."""
+    more = ", ..." if len(columns) > MOST_LISTED else "."
+    return f"The data has {', '.join(columns[:MOST_LISTED])}{more}" if columns else "The data has no columns."
+
+
+def find_column(formula: Formula, name: str) -> Span | None:
+    """Return the first place in the text that names a column, None if no place is known."""
+    named = [node.span for each in formula.expressions() for node in names_in(each) if node.name == name]
+    places = [span for span in named if span.stop > span.start]
+    for group in formula.groups:
+        if name in group.factor:
+            places.extend(factor_places(formula.text, group, name))
+    return min(places, key=lambda span: span.start, default=None)
+
+
+def factor_places(text: str, group: Group, name: str) -> list[Span]:
+    """Return where a group-level term names a column of its factor: right of the bar."""
+    if group.span.stop <= group.span.start:
+        return []
+    places: list[Span] = []
+    right = False
+    for token in scan(text):
+        if token.span.start < group.span.start or token.span.stop > group.span.stop:
+            continue
+        right = right or token.is_operator("|", "||")
+        if right and token.is_name and token.value == name:
+            places.append(token.span)
+    return places

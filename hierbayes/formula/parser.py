@@ -1,0 +1,172 @@
+"""Tokens to a tree: the operators of the formula language, outside function calls.
+
+From the tightest: ``^``, ``:``, ``* /``, ``+ -``, ``|``. A sign stands only before a summand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hierbayes.errors import FormulaError
+from hierbayes.formula.calls import read_call
+from hierbayes.formula.checks import COMPARISONS, CONSTANTS, check_name
+from hierbayes.formula.scanner import Kind, Token
+from hierbayes.formula.stream import Stream
+from hierbayes.formula.syntax import Call, Name, Number, Span, Text
+from hierbayes.formula.tree import Bar, Chain, Node, Power
+
+GREATEST_POWER = 100
+
+
+def read_side(stream: Stream) -> Node:
+    """Read one side of the formula, up to ``~`` or the end."""
+    side = read_bar(stream, bare=True)
+    if not stream.sees("~") and stream.current.kind is not Kind.END:
+        raise misplaced(stream)
+    return side
+
+
+def read_bar(stream: Stream, bare: bool) -> Node:
+    """Read a sum and, if a bar follows, the grouping factor to its right."""
+    start = stream.current.span.start
+    if stream.sees("|", "||"):
+        raise stream.error("nothing stands left of this bar", stream.current.span, "Write (1 | g).")
+    left = read_sum(stream)
+    if not stream.sees("|", "||"):
+        return left
+    bar = stream.take()
+    if stream.sees(")", "|", "||", "~") or stream.current.kind is Kind.END:
+        raise stream.error("nothing stands right of this bar", bar.span, "Write the grouping factor there: (1 | g).")
+    right = read_sum(stream)
+    if stream.sees("|", "||"):
+        raise second_bar(stream, bar)
+    return Bar(left, right, bar.value == "||", bare, Span(start, stream.tokens[stream.index - 1].span.stop))
+
+
+def second_bar(stream: Stream, first: Token) -> FormulaError:
+    """Return the error for two bars in one term, which brms uses to name a set of correlations."""
+    return stream.error(
+        "a term has one bar; (1 |p| g), which names a set of correlations, is not available",
+        Span(first.span.start, stream.current.span.stop),
+        "Write (1 | g). Effects of one term, as in (1 + x | g), are correlated.",
+    )
+
+
+def read_sum(stream: Stream) -> Node:
+    """Read summands; each may have signs before it."""
+    start = stream.current.span.start
+    first = None if stream.sees("+", "-") else read_product(stream)
+    rest: list[tuple[str, Node]] = []
+    while stream.sees("+", "-"):
+        sign = "+"
+        while stream.sees("+", "-"):
+            if sign == "-" and stream.sees("-"):
+                raise stream.error("a second minus follows the first", stream.current.span, "Write one sign.")
+            sign = "-" if stream.take().value == "-" else sign
+        rest.append((sign, read_product(stream)))
+    if not rest and first is not None:
+        return first
+    return Chain(first, tuple(rest), Span(start, rest[-1][1].span.stop))
+
+
+def read_product(stream: Stream) -> Node:
+    """Read factors joined by ``*`` and ``/``."""
+    return read_chain(stream, read_interaction, ("*", "/"))
+
+
+def read_interaction(stream: Stream) -> Node:
+    """Read factors joined by ``:``."""
+    return read_chain(stream, read_power, (":",))
+
+
+def read_chain(stream: Stream, operand: Callable[[Stream], Node], operators: tuple[str, ...]) -> Node:
+    """Read operands joined by operators of one precedence."""
+    first = operand(stream)
+    rest: list[tuple[str, Node]] = []
+    while stream.sees(*operators):
+        sign = stream.take()
+        if stream.sees("+", "-"):
+            raise stream.error(
+                f"a sign cannot follow {sign.value}", stream.current.span, "Write arithmetic inside I(): I(x * -1)."
+            )
+        rest.append((sign.value, operand(stream)))
+    return Chain(first, tuple(rest), Span(first.span.start, rest[-1][1].span.stop)) if rest else first
+
+
+def read_power(stream: Stream) -> Node:
+    """Read an operand and its power, a whole number."""
+    base = read_operand(stream)
+    if not stream.sees("^", "**"):
+        return base
+    stream.take()
+    token = stream.current
+    atomic = isinstance(base, Name | Call | Number)
+    source = stream.source(base.span) if atomic else f"({stream.source(base.span)})"
+    exponent = float(token.value) if token.kind is Kind.NUMBER else 0.0
+    if not (exponent.is_integer() and 1 <= exponent <= GREATEST_POWER):
+        raise stream.error(
+            f"outside a function call a power must be a whole number from 1 to {GREATEST_POWER}",
+            token.span,
+            f"Write I({source}^...) for arithmetic, or (a + b)^2 for interactions.",
+        )
+    span = Span(base.span.start, stream.take().span.stop)
+    if isinstance(base, Name | Call):
+        raise stream.error(
+            f"{source} crossed with itself is {source} again, no power",
+            span,
+            f"Write I({source}^{token.value}) for the power.",
+        )
+    if stream.sees("^", "**"):
+        raise stream.error("powers cannot be chained here", stream.current.span, "Write one power.")
+    return Power(base, int(exponent), span)
+
+
+def read_operand(stream: Stream) -> Node:
+    """Read a column, a call, a number or parentheses."""
+    token = stream.current
+    if token.kind is Kind.NAME and stream.following.is_operator("("):
+        return read_call(stream)
+    if token.kind is Kind.NAME and token.value in CONSTANTS:
+        raise stream.error(
+            f"{token.value} is not a column", token.span, f"Write `{token.value}` between backquotes if it is one."
+        )
+    if token.is_name:
+        check_name(stream, token)
+        return Name(token.value, stream.take().span)
+    if token.kind is Kind.NUMBER:
+        return Number(float(token.value), stream.take().span)
+    if token.kind is Kind.TEXT:
+        return Text(token.value, stream.take().span)
+    if token.is_operator("("):
+        return read_parentheses(stream)
+    raise misplaced(stream)
+
+
+def read_parentheses(stream: Stream) -> Node:
+    """Read parentheses, which may hold a group-level term."""
+    opening = stream.take()
+    if stream.sees(")"):
+        raise stream.error("these parentheses are empty", Span(opening.span.start, stream.current.span.stop))
+    inner = read_bar(stream, bare=False)
+    if not stream.sees(")"):
+        raise misplaced(stream)
+    stream.take()
+    return inner
+
+
+def misplaced(stream: Stream) -> FormulaError:
+    """Return the error for a token that cannot stand where it stands."""
+    token = stream.current
+    if token.is_operator(*COMPARISONS):
+        return stream.error("a comparison stands only inside a call", token.span, "Write I(x > 1).")
+    if token.is_operator("="):
+        return stream.error("= stands only inside a call", token.span, "Write I(x == 1) to compare.")
+    if token.is_operator("["):
+        return stream.error("a column cannot be subset in a formula", token.span, "Choose the rows of the data before.")
+    if token.is_operator("~"):
+        return stream.error("`~` cannot stand here", token.span, "A formula has one ~, outside every parenthesis.")
+    if token.is_operator(","):
+        return stream.error("a comma stands only inside a function call", token.span, "Join terms with +.")
+    before = stream.tokens[stream.index - 1] if stream.index else None
+    ended = before is not None and (before.kind is not Kind.OPERATOR or before.is_operator(")", "]"))
+    return stream.unexpected("an operator" if ended else "a term")

@@ -1,0 +1,182 @@
+"""Text to tokens, with the brackets checked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from hierbayes.errors import FormulaError
+from hierbayes.formula.refusals import refuse_character
+from hierbayes.formula.syntax import Span
+
+LONGEST_TEXT = 10_000
+DEEPEST_NESTING = 50
+
+OPERATORS = ("||", "**", "==", "!=", "<=", ">=", *"+-*/^:|~,=<>()[]")
+NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+ESCAPES = {"\\": "\\", '"': '"', "'": "'", "n": "\n", "t": "\t"}
+CLOSES = {")": "(", "]": "["}
+
+
+class Kind(Enum):
+    """What a token is."""
+
+    NAME = "name"
+    QUOTED = "quoted name"
+    NUMBER = "number"
+    TEXT = "text"
+    OPERATOR = "operator"
+    END = "end"
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token: its kind, its value (without quotes) and its place."""
+
+    kind: Kind
+    value: str
+    span: Span
+
+    @property
+    def is_name(self) -> bool:
+        """Whether the token names a column, with or without backquotes."""
+        return self.kind in (Kind.NAME, Kind.QUOTED)
+
+    def is_operator(self, *operators: str) -> bool:
+        """Whether the token is one of these operators."""
+        return self.kind is Kind.OPERATOR and self.value in operators
+
+
+def scan(text: str) -> tuple[Token, ...]:
+    """Split a formula into tokens; the last one is the end of the text.
+
+    Raises
+    ------
+    FormulaError
+        Where a character, number or string cannot be read, or brackets do not match.
+    """
+    if len(text) > LONGEST_TEXT:
+        raise FormulaError(
+            f"the formula has {len(text):,} characters; the limit is {LONGEST_TEXT:,}",
+            hint="Put derived columns into the data and name them in the formula.",
+        )
+    tokens: list[Token] = []
+    position = 0
+    while position < len(text):
+        if text[position].isspace():
+            position += 1
+            continue
+        token = next_token(text, position)
+        tokens.append(token)
+        position = token.span.stop
+    end = len(text.rstrip())
+    tokens.append(Token(Kind.END, "", Span(end, end)))
+    check_brackets(tokens, text)
+    return tuple(tokens)
+
+
+def next_token(text: str, start: int) -> Token:
+    """Read the token that starts at `start`, which is not blank."""
+    if stop := identifier_end(text, start):
+        return Token(Kind.NAME, text[start:stop], Span(start, stop))
+    if match := NUMBER.match(text, start):
+        return number(text, match)
+    if text[start] in "\"'":
+        return quoted(text, start, Kind.TEXT)
+    if text[start] == "`":
+        return quoted(text, start, Kind.QUOTED)
+    refuse_character(text, start)
+    for operator in OPERATORS:
+        if text.startswith(operator, start):
+            return Token(Kind.OPERATOR, operator, Span(start, start + len(operator)))
+    raise FormulaError(
+        f"the character {text[start]!r} has no meaning in a formula",
+        text,
+        start,
+        hint="If it belongs to the name of a column, put the name between backquotes: `my column`.",
+    )
+
+
+def identifier_end(text: str, start: int) -> int | None:
+    """Return where the name that starts at `start` ends, None if no name starts there."""
+    stop = start
+    while stop < len(text) and (text[stop] == "." or f"a{text[stop]}".isidentifier()):
+        stop += 1
+    letters = text[start:stop].lstrip(".")
+    if not letters:
+        return stop if stop > start else None
+    return stop if letters[0].isidentifier() else None
+
+
+def is_plain(name: str) -> bool:
+    """Whether a column name can stand in a formula without backquotes."""
+    return name.strip(".") != "" and identifier_end(name, 0) == len(name)
+
+
+def number(text: str, match: re.Match[str]) -> Token:
+    """Read a number, with R's suffix for whole numbers."""
+    stop = match.end()
+    if text[stop : stop + 1] == "L" and match.group().isdigit():
+        stop += 1
+    following = identifier_end(text, stop)
+    if following is not None or (stop < len(text) and f"a{text[stop]}".isidentifier()):
+        name = text[match.start() : following or stop + 1]
+        raise FormulaError(
+            f"{name!r} is neither a number nor a plain name",
+            text,
+            match.start(),
+            following or stop + 1,
+            hint=f"Write `{name}` between backquotes if it is a column, or put an operator between the two.",
+        )
+    if float(match.group()) == float("inf"):
+        raise FormulaError("this number is too large", text, match.start(), stop)
+    return Token(Kind.NUMBER, match.group(), Span(match.start(), stop))
+
+
+def quoted(text: str, start: int, kind: Kind) -> Token:
+    """Read a string or a backquoted name. In a name a backslash is special only before a backquote or a backslash."""
+    quote = text[start]
+    escapes = ESCAPES if kind is Kind.TEXT else {"\\": "\\", "`": "`"}
+    characters: list[str] = []
+    position = start + 1
+    while position < len(text) and text[position] != quote:
+        if text[position] == "\\" and text[position + 1 : position + 2] in escapes:
+            characters.append(escapes[text[position + 1]])
+            position += 2
+            continue
+        if text[position] == "\\" and kind is Kind.TEXT:
+            hint = r"Write \\ for a backslash."
+            raise FormulaError("this escape is not known", text, position, position + 2, hint)
+        characters.append(text[position])
+        position += 1
+    if position >= len(text):
+        raise FormulaError(f"the {quote} that opens here is never closed", text, start, hint=f"Close it with {quote}.")
+    if kind is Kind.QUOTED and not characters:
+        raise FormulaError("the name between these backquotes is empty", text, start, position + 1)
+    return Token(kind, "".join(characters), Span(start, position + 1))
+
+
+def check_brackets(tokens: list[Token], text: str) -> None:
+    """Refuse brackets that do not match, or that nest too deep."""
+    opened: list[Token] = []
+    for token in tokens:
+        if token.is_operator("(", "["):
+            opened.append(token)
+            if len(opened) > DEEPEST_NESTING:
+                raise FormulaError(
+                    f"brackets are nested more than {DEEPEST_NESTING} deep", text, token.span.start, token.span.stop
+                )
+        elif token.is_operator(")", "]") and (not opened or opened.pop().value != CLOSES[token.value]):
+            raise FormulaError(
+                f"this {token.value} does not close anything",
+                text,
+                token.span.start,
+                hint=f"Take it out, or open it with {CLOSES[token.value]}.",
+            )
+    if opened:
+        last = opened[-1]
+        closing = ")" if last.value == "(" else "]"
+        raise FormulaError(
+            f"this {last.value} is never closed", text, last.span.start, hint=f"Close it with {closing}."
+        )
