@@ -1,0 +1,1 @@
+"""The bundled data sets: `sources` says what they are, `loader` reads them."""
