@@ -1,0 +1,132 @@
+"""`fit.plot`: the figures of one fit, each a short call into a file of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from hierbayes.summaries.poolings import PoolingTables
+
+
+class HasTables(Protocol):
+    """What the figures need of a fit."""
+
+    def ranef(self, ci_prob: float = 0.95) -> pd.DataFrame: ...
+
+    def pooling_tables(self, factor: str | None = None, ci_prob: float = 0.95) -> PoolingTables: ...
+
+
+class FitPlots:
+    """The figures of a fit. Each returns a matplotlib figure."""
+
+    def __init__(self, fit: HasTables) -> None:
+        self._fit = fit
+
+    def shrinkage(
+        self, factor: str | None = None, levels: Sequence[str] | None = None, ci_prob: float = 0.95, **options: Any
+    ) -> Figure:
+        """Draw an arrow from the no-pooling to the partial-pooling estimate of each level.
+
+        Parameters
+        ----------
+        factor : str, optional
+            Grouping factor; the first by default.
+        levels : sequence of str, optional
+            Levels to show; all by default.
+        ci_prob : float
+            Probability of the intervals, where some are drawn.
+        **options
+            ``figsize``.
+        """
+        return draw_shrinkage(self._fit.pooling_tables(factor, ci_prob), levels, ci_prob=ci_prob, **options)
+
+    def pooling(self, factor: str | None = None, levels: Sequence[str] | None = None, **options: Any) -> Figure:
+        """Draw a panel for each level: its data and the complete-, no- and partial-pooling fits.
+
+        Parameters
+        ----------
+        factor : str, optional
+            Grouping factor; the first by default.
+        levels : sequence of str, optional
+            Levels to show; all by default.
+        **options
+            ``figsize``.
+        """
+        return draw_pooling(self._fit.pooling_tables(factor), levels, **options)
+
+    def caterpillar(
+        self,
+        factor: str | None = None,
+        terms: Sequence[str] | None = None,
+        order_by: str | None = None,
+        levels: Sequence[str] | None = None,
+        quantiles: bool = False,
+        ci_prob: float = 0.95,
+        **options: Any,
+    ) -> Figure:
+        """Draw the deviation of each level with its interval, ordered by one term, a column for each term.
+
+        Parameters
+        ----------
+        factor : str, optional
+            Grouping factor; the first by default.
+        terms, levels : sequence of str, optional
+            What to show; all by default.
+        order_by : str, optional
+            The term by which levels are ordered; the first by default.
+        quantiles : bool
+            Place the levels at standard normal quantiles: a straight line speaks for normal effects.
+        ci_prob : float
+            Probability of the intervals.
+        **options
+            ``figsize``.
+        """
+        from hierbayes.plots.caterpillar_plot import caterpillar
+
+        effects = self._fit.ranef(ci_prob)
+        name = factor or self._fit.pooling_tables().factor
+        return caterpillar(
+            effects,
+            factor=name,
+            terms=terms,
+            order_by=order_by,
+            levels=levels,
+            quantiles=quantiles,
+            ci_prob=ci_prob,
+            **options,
+        )
+
+
+def draw_shrinkage(tables: PoolingTables, levels: Sequence[str] | None = None, **options: Any) -> Figure:
+    """Draw the shrinkage figure of pooling tables."""
+    from hierbayes.plots.shrinkage_plot import shrinkage
+
+    return shrinkage(
+        tables.table,
+        factor=tables.factor,
+        population=tables.population,
+        complete=tables.complete,
+        covariance=tables.covariance,
+        levels=levels,
+        **options,
+    )
+
+
+def draw_pooling(tables: PoolingTables, levels: Sequence[str] | None = None, **options: Any) -> Figure:
+    """Draw the pooling trellis of pooling tables."""
+    from hierbayes.plots.trellis_plot import pooling_trellis
+
+    return pooling_trellis(
+        tables.points,
+        tables.curves,
+        level_order=list(dict.fromkeys(tables.table["level"])),
+        x_label=tables.x_label,
+        y_label=tables.y_label,
+        factor=tables.factor,
+        levels=levels,
+        **options,
+    )
