@@ -1,0 +1,183 @@
+"""Function calls of a formula to columns of numbers, through formulae, on an allow-list.
+
+formulae never sees the user's frame, the user's names or any Python name: columns are handed over as ``v0, v1, ...``,
+functions as ``f_log, ...`` and constants as ``k0, ...``, all from a namespace that holds nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from formulae import transforms
+from formulae.environment import Environment
+from formulae.matrices import design_matrices
+
+from hierbayes.design.table import Categorical, Column, Floats
+from hierbayes.errors import DataError, HierBayesError, ModelError
+from hierbayes.formula import show
+from hierbayes.formula.syntax import Binary, Call, Expression, Name, Number, Sequence, Text, Unary
+
+
+class _SampleScale(transforms.Scale):  # type: ignore[misc]
+    """`scale(x)` with the sample sd (ddof 1), as R's; formulae's divides by n."""
+
+    __stateful_transform__ = True
+    params_set: bool
+
+    def __call__(self, x: Any) -> Any:
+        if not self.params_set:
+            self.mean, self.std, self.params_set = np.mean(x), np.std(np.asarray(x), ddof=1), True
+        return (x - self.mean) / self.std
+
+
+_FUNCTIONS: Mapping[str, Any] = {
+    "log": np.log,
+    "log1p": np.log1p,
+    "log2": np.log2,
+    "log10": np.log10,
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "sqrt": np.sqrt,
+    "abs": np.abs,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "tanh": np.tanh,
+    "floor": np.floor,
+    "ceiling": np.ceil,
+    "round": np.round,
+    "center": transforms.Center,
+    "scale": _SampleScale,
+    "standardize": _SampleScale,
+    "poly": transforms.Polynomial,
+    "bs": transforms.BSpline,
+    "I": transforms.I,
+}
+
+
+@dataclass
+class _Names:
+    """The safe names handed to formulae, and what they stand for."""
+
+    columns: Mapping[str, Column]
+    namespace: dict[str, Any] = field(default_factory=lambda: {"whole": transforms.I})
+    frame: dict[str, pd.Series] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def variable(self, name: str) -> str:
+        if name not in self.variables:
+            self.variables[name] = f"v{len(self.variables)}"
+            self.frame[self.variables[name]] = _plain(self.columns[name])
+        return self.variables[name]
+
+    def constant(self, value: Any) -> str:
+        safe = f"k{len(self.namespace)}"
+        self.namespace[safe] = value
+        return safe
+
+    def function(self, name: str) -> str:
+        self.namespace[f"f_{name}"] = _FUNCTIONS[name]
+        return f"f_{name}"
+
+
+def call_columns(call: Call, columns: Mapping[str, Column], n: int) -> Floats:
+    """Return the columns of a function call, shape (n, k).
+
+    Raises
+    ------
+    DataError
+        If it cannot be computed from the data.
+    """
+    shown = show(call)
+    _check_text(call, shown, columns)
+    names = _Names(columns)
+    # bare arithmetic would be read as formula operators; inside a function it is arithmetic
+    text = f"0 + whole({_written(call, names)})"
+    try:
+        # formulae prints what went wrong before it raises
+        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+            frame = pd.DataFrame(names.frame)
+            common = design_matrices(text, frame, na_action="pass", env=Environment([names.namespace])).common
+        (term,) = common.terms.values()
+        return np.ascontiguousarray(np.asarray(term.data, dtype=np.float64).reshape(n, -1))
+    except HierBayesError:
+        raise
+    except Exception as error:
+        raise DataError(f"{shown!r} cannot be computed from the data: {error}") from error
+
+
+def _check_text(expression: Expression, shown: str, columns: Mapping[str, Column], compared: bool = False) -> None:
+    match expression:
+        case Name(name=name):
+            column = columns[name]
+            if isinstance(column, Categorical) and column.kind != "boolean" and not compared:
+                raise DataError(
+                    f"{shown!r} reckons with column {name!r}, which holds text or categories",
+                    f'compare it with a level, as in I({name} == "{column.levels[0]}")',
+                )
+        case Call(args=args):
+            for argument in args:
+                _check_text(argument, shown, columns)
+        case Unary(operand=operand):
+            _check_text(operand, shown, columns)
+        case Binary(operator=operator, left=left, right=right):
+            for side in (left, right):
+                _check_text(side, shown, columns, operator in ("==", "!="))
+
+
+def _written(expression: Expression, names: _Names) -> str:
+    """Write an expression in formulae's language with safe names."""
+    match expression:
+        case Name(name=name):
+            return names.variable(name)
+        case Number() | Text() | Sequence():
+            return names.constant(literal(expression))
+        case Call(function=function) if function in ("C", "factor"):
+            raise DataError(f"{show(expression)!r} cannot be used inside another function")
+        case Call(function=function, args=args, kwargs=kwargs):
+            given = [_written(a, names) for a in args] + [f"{k}={_written(v, names)}" for k, v in kwargs]
+            return f"{names.function(function)}({', '.join(given)})"
+        case Unary(operator=operator, operand=operand):
+            return f"({operator}{_written(operand, names)})"
+        case Binary(operator=operator, left=left, right=right):
+            return f"({_written(left, names)} {operator} {_written(right, names)})"
+
+
+def _plain(column: Column) -> pd.Series:
+    """Return a column for arithmetic: a boolean as 0/1, a categorical as text that can be compared with a text."""
+    if not isinstance(column, Categorical):
+        return pd.Series(column.values)
+    if column.kind == "boolean":
+        return pd.Series(as_zero_one(column))
+    return pd.Series(np.asarray(column.levels, dtype=object)[column.codes], dtype=object)
+
+
+def as_zero_one(column: Categorical) -> Floats:
+    """Return a boolean column as 0 and 1."""
+    return np.asarray([level == "True" for level in column.levels], dtype=float)[column.codes]
+
+
+def literal(expression: Expression) -> Any:
+    """Return the value of a constant that is written in a formula.
+
+    Raises
+    ------
+    ModelError
+        If it is no constant.
+    """
+    match expression:
+        case Number(value=value):
+            return int(value) if float(value).is_integer() else value
+        case Text(value=value):
+            return value
+        case Sequence(items=items):
+            return [literal(item) for item in items]
+        case Unary(operator=operator, operand=operand):
+            return -literal(operand) if operator == "-" else literal(operand)
+    raise ModelError(f"{show(expression)!r} must be a number, a text or a list of them")

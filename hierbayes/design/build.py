@@ -1,0 +1,126 @@
+"""A spec and a table make a design."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from hierbayes.design.checks import check_contrasts, check_formula
+from hierbayes.design.design import Design
+from hierbayes.design.groups import GroupBlock, build_groups
+from hierbayes.design.table import Categorical, Column, Floats, Ints, complete_rows, read_column, to_pandas
+from hierbayes.design.terms import evaluate, evaluate_numeric
+from hierbayes.errors import DataError, warn
+from hierbayes.formula import show
+from hierbayes.spec import ModelSpec
+
+
+def build(spec: ModelSpec, data: Any) -> Design:
+    """Read the columns that the spec names and return the design. The data are never changed.
+
+    Raises
+    ------
+    FormulaError
+        If the formula names a column that is not there; the place is marked.
+    DataError
+        If the data cannot be used; the column, level or row is named.
+    """
+    table = to_pandas(data)
+    check_formula(spec, [name for name in table.columns if isinstance(name, str)])
+    rows = complete_rows(table, spec.columns, spec.missing)
+    columns = {name: read_column(table, name, rows) for name in spec.columns}
+    check_contrasts(spec, tuple(columns.values()))
+    n = len(rows)
+    y = _response(spec, columns, n)
+    population = evaluate(spec.formula.population, columns, spec.contrasts, n)
+    _check_labels(population.labels)
+    offset = np.zeros(n)
+    for expression in spec.formula.offsets:
+        offset = offset + evaluate_numeric(expression, columns, n, "offset")
+    design = Design(
+        response=show(spec.formula.response),
+        y=y,
+        X=population.matrix,
+        coefficients=population.labels,
+        terms=population.terms,
+        offset=offset,
+        weights=_weights(spec, columns, rows),
+        groups=build_groups(spec.formula.groups, columns, spec.contrasts, n),
+        columns=tuple(columns.values()),
+        rows=rows,
+        rows_given=len(table),
+    )
+    _check_rows(design)
+    for block in design.groups:
+        _check_block(block, n)
+    return design
+
+
+def _response(spec: ModelSpec, columns: Mapping[str, Column], n: int) -> Floats:
+    y = evaluate_numeric(spec.formula.response, columns, n, "response")
+    if n < 2:
+        raise DataError(f"the data have {n} row in use; a model needs at least two")
+    if np.ptp(y) == 0:
+        raise DataError(f"the response {show(spec.formula.response)!r} is the same in every row ({y[0]:g})")
+    with np.errstate(over="ignore"):
+        spread = float(np.var(y))
+    if not np.isfinite(spread) or spread == 0:
+        raise DataError(
+            f"the response {show(spec.formula.response)!r} is of a size that overflows or underflows when squared",
+            "change its unit, so that its values are nearer to 1",
+        )
+    return y
+
+
+def _weights(spec: ModelSpec, columns: Mapping[str, Column], rows: Ints) -> Floats:
+    if spec.weights is None:
+        return np.ones(len(rows))
+    column = columns[spec.weights]
+    if isinstance(column, Categorical):
+        raise DataError(f"the weights column {spec.weights!r} must be numeric")
+    bad = np.flatnonzero(column.values <= 0)
+    if bad.size:
+        raise DataError(
+            f"the weight in column {spec.weights!r} is {column.values[bad[0]]:g} in row {int(rows[bad[0]])} "
+            "(counting from 0); weights must be positive",
+            "leave such rows out of the data",
+        )
+    return column.values
+
+
+def _check_labels(labels: tuple[str, ...]) -> None:
+    repeated = {label for label in labels if labels.count(label) > 1}
+    if repeated:
+        raise DataError(f"two population columns would both be called {sorted(repeated)[0]!r}", "rename a level")
+
+
+def _check_rows(design: Design) -> None:
+    if len(design.coefficients) >= design.n and not design.groups:
+        raise DataError(
+            f"{design.n} rows are too few for {len(design.coefficients)} population-level coefficients",
+            "use fewer predictors or more data",
+        )
+
+
+def _check_block(block: GroupBlock, n: int) -> None:
+    if block.n_levels == n and block.intercept:
+        warn(
+            f"every row is a level of its own in {block.factor!r}: its effects cannot be told from the residual, "
+            "and only the priors tell their sds apart"
+        )
+    if block.split:
+        _warn_far_from_zero(block)
+
+
+def _warn_far_from_zero(block: GroupBlock) -> None:
+    for j, term in enumerate(block.terms):
+        column = block.Z[:, j]
+        spread = float(np.std(column))
+        if spread > 0 and abs(float(np.mean(column))) > 3 * spread:
+            warn(
+                f"{term!r} varies by {block.factor!r} without a correlation (||), and its mean lies more than three "
+                f"sds from zero: the model then depends on where zero is. Centre it: center({term}), or keep the "
+                "correlation with |"
+            )

@@ -1,0 +1,122 @@
+"""What can be said of a formula and the columns of the data before any value is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from hierbayes.design.table import Categorical, Column
+from hierbayes.errors import DataError, FormulaError
+from hierbayes.formula import Call, Formula, Name, Span, column_error, names_in, suggest
+from hierbayes.formula.names import factor_places
+from hierbayes.spec import ModelSpec
+
+
+def check_formula(spec: ModelSpec, available: Sequence[str]) -> None:
+    """Check that every column exists and plays one part only.
+
+    Raises
+    ------
+    FormulaError
+        If the formula names a column that is not there, explains the response by itself, or lets a column vary by its
+        own levels; the place is marked.
+    DataError
+        If `weights` or `contrasts` names a column that is not there or not in use.
+    """
+    formula = spec.formula
+    for name in formula.columns:
+        if name not in available:
+            raise column_error(formula, name, available)
+    if "Intercept" in formula.columns:
+        raise FormulaError(
+            "a column called 'Intercept' would be mixed up with the model's intercept", hint="rename the column"
+        )
+    _check_options(spec, available)
+    _check_response(formula)
+    _check_own_levels(formula)
+    _check_factor_names(formula)
+
+
+def _check_options(spec: ModelSpec, available: Sequence[str]) -> None:
+    given = [("weights", spec.weights)] if spec.weights is not None else []
+    for role, name in (*given, *(("contrasts", name) for name in spec.contrasts)):
+        if name not in available:
+            nearest = suggest(name, available)
+            hint = f"did you mean {nearest!r}?" if nearest else f"columns: {', '.join(available[:20])}"
+            raise DataError(f"{role} names the column {name!r}, which the data do not have", hint)
+    for name in spec.contrasts:
+        if name not in spec.formula.columns:
+            raise DataError(f"contrasts names the column {name!r}, which the formula does not use", "leave it out")
+
+
+def check_contrasts(spec: ModelSpec, columns: Sequence[Column]) -> None:
+    """Refuse a contrast for a column that is used as a number.
+
+    Raises
+    ------
+    DataError
+        The column is named.
+    """
+    coded = {
+        expression.args[0].name
+        for expression in spec.formula.expressions()
+        if isinstance(expression, Call) and expression.function == "C" and isinstance(expression.args[0], Name)
+    }
+    for column in columns:
+        if column.name in spec.contrasts and not isinstance(column, Categorical) and column.name not in coded:
+            raise DataError(
+                f"contrasts names the column {column.name!r}, which is numeric",
+                f"write C({column.name}) in the formula to make it categorical",
+            )
+
+
+def _check_response(formula: Formula) -> None:
+    """Refuse the response on the right side; a response of several columns may share one of them with it."""
+    read = {name.name for name in names_in(formula.response)}
+    if len(read) != 1:
+        return
+    (response,) = read
+    for name, place in _right_side(formula):
+        if name == response:
+            what = f"the response {response!r} stands on the right side too, where it would explain itself"
+            raise FormulaError(what, formula.text, place.start, place.stop, "leave it out there")
+
+
+def _right_side(formula: Formula) -> Iterator[tuple[str, Span]]:
+    expressions = formula.expressions()
+    next(expressions)
+    for expression in expressions:
+        for node in names_in(expression):
+            yield node.name, node.span
+    for group in formula.groups:
+        for name in group.factor:
+            places = factor_places(formula.text, group, name)
+            yield name, places[0] if places else group.span
+
+
+def _check_own_levels(formula: Formula) -> None:
+    for group in formula.groups:
+        alone = len(group.part.terms) + int(group.part.intercept) == 1
+        for term in group.part.terms:
+            (first, *more) = term.atoms
+            if isinstance(first, Name) and not more and first.name in group.factor and not alone:
+                raise FormulaError(
+                    f"{first.name!r} does not change within a level of {group.label!r}, so what it adds there "
+                    "cannot be told from the intercept",
+                    formula.text,
+                    group.span.start,
+                    group.span.stop,
+                    f"leave it out left of the bar: (1 | {group.label})",
+                )
+
+
+def _check_factor_names(formula: Formula) -> None:
+    seen: dict[str, tuple[str, ...]] = {}
+    for group in formula.groups:
+        if seen.setdefault(group.label, group.factor) != group.factor:
+            raise FormulaError(
+                f"a column and an interaction of columns are both called {group.label!r}",
+                formula.text,
+                group.span.start,
+                group.span.stop,
+                "rename the column",
+            )

@@ -1,0 +1,100 @@
+"""The data of a model as arrays, with the names that go with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from hierbayes.design.groups import GroupBlock
+from hierbayes.design.table import Column, Floats, Ints
+
+
+@dataclass(frozen=True)
+class Design:
+    """Response, population columns and a block for every group-level term: the schema frozen at fit time.
+
+    Attributes
+    ----------
+    response : str
+        The response as it is written in the formula.
+    y : array, shape (n,)
+        The response.
+    X : array, shape (n, p)
+        The population columns as given (not centred), lme4's ``model.matrix``.
+    coefficients : tuple of str, length p
+        Labels of the columns of `X`.
+    terms : tuple of int, length p
+        The population term that each column belongs to; 0 is the intercept.
+    offset, weights : array, shape (n,)
+        The sum of all offsets (0 without one); the weights (1 without one).
+    groups : tuple of GroupBlock
+    columns : tuple of Column
+        The columns of the data that the model reads, after checks.
+    rows : array of int, shape (n,)
+        Positions in the user's data of the rows in use.
+    rows_given : int
+        Number of rows in the user's data.
+    """
+
+    response: str
+    y: Floats
+    X: Floats
+    coefficients: tuple[str, ...]
+    terms: tuple[int, ...]
+    offset: Floats
+    weights: Floats
+    groups: tuple[GroupBlock, ...]
+    columns: tuple[Column, ...]
+    rows: Ints
+    rows_given: int
+
+    @property
+    def n(self) -> int:
+        """Number of rows in use."""
+        return len(self.y)
+
+    @property
+    def intercept(self) -> bool:
+        """Whether there is a population-level intercept."""
+        return bool(self.coefficients) and self.coefficients[0] == "Intercept" and self.terms[0] == 0
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """The grouping factors, each once, in the order of the formula."""
+        return tuple(dict.fromkeys(block.factor for block in self.groups))
+
+    def blocks(self, factor: str) -> tuple[GroupBlock, ...]:
+        """The blocks of one grouping factor."""
+        return tuple(block for block in self.groups if block.factor == factor)
+
+    def column(self, name: str) -> Column:
+        """One column that the model reads."""
+        return next(column for column in self.columns if column.name == name)
+
+    @property
+    def X_frame(self) -> pd.DataFrame:
+        """`X` as a data frame with its labels."""
+        return pd.DataFrame(self.X, columns=list(self.coefficients))
+
+    def table(self) -> pd.DataFrame:
+        """Return one row for each array of the design: name, shape and columns."""
+        rows = [
+            ("y", self.response, f"{self.n}", ""),
+            ("X", "population", f"{self.n} x {len(self.coefficients)}", ", ".join(self.coefficients)),
+        ]
+        for block in self.groups:
+            shape = f"{self.n} x {len(block.terms)}, {block.n_levels} levels"
+            rows.append(("Z", f"group {block.factor}", shape, ", ".join(block.terms)))
+        if np.any(self.offset != 0):
+            rows.append(("offset", "", f"{self.n}", ""))
+        if np.any(self.weights != 1):
+            rows.append(("weights", "", f"{self.n}", ""))
+        return pd.DataFrame(rows, columns=["array", "of", "shape", "columns"])
+
+    def __repr__(self) -> str:
+        return self.table().to_string(index=False)
+
+    def _repr_html_(self) -> str:
+        return str(self.table().to_html(index=False))

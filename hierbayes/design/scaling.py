@@ -1,0 +1,201 @@
+"""Priors on the scale of the data: every default gets its numbers here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from hierbayes.design.design import Design
+from hierbayes.design.groups import GroupBlock
+from hierbayes.design.proper import refuse_improper
+from hierbayes.design.table import Floats
+from hierbayes.design.units import WEAK, column_scales, default_beta
+from hierbayes.errors import ModelError
+from hierbayes.formula.names import suggest
+from hierbayes.priors import LKJ, Custom, Fixed, Flat, HalfStudentT, Normal, PositivePrior, Prior
+from hierbayes.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class BlockPriors:
+    """Priors of one group-level term.
+
+    Attributes
+    ----------
+    sd : tuple of Prior, length k
+        Of the sds (not variances).
+    corr : Prior or None
+        None where the term has one column.
+    centre : array, shape (k,)
+        What is subtracted from each column before the priors apply; 0 where nothing is.
+    """
+
+    sd: tuple[Prior, ...]
+    corr: Prior | None
+    centre: Floats
+
+
+@dataclass(frozen=True)
+class ResolvedPriors:
+    """Every prior of a model, with numbers.
+
+    Attributes
+    ----------
+    beta : tuple of Prior, length p
+    centre : array, shape (p,)
+        What is subtracted from each population column before the priors apply; 0 where nothing is.
+    blocks : tuple of BlockPriors
+    sigma : Prior
+    user : frozenset of str
+        The keys that the user set.
+    """
+
+    beta: tuple[Prior, ...]
+    centre: Floats
+    blocks: tuple[BlockPriors, ...]
+    sigma: Prior
+    user: frozenset[str]
+
+
+def resolve(spec: ModelSpec, design: Design) -> ResolvedPriors:
+    """Return every prior of the model, defaults scaled to the data.
+
+    Raises
+    ------
+    ModelError
+        If a key is unknown, a prior does not fit its parameter, columns are collinear, or flat priors would give an
+        improper posterior.
+    """
+    user: Mapping[str, Prior] = {} if spec.priors == "flat" else spec.priors
+    flat = spec.priors == "flat"
+    _check_keys(user, design)
+    spread, centre = _response_scale(design), _population_centre(design)
+    weak = default_beta(design)
+    defaults = tuple(Flat() for _ in weak) if flat else weak
+    beta = tuple(
+        _checked(_first(user, (name, "beta"), default), name, (Normal, Flat, Custom))
+        for name, default in zip(design.coefficients, defaults, strict=True)
+    )
+    blocks = tuple(_block_priors(block, user, spread, flat) for block in design.groups)
+    by_rows = spread * float(np.sqrt(np.mean(design.weights)))
+    sigma = _first(user, ("sigma",), Flat() if flat else HalfStudentT(3, by_rows))
+    set_by_user = frozenset(prior_keys(design) if flat else user)
+    resolved = ResolvedPriors(beta, centre, blocks, _checked(sigma, "sigma", _SD_KINDS), set_by_user)
+    refuse_improper(beta, [own.sd for own in blocks], resolved.sigma, design)
+    return resolved
+
+
+_SD_KINDS = (PositivePrior, Flat, Fixed, Custom)
+
+
+def _response_scale(design: Design) -> float:
+    y = design.y - design.offset
+    spread = float(np.std(y, ddof=1))
+    if not spread > 0:
+        raise ModelError("the response less its offset is the same in every row")
+    return spread
+
+
+def _population_centre(design: Design) -> Floats:
+    centre = np.zeros(len(design.coefficients))
+    if design.intercept:
+        centre[1:] = design.X[:, 1:].mean(axis=0)
+    return centre
+
+
+def _block_priors(block: GroupBlock, user: Mapping[str, Prior], spread: float, flat: bool) -> BlockPriors:
+    sd_key, corr_key = f"sd_{block.factor}", f"corr_{block.factor}"
+    keys = [(f"{sd_key}[{term}]", sd_key) for term in block.terms]
+    touched = any(key in user for pair in keys for key in pair) or (block.correlated and corr_key in user)
+    default: list[Prior] = [Flat() if flat else HalfStudentT(3, WEAK * spread / s) for s in column_scales(block)]
+    sd = tuple(
+        _checked(_first(user, pair, prior), pair[0], _SD_KINDS) for pair, prior in zip(keys, default, strict=True)
+    )
+    corr = None
+    if block.correlated:
+        corr = _first(user, (corr_key,), LKJ(1) if flat else LKJ(2))
+        corr = _checked_corr(_checked(corr, corr_key, (LKJ, Fixed, Custom)), corr_key, len(block.terms))
+    centre = np.zeros(len(block.terms))
+    if block.correlated and block.intercept and not (touched or flat or block.split):
+        centre[1:] = block.Z[:, 1:].mean(axis=0)
+    return BlockPriors(sd, corr, centre)
+
+
+def _first(user: Mapping[str, Prior], keys: tuple[str, ...], default: Prior) -> Prior:
+    return next((user[key] for key in keys if key in user), default)
+
+
+def _checked(prior: Prior, key: str, kinds: tuple[type[Prior], ...]) -> Prior:
+    if isinstance(prior, kinds):
+        if isinstance(prior, Fixed) and LKJ not in kinds and not (isinstance(prior.value, float) and prior.value >= 0):
+            raise ModelError(
+                f"{key} is a standard deviation: it can be fixed at a number from 0 up, not at {prior.value}"
+            )
+        return prior
+    allowed = "a positive prior such as HalfNormal, or Flat, Fixed, Custom"
+    if Normal in kinds:
+        allowed = "Normal, Flat or Custom"
+    if LKJ in kinds:
+        allowed = "LKJ, Fixed or Custom"
+    raise ModelError(f"the prior {prior} does not fit {key!r}", f"it takes {allowed}")
+
+
+def _checked_corr(prior: Prior, key: str, k: int) -> Prior:
+    if not isinstance(prior, Fixed):
+        return prior
+    matrix = np.full((k, k), prior.value) if isinstance(prior.value, float) else np.asarray(prior.value)
+    if isinstance(prior.value, float):
+        np.fill_diagonal(matrix, 1.0)
+    good = matrix.shape == (k, k) and np.allclose(matrix, matrix.T) and np.allclose(np.diag(matrix), 1)
+    if not good or np.linalg.eigvalsh(matrix).min() <= 0:
+        raise ModelError(f"{key} is fixed at {prior.value}, which is no {k} x {k} correlation matrix")
+    return Fixed(tuple(map(tuple, matrix.tolist())))
+
+
+def prior_keys(design: Design) -> tuple[str, ...]:
+    """Return every key that `priors` understands for a design."""
+    keys = ["beta", *design.coefficients]
+    for factor in design.factors:
+        keys.append(f"sd_{factor}")
+        for block in design.blocks(factor):
+            keys += [f"sd_{factor}[{term}]" for term in block.terms]
+        if any(block.correlated for block in design.blocks(factor)):
+            keys.append(f"corr_{factor}")
+    return (*keys, "sigma")
+
+
+def _check_keys(user: Mapping[str, Prior], design: Design) -> None:
+    known = prior_keys(design)
+    for key in user:
+        if known.count(key) > 1:
+            raise ModelError(f"the key {key!r} is the name of a column and of a parameter", "rename the column")
+        if key not in known:
+            nearest = suggest(key, known)
+            guess = f"did you mean {nearest!r}? " if nearest else ""
+            raise ModelError(f"there is no parameter {key!r} to put a prior on", f"{guess}keys: {', '.join(known)}")
+
+
+def prior_table(priors: ResolvedPriors, design: Design) -> pd.DataFrame:
+    """Return one row for each parameter: what the prior is, in numbers, and where it comes from."""
+    rows: list[tuple[str, str, str, str]] = []
+    at_mean = design.intercept and np.any(priors.centre) and not isinstance(priors.beta[0], Flat)
+    for k, (name, prior) in enumerate(zip(design.coefficients, priors.beta, strict=True)):
+        note = "at the mean of the predictors" if at_mean and k == 0 else ""
+        rows.append((name, str(prior), _source(priors.user, (name, "beta")), note))
+    for block, own in zip(design.groups, priors.blocks, strict=True):
+        note = "at the mean of its predictors" if np.any(own.centre) else ""
+        for term, prior in zip(block.terms, own.sd, strict=True):
+            key = f"sd_{block.factor}[{term}]"
+            rows.append((key, str(prior), _source(priors.user, (key, f"sd_{block.factor}")), note))
+        if own.corr is not None:
+            key = f"corr_{block.factor}"
+            rows.append((key, str(own.corr), _source(priors.user, (key,)), note))
+    rows.append(("sigma", str(priors.sigma), _source(priors.user, ("sigma",)), ""))
+    return pd.DataFrame(rows, columns=["parameter", "prior", "source", "note"]).set_index("parameter")
+
+
+def _source(user: frozenset[str], keys: tuple[str, ...]) -> str:
+    return "user" if any(key in user for key in keys) else "default"

@@ -1,0 +1,96 @@
+"""The scale of each column, and with it the default priors of the coefficients."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hierbayes.design.design import Design
+from hierbayes.design.groups import GroupBlock
+from hierbayes.design.table import Floats
+from hierbayes.errors import ModelError
+from hierbayes.priors import Normal, Prior
+
+WEAK = 2.5
+
+
+def default_beta(design: Design) -> tuple[Prior, ...]:
+    """Return the default priors of the population-level coefficients.
+
+    With an intercept (at the mean of the predictors): Normal(mean y, 2.5 sd y) for the intercept and
+    Normal(0, 2.5 sd y / s_k) for slope k, where s_k is the sd of the part of column k that the other columns do not
+    explain. Without one: the same around mean y where the columns span the constant; else rms y and rms x.
+    """
+    y = design.y - design.offset
+    mean, sd = float(np.mean(y)), float(np.std(y, ddof=1))
+    if not design.coefficients:
+        return ()
+    if design.intercept:
+        scale = unexplained(design.X[:, 1:], design.coefficients[1:], centred=True) / np.sqrt(design.n - 1)
+        return (Normal(mean, WEAK * sd), *(Normal(0.0, WEAK * sd / s) for s in scale))
+    left = unexplained(design.X, design.coefficients)
+    weights = _spans_constant(design.X)
+    if weights is None:
+        rms = float(np.sqrt(np.mean(y**2)))
+        return tuple(Normal(0.0, WEAK * rms / s) for s in left / np.sqrt(design.n))
+    sd_parts = left / np.sqrt(design.n - 1)
+    return tuple(Normal(mean * c, WEAK * sd / s) for c, s in zip(weights, sd_parts, strict=True))
+
+
+def unexplained(X: Floats, names: tuple[str, ...], centred: bool = False, role: str = "population") -> Floats:
+    """Return the root sum of squares of each column's part that the others (and a constant) do not explain."""
+    if X.shape[1] > X.shape[0] - int(centred):
+        raise ModelError(f"{X.shape[1]} {role} columns cannot be told apart with {X.shape[0]} rows")
+    if X.shape[1] == 0:
+        return np.zeros(0)
+    given = lengths(X)
+    if centred:
+        with np.errstate(all="ignore"):
+            X = X - X.mean(axis=0)
+    length = lengths(X)
+    for name, size, least in zip(names, length, given * 1e-13, strict=True):
+        if size <= least:
+            raise ModelError(f"the {role} column {name!r} is the same in every row", "leave it out of the formula")
+        if not 1e-150 < size < 1e150:
+            raise ModelError(f"the {role} column {name!r} is of a size that cannot be squared", "change its unit")
+    _, triangle = np.linalg.qr(X / length)
+    share = np.abs(np.diag(triangle))
+    if share.min() < 1e-7:
+        name = names[int(np.argmin(share))]
+        raise ModelError(
+            f"the {role} column {name!r} is a linear combination of the columns before it",
+            f"columns: {', '.join(names)}; leave one of the terms out",
+        )
+    inverse = np.linalg.solve(triangle, np.eye(len(names)))
+    return np.asarray(length / np.sqrt(np.sum(inverse**2, axis=1)))
+
+
+def lengths(X: Floats) -> Floats:
+    """Return the root sum of squares of each column, whatever its size."""
+    largest = np.abs(X).max(axis=0)
+    with np.errstate(all="ignore"):
+        inner = np.sqrt(np.sum((X / np.where(largest > 0, largest, 1.0)) ** 2, axis=0))
+    return np.asarray(largest * inner)
+
+
+def _spans_constant(X: Floats) -> Floats | None:
+    """Return the weights whose combination of the columns is 1 in every row, None if there are none."""
+    length = lengths(X)
+    ones = np.ones(len(X))
+    weights, *_ = np.linalg.lstsq(X / length, ones, rcond=None)
+    return np.asarray(weights / length) if np.max(np.abs(X / length @ weights - ones)) < 1e-9 else None
+
+
+def column_scales(block: GroupBlock) -> list[float]:
+    """Return s_z of each column: 1 for an intercept and for 0/1 columns, else its sd, or rms without an intercept."""
+    first = int(block.intercept)
+    role = f"{block.factor!r} group-level"
+    unexplained(block.Z[:, first:], block.terms[first:], block.intercept, role)
+    scales = [1.0] * first
+    for column in block.Z[:, first:].T:
+        if np.isin(column, (0.0, 1.0)).all():
+            scales.append(1.0)
+        elif block.intercept:
+            scales.append(float(np.std(column, ddof=1)))
+        else:
+            scales.append(float(np.sqrt(np.mean(column**2))))
+    return scales

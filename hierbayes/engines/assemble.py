@@ -1,0 +1,104 @@
+"""A design and its priors make the arrays that an engine works on, and the names that go back on its answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hierbayes.design.design import Design
+from hierbayes.design.scaling import ResolvedPriors
+from hierbayes.engines.base import Block, Floats, Problem
+from hierbayes.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The names of a problem's parts.
+
+    Attributes
+    ----------
+    response : str
+    coefficients : tuple of str, length p
+    factors : tuple of str
+        The grouping factor of each block.
+    terms : tuple of tuple of str
+        The terms of each block.
+    levels : tuple of tuple of str
+        The levels of each block's factor.
+    """
+
+    response: str
+    coefficients: tuple[str, ...]
+    factors: tuple[str, ...]
+    terms: tuple[tuple[str, ...], ...]
+    levels: tuple[tuple[str, ...], ...]
+
+    @property
+    def grouped(self) -> dict[str, tuple[int, ...]]:
+        """The positions of each factor's blocks."""
+        found: dict[str, tuple[int, ...]] = {}
+        for i, factor in enumerate(self.factors):
+            found[factor] = (*found.get(factor, ()), i)
+        return found
+
+
+def assemble(design: Design, priors: ResolvedPriors) -> tuple[Problem, Labels]:
+    """Return the problem in internal (centred) coordinates, and its labels.
+
+    Raises
+    ------
+    ModelError
+        If a grouping factor bears a name that the posterior uses itself.
+    """
+    _check_factors(design.factors)
+    blocks = tuple(
+        Block(
+            Z=np.ascontiguousarray(block.Z - own.centre),
+            codes=block.codes,
+            n_levels=block.n_levels,
+            sd_priors=own.sd,
+            corr_prior=own.corr,
+            back=_back(own.centre),
+        )
+        for block, own in zip(design.groups, priors.blocks, strict=True)
+    )
+    problem = Problem(
+        y=design.y,
+        X=np.ascontiguousarray(design.X - priors.centre),
+        offset=design.offset,
+        weights=design.weights,
+        beta_priors=priors.beta,
+        beta_back=_back(priors.centre),
+        blocks=blocks,
+        sigma_prior=priors.sigma,
+    )
+    labels = Labels(
+        response=design.response,
+        coefficients=design.coefficients,
+        factors=tuple(block.factor for block in design.groups),
+        terms=tuple(block.terms for block in design.groups),
+        levels=tuple(block.levels for block in design.groups),
+    )
+    return problem, labels
+
+
+def _check_factors(factors: tuple[str, ...]) -> None:
+    """Refuse names that would stand for two things in the posterior."""
+    taken = {"chain", "draw", "coef", "beta", "sigma"}
+    own = [{f, f"{f}_term", f"{f}_term2", f"b_{f}", f"sd_{f}", f"corr_{f}"} for f in factors]
+    for i, factor in enumerate(factors):
+        others = taken.union(*own[:i], *own[i + 1 :])
+        if clash := sorted(own[i] & others):
+            raise ModelError(
+                f"the grouping factor {factor!r} would give {clash[0]!r} a second meaning in the posterior",
+                "rename the column",
+            )
+
+
+def _back(centre: Floats) -> Floats:
+    """Return the matrix that takes coefficients at the centre to coefficients at zero; the intercept is the first."""
+    back = np.eye(len(centre))
+    if np.any(centre):
+        back[0] -= centre
+    return back

@@ -1,0 +1,159 @@
+"""What the user asked for, as one frozen value: formula, family, priors and options, before any data are seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from hierbayes.errors import ModelError
+from hierbayes.families import GAUSSIAN, Family, family
+from hierbayes.formula import Formula, parse
+from hierbayes.priors import Prior
+
+Missing = Literal["drop", "raise"]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """How a categorical predictor is coded.
+
+    Attributes
+    ----------
+    kind : str
+        ``"treatment"``, ``"sum"``, ``"helmert"`` or ``"poly"``.
+    reference : str or None
+        The reference level of treatment coding, or the level that sum coding leaves out.
+    """
+
+    kind: str
+    reference: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model without its data.
+
+    Attributes
+    ----------
+    formula : Formula
+    family : Family
+    priors : mapping of str to Prior, or "flat"
+        What the user set; everything else gets the default of that parameter.
+    contrasts : mapping of str to Contrast
+        Codings of categorical columns other than treatment coding.
+    weights : str or None
+        Column of positive weights; the residual variance of a row is ``sigma**2 / weight``.
+    missing : "drop" or "raise"
+        What to do with rows that miss a value in a column that the model uses.
+    """
+
+    formula: Formula
+    family: Family = GAUSSIAN
+    priors: Mapping[str, Prior] | Literal["flat"] = field(default_factory=lambda: MappingProxyType({}))
+    contrasts: Mapping[str, Contrast] = field(default_factory=lambda: MappingProxyType({}))
+    weights: str | None = None
+    missing: Missing = "drop"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that the model reads, each once."""
+        extra = () if self.weights is None else (self.weights,)
+        return tuple(dict.fromkeys((*self.formula.columns, *extra)))
+
+
+def make_spec(
+    formula: str | Formula,
+    *,
+    family_name: str | Family = "gaussian",
+    priors: Mapping[str, Prior] | str | None = None,
+    contrasts: Mapping[str, Any] | None = None,
+    weights: str | None = None,
+    missing: str = "drop",
+) -> ModelSpec:
+    """Check the user's arguments and freeze them."""
+    if missing not in ("drop", "raise"):
+        raise ModelError(f'missing={missing!r} is not understood: write "drop" or "raise"')
+    if weights is not None and not isinstance(weights, str):
+        raise ModelError(f"weights takes the name of a column, not {type(weights).__name__}")
+    return ModelSpec(
+        formula=formula if isinstance(formula, Formula) else parse(formula),
+        family=family(family_name),
+        priors=_freeze_priors(priors),
+        contrasts=_freeze_contrasts(contrasts),
+        weights=weights,
+        missing="drop" if missing == "drop" else "raise",
+    )
+
+
+def _freeze_priors(priors: Mapping[str, Prior] | str | None) -> Mapping[str, Prior] | Literal["flat"]:
+    if priors is None:
+        return MappingProxyType({})
+    if isinstance(priors, str):
+        if priors == "flat":
+            return "flat"
+        raise ModelError(f'priors={priors!r} is not understood: write "flat", or a mapping such as {{"sigma": ...}}')
+    if not isinstance(priors, Mapping):
+        raise ModelError(f"priors takes a mapping of names to priors, not {type(priors).__name__}")
+    for key, prior in priors.items():
+        if not isinstance(prior, Prior):
+            raise ModelError(
+                f"the prior of {key!r} is {prior!r}, which is not a prior",
+                "write one of hb.Normal, hb.HalfNormal, hb.HalfStudentT, hb.Exponential, hb.LKJ, hb.Fixed, hb.Custom",
+            )
+    return MappingProxyType({str(key): prior for key, prior in priors.items()})
+
+
+def _freeze_contrasts(contrasts: Mapping[str, Any] | None) -> Mapping[str, Contrast]:
+    if contrasts is None:
+        return MappingProxyType({})
+    if not isinstance(contrasts, Mapping):
+        raise ModelError(
+            f"contrasts takes a mapping of columns to codings, not {type(contrasts).__name__}",
+            'write {"cond": "sum"}, for instance',
+        )
+    return MappingProxyType({str(key): contrast(value) for key, value in contrasts.items()})
+
+
+_KINDS = {
+    "treatment": "treatment",
+    "dummy": "treatment",
+    "contr.treatment": "treatment",
+    "sum": "sum",
+    "contr.sum": "sum",
+    "deviation": "sum",
+    "helmert": "helmert",
+    "contr.helmert": "helmert",
+    "poly": "poly",
+    "polynomial": "poly",
+    "contr.poly": "poly",
+}
+
+
+def contrast(given: Any) -> Contrast:
+    """Read a contrast: ``"sum"``, ``("treatment", "B")``, ``{"treatment": "B"}`` or a `Contrast`.
+
+    Raises
+    ------
+    ModelError
+        If the coding is not known.
+    """
+    if isinstance(given, Contrast):
+        return given
+    kind: Any = given
+    reference: Any = None
+    if isinstance(given, Mapping) and len(given) == 1:
+        kind, reference = next(iter(given.items()))
+    elif isinstance(given, Sequence) and not isinstance(given, str) and len(given) == 2:
+        kind, reference = given
+    name = _KINDS.get(str(kind).lower()) if isinstance(kind, str) else None
+    if name is None:
+        raise ModelError(
+            f"the contrast {given!r} is not known",
+            'write "treatment", "sum", "helmert" or "poly", or {"treatment": "B"} for another reference level',
+        )
+    if reference is not None and name not in ("treatment", "sum"):
+        raise ModelError(f"the contrast {name!r} takes no reference level, but {reference!r} was given")
+    whole = isinstance(reference, float) and reference.is_integer()
+    return Contrast(name, None if reference is None else str(int(reference) if whole else reference))
