@@ -1,0 +1,456 @@
+"""`Model` and `Fit`, the two objects that a user meets. Thin: they call the rooms of the package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hierbayes.design.build import build
+from hierbayes.design.design import Design
+from hierbayes.design.scaling import ResolvedPriors, prior_table, resolve
+from hierbayes.engines.assemble import assemble
+from hierbayes.errors import ModelError, warn
+from hierbayes.families import Family
+from hierbayes.plots.accessor import FitPlots
+from hierbayes.priors import Flat, Prior
+from hierbayes.run import Draws, PymcRunner, choose_engine, draw
+from hierbayes.sampling import quiet_libraries, settings, working
+from hierbayes.spec import ModelSpec, make_spec
+from hierbayes.summaries.health import complaints, diagnostics
+from hierbayes.summaries.numbers import check_prob
+from hierbayes.summaries.poolings import PoolingTables, pooling_tables
+from hierbayes.summaries.printing import Summary, method_line
+from hierbayes.summaries.tables import fixed_effects, group_coefficients, group_effects, variance_components
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pymc
+    import xarray as xr
+
+
+class Model:
+    """A hierarchical model: an lme4-style formula, data and priors.
+
+    Parameters
+    ----------
+    formula : str
+        Such as ``"Reaction ~ Days + (Days | Subject)"``.
+    data : data frame
+        pandas, polars, pyarrow or another frame that narwhals reads. Never changed.
+    family : str
+        The likelihood; ``"gaussian"``.
+    priors : mapping of str to prior, or "flat", optional
+        Keys: a coefficient, ``beta`` (all of them, the intercept too), ``Intercept``, ``sd_g`` or ``sd_g[term]``,
+        ``corr_g``, ``sigma``. What is not named gets its default. The prior of the intercept speaks of the mean of the
+        predictors. Priors of sds speak of sds, not variances.
+    contrasts : mapping, optional
+        Codings of categorical columns: ``{"cond": "sum"}``, ``{"cond": {"treatment": "B"}}``, ``"helmert"``,
+        ``"poly"``.
+    weights : str, optional
+        A column of positive weights; the residual variance of a row is ``sigma**2 / weight``.
+    missing : "drop" or "raise"
+        Drop rows with missing values, with one warning that counts them, or refuse them.
+
+    Raises
+    ------
+    FormulaError
+        If the formula cannot be read or names a column that is not there.
+    DataError
+        If the data cannot be used.
+    ModelError
+        If a prior or option does not fit the model.
+
+    Examples
+    --------
+    >>> import hierbayes as hb
+    >>> model = hb.Model("Reaction ~ Days + (Days | Subject)", hb.load_data("sleepstudy"))
+    >>> print(model.priors["prior"].to_string())
+    parameter
+    Intercept                Normal(298.5, 140.8)
+    Days                         Normal(0, 48.89)
+    sd_Subject[Intercept]  HalfStudentT(3, 140.8)
+    sd_Subject[Days]       HalfStudentT(3, 48.89)
+    corr_Subject                           LKJ(2)
+    sigma                  HalfStudentT(3, 56.33)
+    """
+
+    def __init__(
+        self,
+        formula: str,
+        data: Any,
+        family: str | Family = "gaussian",
+        priors: Mapping[str, Prior] | str | None = None,
+        contrasts: Mapping[str, Any] | None = None,
+        weights: str | None = None,
+        missing: str = "drop",
+    ) -> None:
+        self._spec = make_spec(
+            formula, family_name=family, priors=priors, contrasts=contrasts, weights=weights, missing=missing
+        )
+        self._design = build(self._spec, data)
+        self._resolved = resolve(self._spec, self._design)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What was asked for, as one frozen value."""
+        return self._spec
+
+    @property
+    def design(self) -> Design:
+        """The data as arrays with their names, frozen."""
+        return self._design
+
+    @property
+    def resolved_priors(self) -> ResolvedPriors:
+        """Every prior as a value, after scaling."""
+        return self._resolved
+
+    @property
+    def priors(self) -> pd.DataFrame:
+        """Table of every prior after scaling: index parameter, columns prior, source, note."""
+        return prior_table(self._resolved, self._design)
+
+    @cached_property
+    def _runner(self) -> PymcRunner:
+        return PymcRunner(*assemble(self._design, self._resolved))
+
+    @property
+    def pymc(self) -> pymc.Model:
+        """The model as a `pymc.Model`, built on first access.
+
+        It may be sampled by hand, or extended with potentials of your own; see `hierbayes.engines.pymc.build_pymc` for
+        its variables.
+        """
+        return self._runner.model
+
+    def graph(self) -> Any:
+        """Draw the PyMC model as a graphviz graph; showing it needs Graphviz's ``dot`` program."""
+        import pymc as pm
+
+        with quiet_libraries():
+            return pm.model_to_graphviz(self.pymc)
+
+    def graph_text(self) -> str:
+        """Return the graph as text: each node, its shape, and what it depends on."""
+        from hierbayes.report.equation import graph_text
+
+        return graph_text(self._design, self._resolved)
+
+    def equation(self, kind: Literal["latex", "words"] = "latex") -> str:
+        """Write the model in LaTeX, or in words.
+
+        Parameters
+        ----------
+        kind : "latex" or "words"
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> model = hb.Model("Yield ~ 1 + (1 | Batch)", hb.load_data("dyestuff"))
+        >>> print(model.equation("words"))
+        Yield is normal around a mean, with residual sd sigma ~ HalfStudentT(3, 63.02).
+        The mean has 1 population-level coefficient:
+          Intercept ~ Normal(1528, 157.6).
+        Intercept varies by Batch (6 levels), normal around 0, on its own:
+          sd of Intercept ~ HalfStudentT(3, 157.6).
+        """
+        from hierbayes.report.equation import latex, words
+
+        if kind not in ("latex", "words"):
+            raise ModelError(f'kind={kind!r} is not understood: write "latex" or "words"')
+        return (latex if kind == "latex" else words)(self._design, self._resolved)
+
+    def prior_predictive(self, draws: int = 500, seed: int | None = None) -> xr.DataTree:
+        """Draw parameters from the priors, and data from the parameters.
+
+        Parameters
+        ----------
+        draws : int
+        seed : int, optional
+
+        Returns
+        -------
+        xarray.DataTree
+            Groups ``prior``, ``prior_predictive`` and ``observed_data``.
+
+        Raises
+        ------
+        ModelError
+            If a prior is flat, for one cannot draw from it.
+        """
+        import pymc as pm
+
+        chosen = settings(draws=draws, tune=1, auto_tune=1, seed=seed)
+        own = self._resolved
+        every = (*own.beta, own.sigma, *(prior for block in own.blocks for prior in block.sd))
+        if any(isinstance(prior, Flat) for prior in every):
+            raise ModelError("flat priors cannot be drawn from", "give the parameters proper priors")
+        with quiet_libraries(), working("drawing from the priors", None):
+            tree: xr.DataTree = pm.sample_prior_predictive(chosen.draws, model=self.pymc, random_seed=chosen.seed)
+        return tree
+
+    def fit(
+        self,
+        draws: int = 1000,
+        tune: int | Literal["auto"] = "auto",
+        chains: int = 4,
+        cores: int | None = None,
+        seed: int | None = None,
+        engine: str = "auto",
+        target_accept: float | None = None,
+        progress: bool | None = None,
+    ) -> Fit:
+        """Sample the posterior by NUTS.
+
+        Parameters
+        ----------
+        draws : int
+            Draws of each chain, after warm-up.
+        tune : int or "auto"
+            Warm-up steps of each chain.
+        chains : int
+        cores : int, optional
+            Chains run at a time; all that the machine has by default. Changes no number.
+        seed : int, optional
+            Fixes every draw, bit for bit on one machine.
+        engine : str
+            ``"auto"`` or ``"pymc"``.
+        target_accept : float, optional
+            Acceptance rate that the step size is tuned to, 0.95 by default; nearer to 1 follows a difficult posterior
+            more closely.
+        progress : bool, optional
+            Show a progress bar; by default when it takes longer than two seconds. False is silent.
+
+        Returns
+        -------
+        Fit
+
+        Raises
+        ------
+        ModelError
+            If an option is out of range.
+        SamplingError
+            If the sampler cannot start.
+
+        Warns
+        -----
+        HierBayesWarning
+            If the chains disagree, diverge or hold few effective draws; says what to do.
+        """
+        choose_engine(engine)
+        chosen = settings(
+            draws=draws,
+            tune=tune,
+            auto_tune=800,
+            chains=chains,
+            cores=cores,
+            seed=seed,
+            target_accept=target_accept,
+            auto_accept=0.95,
+            progress=progress,
+        )
+        fit = Fit(self, draw(self._runner, chosen, engine))
+        for complaint in fit.complaints:
+            warn(complaint)
+        return fit
+
+    def __repr__(self) -> str:
+        groups = ", ".join(f"{f} ({self._design.blocks(f)[0].n_levels} levels)" for f in self._design.factors)
+        family = self._spec.family.name
+        return f"Model({self._spec.formula.text!r}, {family}, {self._design.n} rows{f', {groups}' if groups else ''})"
+
+
+class Fit:
+    """A posterior and what one may ask of it. Made by `Model.fit`.
+
+    Attributes
+    ----------
+    model : Model
+    """
+
+    def __init__(self, model: Model, draws: Draws) -> None:
+        self.model = model
+        self._draws = draws
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What was asked for."""
+        return self.model.spec
+
+    @property
+    def design(self) -> Design:
+        """The data as arrays with their names."""
+        return self.model.design
+
+    @property
+    def tree(self) -> xr.DataTree:
+        """The draws as ArviZ reads them: groups posterior, sample_stats, observed_data."""
+        return self._draws.tree
+
+    @cached_property
+    def posterior(self) -> xr.Dataset:
+        """The posterior draws.
+
+        Variables: beta(coef), sigma, sd_<g>(<g>_term), corr_<g>(<g>_term, <g>_term2) and b_<g>(<g>, <g>_term).
+        ``sd`` and ``sigma`` are standard deviations; ``corr`` holds NaN for pairs that the model leaves uncorrelated.
+        """
+        return self._draws.tree["posterior"].to_dataset()
+
+    @property
+    def engine(self) -> str:
+        """The engine that ran."""
+        return self._draws.engine
+
+    @cached_property
+    def diagnostics(self) -> dict[str, Any]:
+        """How the sampler did.
+
+        Keys: divergences, max_rhat, min_ess_bulk, min_ess_tail, min_bfmi, draws, chains, seconds, gradients, engine,
+        reason, seed.
+        """
+        return diagnostics(self._draws)
+
+    @cached_property
+    def complaints(self) -> tuple[str, ...]:
+        """What is wrong with the draws and what to do about it; empty if nothing is."""
+        return tuple(complaints(self.diagnostics))
+
+    def fixef(self, ci_prob: float = 0.95) -> pd.DataFrame:
+        """Return the population-level coefficients (fixed effects).
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability of the equal-tailed interval.
+
+        Returns
+        -------
+        DataFrame
+            Index: coefficient. Columns mean, sd, median, lower, upper, ess_bulk, ess_tail, r_hat; all for the columns
+            as given, whatever was centred for sampling.
+        """
+        return fixed_effects(self.posterior, self.design, check_prob(ci_prob))
+
+    def varcorr(self, ci_prob: float = 0.95) -> pd.DataFrame:
+        """Return standard deviations (not variances) and correlations of the group-level effects, and sigma.
+
+        Returns
+        -------
+        DataFrame
+            Columns group, term, term2, kind ("sd", "corr" or "sigma"), mean, sd, median, lower, upper, ess_bulk,
+            ess_tail, r_hat.
+        """
+        return variance_components(self.posterior, self.design, check_prob(ci_prob))
+
+    def ranef(self, ci_prob: float = 0.95) -> pd.DataFrame:
+        """Return the group-level effects: each level's deviation from the population.
+
+        Returns
+        -------
+        DataFrame
+            Columns group, level, term, mean, sd, median, lower, upper.
+        """
+        return group_effects(self.posterior, self.design, check_prob(ci_prob))
+
+    def coef(self, ci_prob: float = 0.95) -> pd.DataFrame:
+        """Return each level's totals: population-level coefficient plus deviation.
+
+        Returns
+        -------
+        DataFrame
+            Columns group, level, term, mean, sd, median, lower, upper.
+        """
+        return group_coefficients(self.posterior, self.design, check_prob(ci_prob))
+
+    def summary(self, ci_prob: float = 0.95) -> Summary:
+        """Return the tables ``.fixed``, ``.varcorr`` and ``.diagnostics``; prints as lme4's summary, with intervals."""
+        import pandas as pd
+
+        counts = ", ".join(f"{f}, {self.design.blocks(f)[0].n_levels}" for f in self.design.factors)
+        dropped = self.design.rows_given - self.design.n
+        text = f"Number of rows: {self.design.n}" + (f" ({dropped} dropped)" if dropped else "")
+        return Summary(
+            fixed=self.fixef(ci_prob),
+            varcorr=self.varcorr(ci_prob),
+            diagnostics=pd.DataFrame([self.diagnostics]),
+            ci_prob=ci_prob,
+            title=f"Bayesian hierarchical model, {self.spec.family.name} family",
+            formula=self.spec.formula.text,
+            counts=text + (f"; levels: {counts}" if counts else ""),
+            method=method_line(self.diagnostics),
+            complaints=self.complaints,
+        )
+
+    def pooling_tables(self, factor: str | None = None, ci_prob: float = 0.95) -> PoolingTables:
+        """Return complete, no and partial pooling of one grouping factor as tables, the first factor by default."""
+        return pooling_tables(self.design, self.spec.formula, self.posterior, factor, check_prob(ci_prob))
+
+    @property
+    def plot(self) -> FitPlots:
+        """Figures of the fit: ``fit.plot.shrinkage()``, ``fit.plot.pooling()``, ``fit.plot.caterpillar()``."""
+        return FitPlots(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the draws as netCDF, which ArviZ and xarray read.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be written.
+        """
+        from hierbayes.storage import write_draws
+
+        attributes = {"formula": self.spec.formula.text, "engine": self.engine, "seed": str(self._draws.seed)}
+        return write_draws(self.tree, path, attributes)
+
+    def report(self, path: str | Path) -> Path:
+        """Write one self-contained HTML page: model, tables, priors, diagnostics and figures.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be written.
+        """
+        from hierbayes.report.fit_page import fit_page
+        from hierbayes.report.page import write_page
+
+        return write_page(path, fit_page(self))
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+
+def fit(formula: str, data: Any, **options: Any) -> Fit:
+    """Fit a model in one call.
+
+    Parameters
+    ----------
+    formula : str
+    data : data frame
+    **options
+        Those of `Model` (family, priors, contrasts, weights, missing) and of `Model.fit` (draws, tune, chains, cores,
+        seed, engine, target_accept, progress).
+
+    Returns
+    -------
+    Fit
+
+    Examples
+    --------
+    >>> import hierbayes as hb
+    >>> fit = hb.fit("Yield ~ 1 | Batch", hb.load_data("dyestuff"), seed=1, progress=False)  # doctest: +SKIP
+    """
+    of_model = {"family", "priors", "contrasts", "weights", "missing"}
+    of_fit = {"draws", "tune", "chains", "cores", "seed", "engine", "target_accept", "progress"}
+    unknown = sorted(set(options) - of_model - of_fit)
+    if unknown:
+        raise ModelError(
+            f"there is no option {unknown[0]!r}", f"options: {', '.join(sorted(of_model))}; {', '.join(sorted(of_fit))}"
+        )
+    model = Model(formula, data, **{k: v for k, v in options.items() if k in of_model})
+    return model.fit(**{k: v for k, v in options.items() if k in of_fit})

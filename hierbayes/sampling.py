@@ -1,0 +1,280 @@
+"""NUTS by nutpie: seeds, progress, interruption. Nowhere else is a sampler called."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hierbayes.errors import ModelError, SamplingError, warn
+
+_PATIENCE = 2.0
+"""Seconds after which a progress bar appears by itself."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to sample.
+
+    Attributes
+    ----------
+    draws, tune, chains : int
+        Draws and warm-up steps of each chain, and the number of chains.
+    cores : int or None
+        Chains run at a time; None takes what the machine has.
+    seed : int
+    target_accept : float
+        The acceptance rate that the step size is tuned to.
+    progress : bool or None
+        None shows a bar when it takes longer than two seconds.
+    """
+
+    draws: int
+    tune: int
+    chains: int
+    cores: int | None
+    seed: int
+    target_accept: float
+    progress: bool | None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What the sampler gave back.
+
+    Attributes
+    ----------
+    draws : mapping of str to array, each of shape (chain, draw, ...)
+    stats : mapping of str to array, each of shape (chain, draw)
+    gradients : int
+        Evaluations of the gradient, warm-up included.
+    interrupted : bool
+    """
+
+    draws: dict[str, NDArray[Any]]
+    stats: dict[str, NDArray[Any]]
+    gradients: int
+    interrupted: bool
+
+
+def settings(
+    *,
+    draws: Any = 1000,
+    tune: Any = "auto",
+    auto_tune: int,
+    chains: Any = 4,
+    cores: Any = None,
+    seed: Any = None,
+    target_accept: Any = None,
+    auto_accept: float = 0.8,
+    progress: Any = None,
+) -> Settings:
+    """Check the user's sampling options.
+
+    Raises
+    ------
+    ModelError
+        If one of them is out of range; it is named.
+    """
+    if seed is None:
+        seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> np.uint64(2))
+    accept = auto_accept if target_accept is None else target_accept
+    if not isinstance(accept, int | float) or not 0 < accept < 1:
+        raise ModelError(f"target_accept={target_accept!r} must lie between 0 and 1, for example 0.95")
+    if progress not in (None, True, False):
+        raise ModelError(f"progress={progress!r} must be None, True or False")
+    return Settings(
+        draws=_whole("draws", draws, 1),
+        tune=auto_tune if tune == "auto" else _whole("tune", tune, 1),
+        chains=_whole("chains", chains, 1),
+        cores=None if cores is None else _whole("cores", cores, 1),
+        seed=_whole("seed", seed, 0),
+        target_accept=float(accept),
+        progress=progress,
+    )
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ModelError(f"{name}={value!r} must be a whole number, at least {least}")
+    if value >= 2**63:
+        raise ModelError(f"{name}={value!r} is too large")
+    return int(value)
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep back what concerns no user: that PyTensor found no BLAS, and how ArviZ finds a dim named."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
+        warnings.filterwarnings("ignore", message="Found dimension named")
+        yield
+
+
+def compile_pymc(model: Any, names: list[str]) -> Any:
+    """Compile a PyMC model for nutpie; `names` are the variables to keep besides the sampled ones."""
+    import nutpie
+
+    sampled = [variable.name for variable in model.free_RVs]
+    return nutpie.compile_pymc_model(model, var_names=[*sampled, *names])
+
+
+def run(compiled: Any, chosen: Settings, init_mean: NDArray[np.float64] | None = None, **options: Any) -> Trace:
+    """Sample a compiled nutpie model; on Ctrl-C keep the draws so far.
+
+    Raises
+    ------
+    SamplingError
+        If the sampler cannot start, or is interrupted before the first draw.
+    """
+    import nutpie
+
+    watch = _Watch(chosen)
+    try:
+        sampler = nutpie.sample(
+            compiled,
+            draws=chosen.draws,
+            tune=chosen.tune,
+            chains=chosen.chains,
+            cores=chosen.cores,
+            seed=chosen.seed,
+            target_accept=chosen.target_accept,
+            init_mean=init_mean,
+            progress_bar=False,
+            progress_callback=watch.update,
+            blocking=False,
+            **options,
+        )
+        with quiet_libraries():
+            tree, interrupted = _wait(sampler, watch, chosen)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).split("\n\nStack backtrace")[0].strip()
+        raise SamplingError(
+            f"the sampler stopped: {reason}",
+            "the usual cause is a start of density nought: look at model.priors and at the scale of the data",
+        ) from error
+    return _collect(tree, interrupted)
+
+
+@contextlib.contextmanager
+def working(message: str, progress: bool | None) -> Iterator[None]:
+    """Show a line with a moving bar and the time gone by while something of unknown length is done."""
+    bar = _Bar(message, total=None, columns=())
+    bar.start(progress)
+    try:
+        yield
+    finally:
+        bar.stop()
+
+
+class _Watch:
+    """Holds what the sampler's thread last said of its chains."""
+
+    def __init__(self, chosen: Settings) -> None:
+        self.total = chosen.chains * (chosen.draws + chosen.tune)
+        self.done = 0
+        self.divergences = 0
+
+    def update(self, chains: Any) -> None:
+        self.done = sum(chain.finished_draws for chain in chains)
+        self.divergences = sum(chain.divergences for chain in chains)
+
+
+def _wait(sampler: Any, watch: _Watch, chosen: Settings) -> tuple[Any, bool]:
+    """Return the draws when the sampler is done or interrupted, and whether it was interrupted."""
+    bar = _Bar(f"sampling {chosen.chains} chains", total=watch.total, columns=("divergences",))
+    bar.start(chosen.progress)
+    try:
+        while True:
+            try:
+                tree = sampler.wait(timeout=0.1)
+            except TimeoutError:
+                bar.show(watch.done, divergences=watch.divergences)
+            else:
+                bar.show(watch.total, divergences=watch.divergences)
+                return tree, False
+    except KeyboardInterrupt:
+        return sampler.abort(), True
+    finally:
+        bar.stop()
+
+
+class _Bar:
+    """A rich progress bar; unless forced, it appears after some seconds only, and in a terminal or notebook only."""
+
+    def __init__(self, message: str, total: int | None, columns: tuple[str, ...]) -> None:
+        self.message, self.total, self.columns = message, total, columns
+        self.progress: Any = None
+        self.task: Any = None
+        self.timer: Any = None
+        self.forced = False
+
+    def start(self, progress: bool | None) -> None:
+        """Start now if `progress` is True, after some patience if None, never if False."""
+        import threading
+
+        if progress is False:
+            return
+        self.forced = bool(progress)
+        self.timer = threading.Timer(0.0 if self.forced else _PATIENCE, self._start)
+        self.timer.daemon = True
+        self.timer.start()
+
+    def _start(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        extra = [TextColumn(f"{{task.fields[{name}]}} {name}") for name in self.columns]
+        remaining = [TextColumn("left"), TimeRemainingColumn()] if self.total else []
+        # a notebook shows what is printed; a terminal keeps the bar off standard output
+        console = Console(stderr=True)
+        if not (self.forced or console.is_terminal or console.is_jupyter):
+            return
+        times = [TextColumn("elapsed"), TimeElapsedColumn(), *remaining]
+        progress = Progress(TextColumn("{task.description}"), BarColumn(), *extra, *times, console=console)
+        counts: dict[str, Any] = dict.fromkeys(self.columns, 0)
+        self.task = progress.add_task(self.message, total=self.total, **counts)
+        progress.start()
+        self.progress = progress
+
+    def show(self, done: int, **fields: Any) -> None:
+        if self.progress is not None:
+            self.progress.update(self.task, completed=done, **fields)
+
+    def stop(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer.join()
+        if self.progress is not None:
+            self.progress.stop()
+
+
+def _collect(tree: Any, interrupted: bool) -> Trace:
+    stats = {str(k): np.asarray(v.values) for k, v in tree["sample_stats"].data_vars.items()}
+    draws = {str(k): np.asarray(v.values) for k, v in tree["posterior"].data_vars.items()}
+    gradients = sum(int(tree[group]["n_steps"].sum()) for group in tree.children if "n_steps" in tree[group])
+    if interrupted:
+        whole = _whole_draws(draws)
+        if whole == 0:
+            raise SamplingError("interrupted before every chain had its first draw", "nothing to keep; start again")
+        draws = {name: values[:, :whole] for name, values in draws.items()}
+        stats = {name: values[:, :whole] for name, values in stats.items()}
+        warn(f"interrupted: the fit holds the {whole} draws that every chain had finished")
+    return Trace(draws, stats, gradients, interrupted)
+
+
+def _whole_draws(draws: dict[str, NDArray[Any]]) -> int:
+    """Return the number of draws that every chain finished; nutpie pads the others with NaN.
+
+    A draw is finished where any number of it is known: some are NaN by nature, as correlations that a model leaves out.
+    """
+    floats = [values for values in draws.values() if values.dtype.kind == "f"]
+    if not floats:
+        return 0
+    known = [(~np.isnan(values.reshape(*values.shape[:2], -1))).any(axis=2) for values in floats]
+    return int(np.logical_or.reduce(known).sum(axis=1).min())

@@ -1,0 +1,69 @@
+"""Draws to numbers: mean, sd, median and interval of each parameter, and how well the chains agree.
+
+Every array has chain and draw as its first two axes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hierbayes.errors import ModelError
+
+Floats = NDArray[np.float64]
+
+ESTIMATES = ["mean", "sd", "median", "lower", "upper"]
+CONVERGENCE = ["ess_bulk", "ess_tail", "r_hat"]
+
+
+def check_prob(ci_prob: Any) -> float:
+    """Return the probability of an interval.
+
+    Raises
+    ------
+    ModelError
+        If it does not lie between 0 and 1.
+    """
+    if isinstance(ci_prob, bool) or not isinstance(ci_prob, int | float) or not 0 < ci_prob < 1:
+        raise ModelError(f"ci_prob={ci_prob!r} must lie between 0 and 1, for example 0.95")
+    return float(ci_prob)
+
+
+def estimates(draws: Floats, ci_prob: float) -> dict[str, Floats]:
+    """Return mean, sd (ddof 1), median and the limits of the equal-tailed interval, over chains and draws."""
+    tail = (1 - check_prob(ci_prob)) / 2
+    flat = draws.reshape(-1, *draws.shape[2:])
+    lower, median, upper = np.quantile(flat, [tail, 0.5, 1 - tail], axis=0)
+    sd = flat.std(axis=0, ddof=1) if len(flat) > 1 else np.full(flat.shape[1:], np.nan)
+    return {"mean": flat.mean(axis=0), "sd": sd, "median": median, "lower": lower, "upper": upper}
+
+
+def convergence(draws: Floats) -> dict[str, Floats]:
+    """Return bulk and tail effective sample sizes and rank-normalised R-hat, from ArviZ; NaN for what does not vary."""
+    from arviz_stats.base import array_stats
+
+    flat = draws.reshape(*draws.shape[:2], -1)
+    found = {name: np.full(flat.shape[2], np.nan) for name in CONVERGENCE}
+    moving = np.flatnonzero(np.ptp(flat.reshape(-1, flat.shape[2]), axis=0) > 0)
+    if flat.shape[1] >= 4 and moving.size:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            kept = np.ascontiguousarray(flat[:, :, moving])
+            axes = {"chain_axis": 0, "draw_axis": 1}
+            found["ess_bulk"][moving] = array_stats.ess(kept, method="bulk", **axes)
+            found["ess_tail"][moving] = array_stats.ess(kept, method="tail", prob=(0.05, 0.95), **axes)
+            if draws.shape[0] > 1:
+                found["r_hat"][moving] = array_stats.rhat(kept, method="rank", **axes)
+    return {name: values.reshape(draws.shape[2:]) for name, values in found.items()}
+
+
+def described(draws: Floats, ci_prob: float, chains_too: bool = True) -> pd.DataFrame:
+    """Return one row for each entry of the trailing axis, with its estimates and, if asked, its convergence."""
+    columns = estimates(draws, ci_prob)
+    if chains_too:
+        columns |= convergence(draws)
+    return pd.DataFrame({name: np.atleast_1d(values) for name, values in columns.items()})

@@ -1,0 +1,244 @@
+"""Complete, no and partial pooling of one grouping factor, side by side, as tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from hierbayes.design.design import Design
+from hierbayes.design.table import Categorical, Numeric
+from hierbayes.errors import ModelError
+from hierbayes.estimates import complete_pooling, no_pooling
+from hierbayes.formula.names import suggest
+from hierbayes.formula.syntax import Formula, names_in
+from hierbayes.summaries.numbers import Floats, estimates
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class PoolingTables:
+    """The three ways to pool, for one grouping factor.
+
+    Attributes
+    ----------
+    factor : str
+    table : DataFrame
+        Columns group, level, term, complete, no, partial, lower, upper, factor. See `pooling_tables`.
+    population : mapping of str to float
+        Posterior mean of each term over the population of levels.
+    complete : mapping of str to float
+        Complete-pooling estimate of each term.
+    covariance : DataFrame
+        Posterior mean of the covariance (variances and covariances, not sds) of the level effects, terms by terms.
+    points : DataFrame
+        The data: columns level, x, y.
+    curves : DataFrame
+        The three fits along x: columns level, x, complete, no, partial.
+    x_label, y_label : str
+    """
+
+    factor: str
+    table: pd.DataFrame
+    population: dict[str, float]
+    complete: dict[str, float]
+    covariance: pd.DataFrame
+    points: pd.DataFrame
+    curves: pd.DataFrame
+    x_label: str
+    y_label: str
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """The arrays of one factor. `T` takes the population coefficients that vary to the terms; the rest are shared."""
+
+    Z: Floats
+    T: Floats
+    inside: np.ndarray
+    codes: np.ndarray
+    terms: tuple[str, ...]
+    levels: tuple[str, ...]
+
+
+def pick_factor(design: Design, factor: str | None) -> str:
+    """Return the grouping factor asked for, the first one if none was.
+
+    Raises
+    ------
+    ModelError
+        If the model has no grouping factor, or not that one.
+    """
+    if not design.factors:
+        raise ModelError(
+            "the model has no group-level terms, so there is nothing to pool",
+            "add one to the formula, such as (1 | group)",
+        )
+    if factor is None:
+        return design.factors[0]
+    if factor not in design.factors:
+        nearest = suggest(factor, design.factors)
+        hint = f"did you mean {nearest!r}? " if nearest else ""
+        raise ModelError(f"the model has no grouping factor {factor!r}", f"{hint}it has: {', '.join(design.factors)}")
+    return factor
+
+
+def pooling_tables(
+    design: Design, formula: Formula, posterior: xr.Dataset, factor: str | None = None, ci_prob: float = 0.95
+) -> PoolingTables:
+    """Compare the three ways to pool the levels of one grouping factor.
+
+    The columns of ``table``, for each level and each term of the factor:
+
+    - ``complete``: least squares over all rows, the factor ignored; the same for every level.
+    - ``no``: least squares for each level by itself (`hierbayes.estimates.no_pooling`); NaN where a level is too small
+      for its own fit. Population-level columns outside the term keep coefficients that all levels share; other
+      grouping factors are left out.
+    - ``partial``, ``lower``, ``upper``: posterior mean and equal-tailed interval of the level's total, the
+      population-level coefficient plus the level's deviation.
+    - ``factor``: the pooling factor, 0 for no pooling and 1 for complete pooling: the posterior mean of the diagonal of
+      ``(I + Sigma A_j)^-1``, with Sigma the covariance of the effects and ``A_j = Z_j' W_j Z_j / sigma^2`` the
+      information in the level's own rows. With a random intercept alone it is ``sigma^2 / (sigma^2 + n_j sd^2)``.
+    """
+    name = pick_factor(design, factor)
+    pieces = _pieces(design, name)
+    y = design.y - design.offset
+    pooled = complete_pooling(y, design.X, design.weights) if design.coefficients else None
+    beta = pooled.beta if pooled else np.zeros(0)
+    shared = design.X[:, ~pieces.inside]
+    separate = no_pooling(
+        y, shared, pieces.Z, pieces.codes, len(pieces.levels), design.weights, gamma_complete=beta[~pieces.inside]
+    )
+    draws_beta = posterior["beta"].to_numpy() if design.coefficients else np.zeros((*_shape(posterior), 0))
+    common = draws_beta[..., pieces.inside] @ pieces.T.T
+    totals = estimates(common[:, :, None, :] + posterior[f"b_{name}"].to_numpy(), ci_prob)
+    complete = pieces.T @ beta[pieces.inside]
+    table = _table(name, pieces, complete, separate.coef, totals, _factors(design, pieces, posterior, name))
+    mean_beta = draws_beta.mean(axis=(0, 1))
+    partial = design.X @ mean_beta + _rowwise(pieces, posterior[f"b_{name}"].to_numpy().mean(axis=(0, 1)))
+    fits = {
+        "complete": design.X @ beta,
+        "no": shared @ separate.gamma + _rowwise(pieces, separate.coef),
+        "partial": partial,
+    }
+    x, x_label = _horizontal(design, formula, name, pieces)
+    points, curves = _lines(pieces, x, y, fits)
+    return PoolingTables(
+        factor=name,
+        table=table,
+        population=dict(zip(pieces.terms, common.mean(axis=(0, 1)).tolist(), strict=True)),
+        complete=dict(zip(pieces.terms, complete.tolist(), strict=True)),
+        covariance=pd.DataFrame(
+            _covariances(posterior, name).mean(axis=(0, 1)), index=pieces.terms, columns=pieces.terms
+        ),
+        points=points,
+        curves=curves,
+        x_label=x_label,
+        y_label=design.response + (" less offset" if np.any(design.offset) else ""),
+    )
+
+
+def _shape(posterior: xr.Dataset) -> tuple[int, int]:
+    return posterior.sizes["chain"], posterior.sizes["draw"]
+
+
+def _pieces(design: Design, factor: str) -> _Pieces:
+    blocks = design.blocks(factor)
+    Z = np.hstack([block.Z for block in blocks])
+    terms = tuple(term for block in blocks for term in block.terms)
+    if np.linalg.matrix_rank(Z / np.maximum(np.sqrt(np.sum(Z**2, axis=0)), 1e-300)) < Z.shape[1]:
+        raise ModelError(f"the terms that vary by {factor!r} are linearly dependent, so no level can have its own fit")
+    T, *_ = np.linalg.lstsq(Z, design.X, rcond=None)
+    length = np.maximum(np.sqrt(np.sum(design.X**2, axis=0)), 1e-300)
+    left = np.sqrt(np.sum((design.X - Z @ T) ** 2, axis=0)) / length
+    inside = left < 1e-9
+    exact = np.where(np.abs(T - np.round(T)) < 1e-9, np.round(T), T)
+    return _Pieces(Z, exact[:, inside], inside, blocks[0].codes, terms, blocks[0].levels)
+
+
+def _rowwise(pieces: _Pieces, coefficients: Floats) -> Floats:
+    return np.asarray(np.einsum("ik,ik->i", pieces.Z, coefficients[pieces.codes]))
+
+
+def _covariances(posterior: xr.Dataset, factor: str) -> Floats:
+    """Return the covariance matrix of each draw; correlations that the model leaves out are 0."""
+    sd = posterior[f"sd_{factor}"].to_numpy()
+    k = sd.shape[-1]
+    corr = np.broadcast_to(np.eye(k), (*sd.shape, k))
+    if f"corr_{factor}" in posterior:
+        corr = np.nan_to_num(posterior[f"corr_{factor}"].to_numpy(), nan=0.0)
+    return np.asarray(sd[..., :, None] * corr * sd[..., None, :])
+
+
+_MOST_DRAWS = 500
+
+
+def _factors(design: Design, pieces: _Pieces, posterior: xr.Dataset, factor: str) -> Floats:
+    """Return the pooling factor of every level and term, over at most 500 evenly spaced draws."""
+    k, J = pieces.Z.shape[1], len(pieces.levels)
+    information = np.empty((J, k, k))
+    for i in range(k):
+        for j in range(k):
+            products = design.weights * pieces.Z[:, i] * pieces.Z[:, j]
+            information[:, i, j] = np.bincount(pieces.codes, weights=products, minlength=J)
+    Sigma = _covariances(posterior, factor).reshape(-1, k, k)
+    variance = posterior["sigma"].to_numpy().reshape(-1) ** 2
+    chosen = np.unique(np.linspace(0, len(variance) - 1, min(_MOST_DRAWS, len(variance))).astype(int))
+    total = np.zeros((J, k))
+    for d in chosen:
+        inverse = np.linalg.inv(np.eye(k) + Sigma[d] @ information / variance[d])
+        total += np.diagonal(inverse, axis1=1, axis2=2)
+    return np.asarray(total / len(chosen))
+
+
+def _table(
+    name: str, pieces: _Pieces, complete: Floats, separate: Floats, totals: dict[str, Floats], factors: Floats
+) -> pd.DataFrame:
+    J, k = len(pieces.levels), len(pieces.terms)
+    return pd.DataFrame(
+        {
+            "group": name,
+            "level": np.repeat(np.asarray(pieces.levels, dtype=object), k),
+            "term": np.tile(np.asarray(pieces.terms, dtype=object), J),
+            "complete": np.tile(complete, J),
+            "no": separate.reshape(-1),
+            "partial": totals["mean"].reshape(-1),
+            "lower": totals["lower"].reshape(-1),
+            "upper": totals["upper"].reshape(-1),
+            "factor": factors.reshape(-1),
+        }
+    )
+
+
+def _horizontal(design: Design, formula: Formula, factor: str, pieces: _Pieces) -> tuple[Any, str]:
+    """Choose what to draw along x: a number that varies by level, any predictor, else the row within its level."""
+    own = [g for g in formula.groups if g.label == factor]
+    varying = [n.name for g in own for t in g.part.terms for atom in t.atoms for n in names_in(atom)]
+    others = [n.name for t in formula.population.terms for atom in t.atoms for n in names_in(atom)]
+    columns = [design.column(name) for name in dict.fromkeys((*varying, *others))]
+    for column in columns:
+        if isinstance(column, Numeric) and _varies_within(column.values, pieces):
+            return column.values, column.name
+    for column in columns:
+        if isinstance(column, Categorical) and _varies_within(column.codes.astype(float), pieces):
+            return pd.Categorical.from_codes(column.codes.tolist(), pd.Index(column.levels), ordered=True), column.name
+    order = pd.Series(pieces.codes).groupby(pieces.codes).cumcount().to_numpy() + 1
+    return order.astype(float), "observation"
+
+
+def _varies_within(values: Floats, pieces: _Pieces) -> bool:
+    grouped = pd.Series(values).groupby(pieces.codes)
+    return bool((grouped.max() - grouped.min() > 0).any())
+
+
+def _lines(pieces: _Pieces, x: Any, y: Floats, fits: dict[str, Floats]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    level = np.asarray(pieces.levels, dtype=object)[pieces.codes]
+    points = pd.DataFrame({"level": level, "x": x, "y": y})
+    rows = pd.DataFrame({"level": level, "x": x, **fits})
+    # rows of one level at one x differ in other predictors: their mean is drawn
+    curves = rows.groupby(["level", "x"], as_index=False, observed=True, sort=True).mean()
+    return points, curves

@@ -1,0 +1,141 @@
+"""The summary of a fit: three tables that print as lme4's summary does, with intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The tables of a fit.
+
+    Attributes
+    ----------
+    fixed : DataFrame
+        Population-level coefficients, as `Fit.fixef`.
+    varcorr : DataFrame
+        Standard deviations (not variances) and correlations, as `Fit.varcorr`.
+    diagnostics : DataFrame
+        One row, as `Fit.diagnostics`.
+    ci_prob : float
+        Probability of the equal-tailed intervals.
+    """
+
+    fixed: pd.DataFrame
+    varcorr: pd.DataFrame
+    diagnostics: pd.DataFrame
+    ci_prob: float
+    title: str
+    formula: str
+    counts: str
+    method: str
+    complaints: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        percent = f"{100 * self.ci_prob:g}%"
+        parts = [
+            self.title,
+            f"Formula: {self.formula}",
+            "",
+            f"Random effects (sd, with {percent} interval):",
+            indent(random_effects(self.varcorr).to_string(index=False)),
+            self.counts,
+            "",
+            f"Fixed effects (with {percent} interval):",
+            indent(plain_fixed(self.fixed).to_string()),
+            "",
+            self.method,
+        ]
+        parts += [f"Warning: {complaint}" for complaint in self.complaints]
+        return "\n".join(parts)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        percent = f"{100 * self.ci_prob:g}%"
+        said = "".join(f"<p><strong>Warning:</strong> {escape(complaint)}</p>" for complaint in self.complaints)
+        return (
+            f"<div><p><strong>{escape(self.title)}</strong><br><code>{escape(self.formula)}</code></p>"
+            f"<p>Random effects (sd, with {percent} interval)</p>{random_effects(self.varcorr).to_html(index=False)}"
+            f"<p>{escape(self.counts)}</p><p>Fixed effects (with {percent} interval)</p>"
+            f"{plain_fixed(self.fixed).to_html()}<p><small>{escape(self.method)}</small></p>{said}</div>"
+        )
+
+
+def indent(text: str) -> str:
+    """Indent every line by one blank."""
+    return "\n".join(f" {line}" for line in text.splitlines())
+
+
+def plain_fixed(fixed: pd.DataFrame) -> pd.DataFrame:
+    """Return the coefficients as text, numbers to four significant digits of their sd."""
+    shown = pd.DataFrame(index=fixed.index.rename(None))
+    for name in ("mean", "sd", "lower", "upper"):
+        shown[name] = [number(v, s) for v, s in zip(fixed[name], fixed["sd"], strict=True)]
+    shown["ess_bulk"] = [_count(v) for v in fixed["ess_bulk"]]
+    shown["r_hat"] = [_ratio(v) for v in fixed["r_hat"]]
+    return shown
+
+
+def random_effects(varcorr: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each sd, with the correlations of that term with the terms before it, as lme4 prints them."""
+    rows = []
+    previous = None
+    for _, row in varcorr[varcorr["kind"] != "corr"].iterrows():
+        corr = varcorr[
+            (varcorr["kind"] == "corr") & (varcorr["group"] == row["group"]) & (varcorr["term2"] == row["term"])
+        ]
+        rows.append(
+            {
+                "Group": "" if row["group"] == previous else row["group"],
+                "Name": row["term"],
+                "sd": number(row["median"], row["sd"]),
+                "lower": number(row["lower"], row["sd"]),
+                "upper": number(row["upper"], row["sd"]),
+                "Corr": "  ".join(_interval(c) for _, c in corr.iterrows()),
+                "r_hat": _ratio(row["r_hat"]),
+            }
+        )
+        previous = row["group"]
+    shown = pd.DataFrame(rows).rename(columns={"sd": "sd (median)"})
+    return shown if any(shown["Corr"]) else shown.drop(columns="Corr")
+
+
+def _interval(row: pd.Series) -> str:
+    return f"{row['median']:.2f} [{row['lower']:.2f}, {row['upper']:.2f}]"
+
+
+def number(value: float, spread: float) -> str:
+    """Write a number with as many decimals as show three digits of its spread."""
+    if not np.isfinite(value):
+        return ""
+    if not (np.isfinite(spread) and spread > 0):
+        return f"{value:.5g}"
+    size = max(abs(value), spread)
+    if size >= 1e7 or size < 1e-4:
+        return f"{value:.4g}"
+    decimals = int(np.clip(2 - np.floor(np.log10(spread)), 0, 8))
+    return f"{value:.{decimals}f}"
+
+
+def _count(value: float) -> str:
+    return f"{value:.0f}" if np.isfinite(value) else ""
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.3f}" if np.isfinite(value) else ""
+
+
+def method_line(found: dict[str, Any]) -> str:
+    """Return one line on how the fit was made."""
+    return (
+        f"{found['chains']} chains x {found['draws']} draws, engine {found['engine']} ({found['reason']}), "
+        f"{found['seconds']:.1f} s, {found['divergences']} divergences, largest R-hat {_ratio(found['max_rhat'])}, "
+        f"least bulk ESS {_count(found['min_ess_bulk'])}, seed {found['seed']}"
+    )

@@ -1,0 +1,98 @@
+"""A posterior with its names to tables: coefficients, variance components, group effects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from hierbayes.design.design import Design
+from hierbayes.summaries.numbers import CONVERGENCE, ESTIMATES, Floats, described
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def fixed_effects(posterior: xr.Dataset, design: Design, ci_prob: float) -> pd.DataFrame:
+    """Return the population-level coefficients, one row each."""
+    if not design.coefficients:
+        return pd.DataFrame(columns=[*ESTIMATES, *CONVERGENCE], index=pd.Index([], name="coefficient"), dtype=float)
+    table = described(posterior["beta"].to_numpy(), ci_prob)
+    table.index = pd.Index(design.coefficients, name="coefficient")
+    return table
+
+
+def variance_components(posterior: xr.Dataset, design: Design, ci_prob: float) -> pd.DataFrame:
+    """Return sds and correlations of the group-level effects and the residual sd, one row each. All are sds."""
+    rows: list[tuple[str, str, str, str]] = []
+    draws: list[Floats] = []
+    for factor in design.factors:
+        terms = [term for block in design.blocks(factor) for term in block.terms]
+        sd = posterior[f"sd_{factor}"].to_numpy()
+        rows += [(factor, term, "", "sd") for term in terms]
+        draws += [sd[..., i] for i in range(len(terms))]
+        for i, j in correlated_pairs(design, factor):
+            rows.append((factor, terms[i], terms[j], "corr"))
+            draws.append(posterior[f"corr_{factor}"].to_numpy()[..., i, j])
+    rows.append(("Residual", "", "", "sigma"))
+    draws.append(posterior["sigma"].to_numpy())
+    names = pd.DataFrame(rows, columns=["group", "term", "term2", "kind"])
+    return pd.concat([names, described(np.stack(draws, axis=-1), ci_prob)], axis=1)
+
+
+def correlated_pairs(design: Design, factor: str) -> list[tuple[int, int]]:
+    """Return the pairs of a factor's terms that the model lets correlate."""
+    pairs, start = [], 0
+    for block in design.blocks(factor):
+        k = len(block.terms)
+        pairs += [(start + i, start + j) for i in range(k) for j in range(i + 1, k)]
+        start += k
+    return pairs
+
+
+def group_effects(posterior: xr.Dataset, design: Design, ci_prob: float) -> pd.DataFrame:
+    """Return the deviation of every level of every factor, one row for each level and term."""
+    parts = []
+    for factor in design.factors:
+        terms = [term for block in design.blocks(factor) for term in block.terms]
+        parts.append(_by_level(posterior[f"b_{factor}"].to_numpy(), factor, design, terms, ci_prob))
+    return _joined(parts)
+
+
+def group_coefficients(posterior: xr.Dataset, design: Design, ci_prob: float) -> pd.DataFrame:
+    """Return the total of every level: the population-level coefficient plus the level's deviation.
+
+    As in lme4's ``coef``, every population-level coefficient has a row for each level, also those that do not vary.
+    """
+    parts = []
+    for factor in design.factors:
+        terms = [term for block in design.blocks(factor) for term in block.terms]
+        deviations = posterior[f"b_{factor}"].to_numpy()
+        names = list(dict.fromkeys((*design.coefficients, *terms)))
+        total = np.zeros((*deviations.shape[:3], len(names)))
+        if design.coefficients:
+            total[..., : len(design.coefficients)] += posterior["beta"].to_numpy()[:, :, None, :]
+        for i, term in enumerate(terms):
+            total[..., names.index(term)] += deviations[..., i]
+        parts.append(_by_level(total, factor, design, names, ci_prob))
+    return _joined(parts)
+
+
+def _by_level(draws: Floats, factor: str, design: Design, terms: list[str], ci_prob: float) -> pd.DataFrame:
+    levels = design.blocks(factor)[0].levels
+    names = pd.DataFrame(
+        {
+            "group": factor,
+            "level": np.repeat(np.asarray(levels, dtype=object), len(terms)),
+            "term": np.tile(np.asarray(terms, dtype=object), len(levels)),
+        }
+    )
+    flat = draws.reshape(*draws.shape[:2], -1)
+    return pd.concat([names, described(flat, ci_prob, chains_too=False)], axis=1)
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    if not parts:
+        return pd.DataFrame(columns=["group", "level", "term", *ESTIMATES])
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,105 @@
+"""The documentation promises only what is there: names, links, formulas, examples."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+import hierbayes as hb
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+TEXTS = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")])
+EXAMPLES = ["quickstart.md", "priors.md", "data.md", "coming-from-lme4.md"]
+# What stands for a value of each kind in the texts.
+OWNERS = {"hb": hb, "fit": hb.Fit, "model": hb.Model, "poolings": hb.PoolingComparison}
+OF_INSTANCES = {"fit": {"model"}, "poolings": {"fit", "factor"}}
+# R's own, and the targets of links.
+FOREIGN = re.compile(r"```r\n.*?```|`model\.matrix\(m\)`|\]\([^)]*\)", flags=re.DOTALL)
+
+
+def names(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def python_blocks(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+def unknown_names(text: str) -> list[str]:
+    used = re.findall(r"(?<![\w.\"/])(hb|fit|model|poolings)\.([A-Za-z_]\w*)(?!\.?\w*\")", FOREIGN.sub("", text))
+    return [
+        f"{owner}.{name}"
+        for owner, name in used
+        if not hasattr(OWNERS[owner], name) and name not in OF_INSTANCES.get(owner, set())
+    ]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=names)
+def test_every_name_exists(path: Path):
+    assert unknown_names(path.read_text(encoding="utf-8")) == []
+
+
+def test_a_name_that_does_not_exist_is_seen():
+    assert unknown_names("call `fit.fixef()` and `fit.anovas()`, or `hb.Gauss`") == ["fit.anovas", "hb.Gauss"]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=names)
+def test_every_link_leads_somewhere(path: Path):
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    targets = [target.split("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target]
+    # The picture is drawn by hand, the notebook's page is made by the build.
+    made = {(DOCS / "notebooks" / path.name).with_suffix(".md") for path in (ROOT / "notebooks").glob("*.ipynb")}
+    lost = [target for target in targets if target and not (path.parent / target).exists()]
+    assert [target for target in lost if (path.parent / target).resolve() not in made] == []
+
+
+def test_the_api_page_has_every_public_name():
+    page = (DOCS / "api.md").read_text(encoding="utf-8")
+    listed = re.findall(r"auto(?:function|class|exception):: ([A-Z_a-z0-9]+)$", page, flags=re.MULTILINE)
+    assert sorted(listed) == sorted(hb.__all__)
+
+
+def test_every_page_is_in_the_contents():
+    contents = (DOCS / "index.md").read_text(encoding="utf-8").splitlines()
+    pages = {path.stem for path in DOCS.glob("*.md")} - {"index"}
+    assert pages <= set(contents)
+    assert {f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb")} <= set(contents)
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=names)
+def test_every_formula_converts(path: Path):
+    pytest.importorskip("latex2mathml")
+    spec = importlib.util.spec_from_file_location("docs_mathml", DOCS / "_ext" / "mathml.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    text = re.sub(r"```.*?```|`[^`]*`", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for found in re.findall(r"\$\$(.+?)\$\$|\$([^$\n]+)\$", text, flags=re.DOTALL):
+        assert module.to_mathml("".join(found), "block").startswith("<math")
+
+
+def test_what_cannot_be_converted_is_refused():
+    pytest.importorskip("latex2mathml")
+    spec = importlib.util.spec_from_file_location("docs_mathml", DOCS / "_ext" / "mathml.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with pytest.raises(ValueError, match="as they are"):
+        module.to_mathml(r"\unheardof{x}", "inline")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", EXAMPLES)
+def test_examples_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    blocks = python_blocks((DOCS / page).read_text(encoding="utf-8"))
+    assert blocks
+    monkeypatch.chdir(tmp_path)
+    space: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, page, "exec"), space)

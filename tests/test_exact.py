@@ -1,0 +1,73 @@
+"""NUTS against quadrature: Dyestuff under the default priors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from oracles.joint import log_prior
+from oracles.quadrature import one_way_posterior
+
+import hierbayes as hb
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def model():
+    return hb.Model("Yield ~ 1 | Batch", hb.load_data("dyestuff"))
+
+
+@pytest.fixture(scope="module")
+def sampled(model):
+    fit = model.fit(draws=5000, seed=1, engine="pymc", progress=False, target_accept=0.95)
+    posterior = fit.posterior
+    return {
+        "Intercept": posterior["beta"].to_numpy()[..., 0],
+        "sd": posterior["sd_Batch"].to_numpy()[..., 0],
+        "sigma": posterior["sigma"].to_numpy(),
+    }
+
+
+def exact(model, points=300, narrower=1.0):
+    """The default priors, written out; `narrower` divides the scale of the sd's prior."""
+    y, block = model.design.y, model.design.groups[0]
+    spread = float(np.std(y, ddof=1))
+    sd, sigma = hb.HalfStudentT(3, 2.5 * spread / narrower), hb.HalfStudentT(3, spread)
+    return one_way_posterior(
+        y,
+        block.codes,
+        (float(np.mean(y)), 2.5 * spread),
+        lambda x: log_prior(sd, x),
+        lambda x: log_prior(sigma, x),
+        points,
+    )
+
+
+def z_scores(sampled, wanted):
+    from arviz_stats.base import array_stats
+
+    scores = {}
+    for name, draws in sampled.items():
+        for i, (kind, value) in enumerate((("mean", draws.mean()), ("sd", draws.std(ddof=1)))):
+            error = float(array_stats.mcse(draws, method=kind, chain_axis=0, draw_axis=1))
+            scores[name, kind] = (value - wanted[name][i]) / error
+    return scores
+
+
+def test_quadrature_is_stable(model):
+    coarse, fine = exact(model, 300), exact(model, 600)
+    for name in coarse:
+        assert coarse[name] == pytest.approx(fine[name], rel=1e-6)
+
+
+def test_nuts_agrees_with_quadrature(model, sampled):
+    scores = z_scores(sampled, exact(model, 600))
+    assert len(scores) == 6
+    assert {key: z for key, z in scores.items() if not abs(z) < 4} == {}
+
+
+def test_the_check_sees_another_prior(model, sampled):
+    """With half the scale in the prior of the sd the same check fails."""
+    scores = z_scores(sampled, exact(model, 600, narrower=2.0))
+    assert abs(scores["sd", "mean"]) > 4
+    assert abs(scores["sd", "sd"]) > 4

@@ -1,0 +1,266 @@
+"""Options, seeds, progress, interruption and warnings."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from fits import fake_fit
+
+import hierbayes as hb
+from hierbayes.sampling import Trace, _collect, _whole_draws, settings
+from hierbayes.summaries.health import complaints, diagnostics
+
+BAD = [
+    ("draws", 0),
+    ("draws", 10.5),
+    ("draws", True),
+    ("draws", "many"),
+    ("chains", 0),
+    ("chains", -2),
+    ("seed", -1),
+    ("seed", 1.5),
+    ("seed", 2**63),
+    ("tune", 0),
+    ("tune", "some"),
+    ("cores", 0),
+    ("target_accept", 2),
+    ("target_accept", 0),
+    ("target_accept", "high"),
+    ("progress", "yes"),
+    ("engine", "stan"),
+]
+
+
+@pytest.fixture(scope="module")
+def small():
+    rng = np.random.default_rng(3)
+    group = np.repeat([f"g{i}" for i in range(8)], 5)
+    return pd.DataFrame({"g": group, "y": rng.normal(size=40) + 2 * rng.normal(size=8).repeat(5)})
+
+
+@pytest.fixture(scope="module")
+def model(small):
+    return hb.Model("y ~ 1 + (1 | g)", small)
+
+
+@pytest.mark.parametrize(("option", "value"), BAD)
+def test_an_option_out_of_range_is_named_before_anything_is_compiled(model, option, value):
+    with pytest.raises(hb.ModelError, match=option):
+        model.fit(**{option: value})
+    assert model._runner._compiled is None
+
+
+def test_unknown_option_is_named(small):
+    with pytest.raises(hb.ModelError, match="'sampels'"):
+        hb.fit("y ~ 1 + (1 | g)", small, sampels=10)
+
+
+def test_without_a_seed_each_fit_has_its_own():
+    seeds = {settings(auto_tune=10).seed for _ in range(3)}
+    assert len(seeds) == 3
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_numpy_integers_are_whole_numbers():
+    chosen = settings(auto_tune=10, draws=np.int64(7), seed=np.uint32(5))
+    assert (chosen.draws, chosen.seed, chosen.tune) == (7, 5, 10)
+
+
+def padded():
+    draws = {
+        "v": np.random.default_rng(0).normal(size=(2, 6, 3)),
+        "corr": np.ones((2, 6, 2, 2)),
+        "n": np.zeros((2, 6), int),
+    }
+    draws["corr"][..., 0, 1] = np.nan
+    draws["v"][1, 4:] = np.nan
+    draws["corr"][1, 4:] = np.nan
+    return draws
+
+
+def test_an_interrupted_trace_keeps_the_draws_that_every_chain_finished():
+    draws = padded()
+    assert _whole_draws(draws) == 4
+    never = {**draws, "corr": np.full((2, 6, 2, 2), np.nan)}
+    assert _whole_draws(never) == 4
+
+
+def as_tree(draws):
+    import xarray as xr
+
+    def dataset(arrays):
+        return xr.Dataset(
+            {k: (("chain", "draw", *(f"{k}{i}" for i in range(v.ndim - 2))), v) for k, v in arrays.items()}
+        )
+
+    stats = dataset({"n_steps": np.ones(draws["v"].shape[:2], int)})
+    return xr.DataTree.from_dict({"/posterior": dataset(draws), "/sample_stats": stats})
+
+
+def test_collecting_an_interrupted_trace_trims_and_warns():
+    with pytest.warns(hb.HierBayesWarning, match="holds the 4 draws"):
+        trace = _collect(as_tree(padded()), True)
+    assert {values.shape[:2] for values in (*trace.draws.values(), *trace.stats.values())} == {(2, 4)}
+    assert trace.interrupted
+    assert not np.isnan(trace.draws["v"]).any()
+
+
+def test_interruption_before_the_first_draw_is_an_error():
+    draws = {"v": np.full((2, 6, 3), np.nan)}
+    with pytest.raises(hb.SamplingError, match="interrupted before every chain had its first draw"):
+        _collect(as_tree(draws), True)
+
+
+def test_a_whole_trace_is_kept_as_it_is():
+    draws = padded()
+    trace = _collect(as_tree(draws), False)
+    assert isinstance(trace, Trace)
+    assert trace.draws["v"].shape == (2, 6, 3)
+    assert trace.gradients == 12
+
+
+GOOD = {
+    "divergences": 0,
+    "max_rhat": 1.0,
+    "min_ess_bulk": 2000.0,
+    "min_ess_tail": 2000.0,
+    "min_bfmi": 0.9,
+    "chains": 4,
+    "draws": 1000,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"divergences": 3}, "3 divergences: .*target_accept"),
+        ({"divergences": 1}, "1 divergence: "),
+        ({"max_rhat": 1.2}, "chains disagree .*1.200.*more draws"),
+        ({"min_ess_bulk": 50.0}, "only 50 effective draws"),
+        ({"min_ess_tail": 50.0}, "only 50 effective draws"),
+        ({"min_bfmi": 0.1}, "energy"),
+        ({"draws": 3, "min_ess_bulk": float("nan")}, "too few to check"),
+    ],
+)
+def test_each_complaint_says_what_is_wrong_and_what_to_do(change, said):
+    import re
+
+    found = complaints({**GOOD, **change})
+    assert len(found) == 1
+    assert re.search(said, found[0])
+    assert "again" in found[0]
+
+
+def test_a_good_fit_has_no_complaints():
+    assert complaints(GOOD) == []
+
+
+def test_diagnostics_find_the_worst_parameter(small):
+    fit = fake_fit("y ~ 1 + (1 | g)", small, chains=4, draws=200)
+    assert fit.diagnostics["max_rhat"] < 1.1
+    draws = fit._draws
+    tree = draws.tree.copy(deep=True)
+    tree["posterior"]["b_g"].values[0, :, 3, 0] += 10
+    tree["sample_stats"]["diverging"].values[1, :2] = True
+    found = diagnostics(replace(draws, tree=tree))
+    assert found["max_rhat"] > 1.5
+    assert found["divergences"] == 2
+    assert found["min_ess_bulk"] < fit.diagnostics["min_ess_bulk"]
+
+
+def shown_after(monkeypatch, progress, terminal, seconds):
+    """Start a bar whose patience is a fifth of a second; say whether it is there after some seconds."""
+    import rich.console
+
+    from hierbayes import sampling
+
+    plain = rich.console.Console
+    monkeypatch.setattr(sampling, "_PATIENCE", 0.2)
+    monkeypatch.setattr(
+        rich.console,
+        "Console",
+        lambda **kwargs: plain(file=io.StringIO(), force_terminal=terminal, force_jupyter=False),
+    )
+    bar = sampling._Bar("working", None, ())
+    bar.start(progress)
+    time.sleep(seconds)
+    shown = bar.progress is not None
+    bar.stop()
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("progress", "terminal", "seconds", "expected"),
+    [
+        (None, True, 0.05, False),
+        (None, True, 1.0, True),
+        (None, False, 1.0, False),
+        (True, False, 0.5, True),
+        (False, True, 0.5, False),
+    ],
+)
+def test_a_bar_appears_by_itself_only_in_a_terminal_and_after_a_while(
+    monkeypatch, progress, terminal, seconds, expected
+):
+    assert shown_after(monkeypatch, progress, terminal, seconds) is expected
+
+
+@pytest.mark.slow
+class TestSampling:
+    """Real runs of a small model, which is compiled once."""
+
+    def test_same_seed_same_bits_whatever_the_cores(self, model, capsys):
+        options = {"draws": 50, "tune": 100, "chains": 2, "progress": False}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", hb.HierBayesWarning)
+            one, two = (model.fit(seed=7, cores=cores, **options).posterior for cores in (1, 2))
+            other = model.fit(seed=8, **options).posterior
+        for name in one.data_vars:
+            assert one[name].to_numpy().tobytes() == two[name].to_numpy().tobytes()
+        assert one["beta"].to_numpy().tobytes() != other["beta"].to_numpy().tobytes()
+        assert not np.array_equal(one["beta"][0], one["beta"][1])
+        said = capsys.readouterr()
+        assert said.out == said.err == ""
+
+    def test_too_few_draws_warn_in_plain_english(self, model):
+        with pytest.warns(hb.HierBayesWarning, match="only .* effective draws"):
+            model.fit(draws=20, tune=100, chains=2, seed=1, progress=False)
+
+    def test_one_chain_of_three_draws(self, model):
+        with pytest.warns(hb.HierBayesWarning, match="too few to check"):
+            fit = model.fit(draws=3, tune=50, chains=1, seed=1, progress=False)
+        assert fit.fixef().shape == (1, 8)
+
+    def test_a_bar_that_is_asked_for_is_shown_on_standard_error(self, model, capsys):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", hb.HierBayesWarning)
+            model.fit(draws=20, tune=100, chains=2, seed=1, progress=True)
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert "sampling 2 chains" in said.err
+
+    def test_interruption_keeps_the_draws_so_far_and_harms_no_later_fit(self, model):
+        import _thread
+
+        def interrupt():
+            time.sleep(1.0)
+            _thread.interrupt_main()
+
+        threading.Thread(target=interrupt, daemon=True).start()
+        with pytest.warns(hb.HierBayesWarning, match="interrupted: the fit holds"):
+            fit = model.fit(draws=2_000_000, tune=200, chains=2, cores=2, seed=1, progress=False)
+        kept = fit.posterior.sizes["draw"]
+        assert 0 < kept < 2_000_000
+        assert not fit.posterior["beta"].isnull().any()
+        assert fit.posterior.sizes["chain"] == 2
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", hb.HierBayesWarning)
+            again = model.fit(draws=50, tune=100, chains=2, seed=7, progress=False)
+        assert again.posterior.sizes["draw"] == 50
