@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -189,19 +190,27 @@ def _wait(sampler: Any, watch: _Watch, chosen: Settings) -> tuple[Any, bool]:
     """Return the draws when the sampler is done or interrupted, and whether it was interrupted."""
     bar = _Bar(f"sampling {chosen.chains} chains", total=watch.total, columns=("divergences",))
     bar.start(chosen.progress)
+    pause = 0.001
     try:
-        while True:
-            try:
-                tree = sampler.wait(timeout=0.1)
-            except TimeoutError:
-                bar.show(watch.done, divergences=watch.divergences)
-            else:
-                bar.show(watch.total, divergences=watch.divergences)
-                return tree, False
+        # Python itself waits: an interruption that arrives inside nutpie's own waiting can be lost there
+        while not _finished(sampler):
+            time.sleep(pause)
+            pause = min(1.3 * pause, 0.05)
+            bar.show(watch.done, divergences=watch.divergences)
+        bar.show(watch.total, divergences=watch.divergences)
+        return sampler.wait(), False
     except KeyboardInterrupt:
         return sampler.abort(), True
     finally:
         bar.stop()
+
+
+def _finished(sampler: Any) -> bool:
+    try:
+        return bool(sampler.is_finished)
+    except TimeoutError:
+        # the sampler's threads hold its lock just now
+        return False
 
 
 class _Bar:
