@@ -8,6 +8,9 @@ export JUPYTER_PREFER_ENV_PATH := 1
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# A compiled kernel is kept beside its own file and knows of no other: when one source changes, all are compiled anew.
+WARM := $(VENV)/.warmed
+KERNELS := $(wildcard hierbayes/engines/*.py hierbayes/engines/collapsed/*.py)
 JOBS ?= 2
 
 # Prints the first Python that is new enough and can make an environment.
@@ -27,12 +30,12 @@ endef
 export FIND_PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo test test-fast lint format docs notebooks wheel lock clean
+.PHONY: help .venv warm demo test test-fast lint format docs notebooks wheel lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.venv: $(STAMP) ## build the environment alone
+.venv: $(WARM) ## build the environment alone, with the kernels compiled
 
 $(STAMP): pyproject.toml requirements.lock
 	@if ! $(BIN)/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then \
@@ -46,13 +49,21 @@ $(STAMP): pyproject.toml requirements.lock
 	@$(BIN)/python -m compileall -q hierbayes
 	@touch $@
 
-demo: $(STAMP) ## fit the sleepstudy model: summary, figures, draws and a page in build/sleepstudy
+warm: $(WARM) ## compile the kernels into the disk cache, where a source has changed
+
+$(WARM): $(STAMP) $(KERNELS)
+	@echo "compiling the kernels, once (a minute or two)"
+	@find hierbayes -name '*.nb[ic]' -delete
+	@$(BIN)/python -m hierbayes.warm
+	@touch $@
+
+demo: $(WARM) ## fit the sleepstudy model: summary, figures, draws and a page in build/sleepstudy
 	@$(BIN)/hierbayes fit models/sleepstudy.toml --out build/sleepstudy
 
-test: $(STAMP) ## every test, with the slow ones, the doctests and the notebooks
+test: $(WARM) ## every test, with the slow ones, the doctests and the notebooks
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --doctest-modules hierbayes tests
 
-test-fast: $(STAMP) ## the tests that take less than three minutes together
+test-fast: $(WARM) ## the tests that take less than three minutes together
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" tests
 
 lint: $(STAMP) ## ruff and mypy
@@ -64,10 +75,10 @@ format: $(STAMP) ## let ruff put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-notebooks: $(STAMP) ## execute the notebooks into build/notebooks
+notebooks: $(WARM) ## execute the notebooks into build/notebooks
 	$(BIN)/python notebooks/execute.py
 
-docs: $(STAMP) ## build the documentation in build/docs; a warning is an error
+docs: $(WARM) ## build the documentation in build/docs; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/doctrees docs build/docs
 	@echo "build/docs/index.html"
 

@@ -11,11 +11,12 @@ from hierbayes.design.build import build
 from hierbayes.design.design import Design
 from hierbayes.design.scaling import ResolvedPriors, prior_table, resolve
 from hierbayes.engines.assemble import assemble
+from hierbayes.engines.base import Problem
 from hierbayes.errors import ModelError, warn
 from hierbayes.families import Family
 from hierbayes.plots.accessor import FitPlots
 from hierbayes.priors import Flat, Prior
-from hierbayes.run import Draws, PymcRunner, choose_engine, draw
+from hierbayes.run import Draws, Runner, draw
 from hierbayes.sampling import quiet_libraries, settings, working
 from hierbayes.spec import ModelSpec, make_spec
 from hierbayes.summaries.health import complaints, diagnostics
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pymc
     import xarray as xr
+
+    from hierbayes.summaries.classical_fit import ClassicalFit
 
 
 class Model:
@@ -112,9 +115,14 @@ class Model:
         """Table of every prior after scaling: index parameter, columns prior, source, note."""
         return prior_table(self._resolved, self._design)
 
+    @property
+    def problem(self) -> Problem:
+        """The arrays and priors that the engines work on, in internal (centred) coordinates."""
+        return self._runner.problem
+
     @cached_property
-    def _runner(self) -> PymcRunner:
-        return PymcRunner(*assemble(self._design, self._resolved))
+    def _runner(self) -> Runner:
+        return Runner(*assemble(self._design, self._resolved))
 
     @property
     def pymc(self) -> pymc.Model:
@@ -182,7 +190,7 @@ class Model:
         """
         import pymc as pm
 
-        chosen = settings(draws=draws, tune=1, auto_tune=1, seed=seed)
+        chosen = settings(draws=draws, seed=seed)
         own = self._resolved
         every = (*own.beta, own.sigma, *(prior for block in own.blocks for prior in block.sd))
         if any(isinstance(prior, Flat) for prior in every):
@@ -190,6 +198,78 @@ class Model:
         with quiet_libraries(), working("drawing from the priors", None):
             tree: xr.DataTree = pm.sample_prior_predictive(chosen.draws, model=self.pymc, random_seed=chosen.seed)
         return tree
+
+    def reml(self) -> ClassicalFit:
+        """Fit by restricted maximum likelihood, as lme4 does by default; priors play no part.
+
+        Returns
+        -------
+        ClassicalFit
+            With the accessors of a Fit (fixef, varcorr, ranef, coef): estimates stand in ``mean``, standard errors in
+            ``sd``, Wald limits in ``lower`` and ``upper``; and loglik, aic, bic, singular.
+
+        Raises
+        ------
+        ModelError
+            If an sd, correlation or sigma is fixed, or the coefficients are not determined.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> fit = hb.Model("Yield ~ 1 + (1 | Batch)", hb.load_data("dyestuff")).reml()
+        >>> round(fit.criterion, 4), round(float(fit.varcorr()["mean"][0]), 3)
+        (319.6543, 42.001)
+        """
+        return self._classical(reml=True)
+
+    def ml(self) -> ClassicalFit:
+        """Fit by maximum likelihood; otherwise as `reml`."""
+        return self._classical(reml=False)
+
+    def _classical(self, reml: bool) -> ClassicalFit:
+        from hierbayes.engines.collapsed.classical import fit_ml, fit_reml
+        from hierbayes.summaries.classical_fit import ClassicalFit
+
+        with working("maximising the likelihood", None):
+            found = (fit_reml if reml else fit_ml)(self.problem)
+        return ClassicalFit(self._spec.formula.text, self._design, self.problem, found)
+
+    def log_density(self, *, sigma: float, sd: Any = None, corr: Any = None, beta: Any = None, b: Any = None) -> float:
+        """Return the log posterior density, up to the evidence: the log joint density of data and parameters.
+
+        It is a density of (sd, corr, sigma, beta, b) for the columns as given. With `beta` and `b` left out they are
+        integrated out, and it is a density of (sd, corr, sigma).
+
+        Parameters
+        ----------
+        sigma : float
+            Residual standard deviation.
+        sd : mapping of str to array, optional
+            Standard deviations (not variances) of each grouping factor's terms. With one factor an array will do;
+            without one there are none.
+        corr : mapping of str to array, optional
+            Correlation matrices, terms by terms; a number will do for a pair. Needed for correlated terms; entries of
+            pairs that the model leaves uncorrelated are not read.
+        beta : array, optional
+            Population-level coefficients; give both `beta` and `b`, or neither.
+        b : mapping of str to array, shape (levels, terms), optional
+            Group-level effects of each factor.
+
+        Raises
+        ------
+        ModelError
+            If a part is missing, has another shape, or a prior is known to the PyMC model only.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> model = hb.Model("Yield ~ 1 + (1 | Batch)", hb.load_data("dyestuff"), priors="flat")
+        >>> round(-2 * model.log_density(sd=42.0, sigma=49.51), 3)  # REML criterion at its optimum
+        319.654
+        """
+        from hierbayes.engines.points import density_at
+
+        return density_at(self.problem, self._runner.labels, sd, corr, sigma, beta, b)
 
     def fit(
         self,
@@ -216,10 +296,12 @@ class Model:
         seed : int, optional
             Fixes every draw, bit for bit on one machine.
         engine : str
-            ``"auto"`` or ``"pymc"``.
+            ``"collapsed"`` integrates beta and b out, walks over the sds, correlations and sigma alone, then draws
+            beta and b from their exact conditional: quick, and nothing to compile. ``"pymc"`` samples `pymc`.
+            ``"auto"`` takes the collapsed engine wherever it applies; ``fit.diagnostics["reason"]`` says why.
         target_accept : float, optional
-            Acceptance rate that the step size is tuned to, 0.95 by default; nearer to 1 follows a difficult posterior
-            more closely.
+            Acceptance rate that the step size is tuned to, 0.9 by default (PyMC engine: 0.95); nearer to 1 follows a
+            difficult posterior more closely.
         progress : bool, optional
             Show a progress bar; by default when it takes longer than two seconds. False is silent.
 
@@ -239,16 +321,13 @@ class Model:
         HierBayesWarning
             If the chains disagree, diverge or hold few effective draws; says what to do.
         """
-        choose_engine(engine)
         chosen = settings(
             draws=draws,
             tune=tune,
-            auto_tune=800,
             chains=chains,
             cores=cores,
             seed=seed,
             target_accept=target_accept,
-            auto_accept=0.95,
             progress=progress,
         )
         fit = Fit(self, draw(self._runner, chosen, engine))
@@ -368,7 +447,7 @@ class Fit:
         """Return the tables ``.fixed``, ``.varcorr`` and ``.diagnostics``; prints as lme4's summary, with intervals."""
         import pandas as pd
 
-        counts = ", ".join(f"{f}, {self.design.blocks(f)[0].n_levels}" for f in self.design.factors)
+        counts = ", ".join(f"{f} {self.design.blocks(f)[0].n_levels}" for f in self.design.factors)
         dropped = self.design.rows_given - self.design.n
         text = f"Number of rows: {self.design.n}" + (f" ({dropped} dropped)" if dropped else "")
         return Summary(

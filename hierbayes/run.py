@@ -1,23 +1,27 @@
-"""From a problem to draws: choose the engine, sample, and put names on what comes back."""
+"""From a problem to draws: choose the engine, sample, recover beta and b, and put names on what comes back."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Problem
+from hierbayes.engines.naming import as_given, posterior_coords, posterior_dims
 from hierbayes.errors import ModelError
-from hierbayes.sampling import Settings, Trace, compile_pymc, quiet_libraries, run, working
+from hierbayes.sampling import Settings, Trace, compile_pymc, counting, quiet_libraries, run, working
 
 if TYPE_CHECKING:
     import xarray as xr
 
-ENGINES = ("auto", "pymc")
+    from hierbayes.engines.collapsed.engine import CollapsedEngine
+
+ENGINES = ("auto", "collapsed", "pymc")
 
 
 @dataclass(frozen=True)
@@ -47,31 +51,124 @@ class Draws:
     seed: int
 
 
-class PymcRunner:
-    """Holds the PyMC model of a problem and, once compiled, the compiled functions."""
+class Runner:
+    """The engines of one problem, each made on first use and kept."""
 
     def __init__(self, problem: Problem, labels: Labels) -> None:
         self.problem, self.labels = problem, labels
-        self._model: Any = None
         self._compiled: Any = None
 
-    @property
+    @cached_property
     def model(self) -> Any:
         """The `pymc.Model`, built on first access."""
-        if self._model is None:
-            from hierbayes.engines.pymc import build_pymc
+        from hierbayes.engines.pymc import build_pymc
 
-            with quiet_libraries():
-                self._model = build_pymc(self.problem, self.labels)
-        return self._model
+        with quiet_libraries():
+            return build_pymc(self.problem, self.labels)
 
-    def sample(self, chosen: Settings) -> Trace:
-        """Compile once, then sample."""
+    @cached_property
+    def collapsed(self) -> CollapsedEngine:
+        """The collapsed engine."""
+        from hierbayes.engines.collapsed.engine import CollapsedEngine
+
+        return CollapsedEngine(self.problem)
+
+    def choose(self, engine: str, progress: bool | None = False) -> tuple[str, str]:
+        """Return the engine to run and the reason.
+
+        Raises
+        ------
+        ModelError
+            If there is no such engine, or it does not take the model.
+        """
+        if engine not in ENGINES:
+            raise ModelError(f"engine={engine!r} is not available", f"available: {', '.join(map(repr, ENGINES))}")
+        if engine == "pymc":
+            return "pymc", "asked for"
+        refused = self._refusal(progress)
+        if refused is None:
+            return "collapsed", "asked for" if engine == "collapsed" else "beta and b integrate out exactly"
+        if engine == "collapsed":
+            raise ModelError(f"the collapsed engine does not take this model: {refused}", 'leave engine="auto"')
+        return "pymc", refused
+
+    def _refusal(self, progress: bool | None) -> str | None:
+        from hierbayes.engines.collapsed.engine import refusal
+
+        found = refusal(self.problem)
+        if found is not None:
+            return found
+        try:
+            with working("preparing the compiled kernels (longer, once, after installation)", progress):
+                _ = self.collapsed.tape
+        except ModelError as error:
+            return error.what
+        return None
+
+    def sample(self, name: str, chosen: Settings) -> Trace:
+        """Sample by an engine and return draws for the columns as given, under the posterior's names."""
+        if name == "pymc":
+            return self._sample_pymc(chosen)
+        found = self._walk(chosen)
+        theta = found.draws["theta"]
+        chains, draws, dim = theta.shape
+        cores = chosen.cores or _cores()
+        expanded = self.collapsed.expand(theta.reshape(chains * draws, dim), chosen.seed, cores)
+        return replace(found, draws=as_given(self.problem, self.labels, expanded, chains))
+
+    def _walk(self, chosen: Settings) -> Trace:
+        """Return draws of theta alone."""
+        from hierbayes.engines.collapsed.engine import TUNE
+        from hierbayes.engines.collapsed.pointer import nutpie_model
+        from hierbayes.engines.collapsed.surrogate import one_blas_thread
+
+        engine = self.collapsed
+        if engine.layout.dim == 0:
+            return _still(chosen)
+        with working("looking for the mode", chosen.progress):
+            mode = engine.mode
+        if engine.dear:
+            found = self._by_surrogate(chosen)
+            if found is not None:
+                return found
+        with one_blas_thread():
+            return run(nutpie_model(engine.charted), chosen, tune=TUNE if mode.agree else 4 * TUNE, target_accept=0.9)
+
+    def _by_surrogate(self, chosen: Settings) -> Trace | None:
+        """Return draws by a surrogate's proposals, None if the surrogate is too far from the density."""
+        from hierbayes.engines.collapsed.surrogate import LEAST_EFFICIENCY, fit_surrogate, sample_by_surrogate
+
+        cores, engine = chosen.cores or _cores(), self.collapsed
+        with working("fitting a surrogate of the density", chosen.progress):
+            surrogate = fit_surrogate(engine.tape, engine.mode, cores, chosen.seed)
+        if surrogate.efficiency < LEAST_EFFICIENCY:
+            return None
+        with counting(f"sampling {chosen.chains} chains", chosen.chains * chosen.draws, chosen.progress) as advance:
+            theta, accepted = sample_by_surrogate(
+                engine.tape, surrogate, chosen.draws, chosen.chains, cores, chosen.seed, advance
+            )
+        stats = {"diverging": np.zeros(accepted.shape, dtype=bool), "accepted": accepted}
+        return Trace({"theta": theta}, stats, engine.mode.gradients + accepted.size, False)
+
+    def _sample_pymc(self, chosen: Settings) -> Trace:
         if self._compiled is None:
             names = list(posterior_dims(self.labels))
             with quiet_libraries(), working("compiling the PyMC model (up to a minute)", chosen.progress):
                 self._compiled = compile_pymc(self.model, names)
-        return run(self._compiled, chosen, adaptation="diag" if nested(self.problem) else "low_rank")
+        metric = "diag" if nested(self.problem) else "low_rank"
+        return run(self._compiled, chosen, tune=800, target_accept=0.95, adaptation=metric)
+
+
+def _still(chosen: Settings) -> Trace:
+    """Return the draws of a theta that has no free numbers."""
+    shape = (chosen.chains, chosen.draws)
+    return Trace({"theta": np.zeros((*shape, 0))}, {"diverging": np.zeros(shape, dtype=bool)}, 0, False)
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def nested(problem: Problem) -> bool:
@@ -88,49 +185,13 @@ def nested(problem: Problem) -> bool:
     return False
 
 
-def choose_engine(engine: str) -> tuple[str, str]:
-    """Return the engine to run and the reason.
-
-    Raises
-    ------
-    ModelError
-        If there is no such engine.
-    """
-    if engine not in ENGINES:
-        raise ModelError(f"engine={engine!r} is not available", f"available: {', '.join(map(repr, ENGINES))}")
-    return ("pymc", "asked for") if engine == "pymc" else ("pymc", "the engine that takes every model")
-
-
-def draw(runner: PymcRunner, chosen: Settings, engine: str) -> Draws:
+def draw(runner: Runner, chosen: Settings, engine: str) -> Draws:
     """Sample the posterior and name its parts."""
-    name, reason = choose_engine(engine)
     started = time.perf_counter()
-    trace = runner.sample(chosen)
+    name, reason = runner.choose(engine, chosen.progress)
+    trace = runner.sample(name, chosen)
     tree = named_tree(trace, runner.labels, runner.problem)
     return Draws(tree, name, reason, time.perf_counter() - started, trace.gradients, chosen.seed)
-
-
-def posterior_dims(labels: Labels) -> dict[str, tuple[str, ...]]:
-    """Return the names of the posterior's variables with their dims, chain and draw left out."""
-    dims: dict[str, tuple[str, ...]] = {"beta": ("coef",)} if labels.coefficients else {}
-    dims["sigma"] = ()
-    for factor, members in labels.grouped.items():
-        dims[f"sd_{factor}"] = (f"{factor}_term",)
-        if any(len(labels.terms[i]) > 1 for i in members):
-            dims[f"corr_{factor}"] = (f"{factor}_term", f"{factor}_term2")
-        dims[f"b_{factor}"] = (factor, f"{factor}_term")
-    return dims
-
-
-def posterior_coords(labels: Labels) -> dict[str, list[str]]:
-    """Return the coordinates of the posterior's dims."""
-    coords = {"coef": list(labels.coefficients)}
-    for factor, members in labels.grouped.items():
-        terms = [term for i in members for term in labels.terms[i]]
-        coords[factor] = list(labels.levels[members[0]])
-        coords[f"{factor}_term"] = terms
-        coords[f"{factor}_term2"] = terms
-    return coords
 
 
 def named_tree(trace: Trace, labels: Labels, problem: Problem) -> xr.DataTree:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,23 +25,25 @@ class Settings:
 
     Attributes
     ----------
-    draws, tune, chains : int
-        Draws and warm-up steps of each chain, and the number of chains.
+    draws, chains : int
+        Draws of each chain, and the number of chains.
+    tune : int or None
+        Warm-up steps of each chain; None leaves it to the engine.
     cores : int or None
         Chains run at a time; None takes what the machine has.
     seed : int
-    target_accept : float
-        The acceptance rate that the step size is tuned to.
+    target_accept : float or None
+        The acceptance rate that the step size is tuned to; None leaves it to the engine.
     progress : bool or None
         None shows a bar when it takes longer than two seconds.
     """
 
     draws: int
-    tune: int
+    tune: int | None
     chains: int
     cores: int | None
     seed: int
-    target_accept: float
+    target_accept: float | None
     progress: bool | None
 
 
@@ -67,12 +70,10 @@ def settings(
     *,
     draws: Any = 1000,
     tune: Any = "auto",
-    auto_tune: int,
     chains: Any = 4,
     cores: Any = None,
     seed: Any = None,
     target_accept: Any = None,
-    auto_accept: float = 0.8,
     progress: Any = None,
 ) -> Settings:
     """Check the user's sampling options.
@@ -84,18 +85,17 @@ def settings(
     """
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> np.uint64(2))
-    accept = auto_accept if target_accept is None else target_accept
-    if not isinstance(accept, int | float) or not 0 < accept < 1:
+    if target_accept is not None and not (isinstance(target_accept, int | float) and 0 < target_accept < 1):
         raise ModelError(f"target_accept={target_accept!r} must lie between 0 and 1, for example 0.95")
     if progress not in (None, True, False):
         raise ModelError(f"progress={progress!r} must be None, True or False")
     return Settings(
         draws=_whole("draws", draws, 1),
-        tune=auto_tune if tune == "auto" else _whole("tune", tune, 1),
+        tune=None if isinstance(tune, str) and tune == "auto" else _whole("tune", tune, 1),
         chains=_whole("chains", chains, 1),
         cores=None if cores is None else _whole("cores", cores, 1),
         seed=_whole("seed", seed, 0),
-        target_accept=float(accept),
+        target_accept=None if target_accept is None else float(target_accept),
         progress=progress,
     )
 
@@ -125,8 +125,10 @@ def compile_pymc(model: Any, names: list[str]) -> Any:
     return nutpie.compile_pymc_model(model, var_names=[*sampled, *names])
 
 
-def run(compiled: Any, chosen: Settings, init_mean: NDArray[np.float64] | None = None, **options: Any) -> Trace:
+def run(compiled: Any, chosen: Settings, tune: int, target_accept: float = 0.8, **options: Any) -> Trace:
     """Sample a compiled nutpie model; on Ctrl-C keep the draws so far.
+
+    `tune` and `target_accept` stand in for what the user left to the engine.
 
     Raises
     ------
@@ -135,17 +137,17 @@ def run(compiled: Any, chosen: Settings, init_mean: NDArray[np.float64] | None =
     """
     import nutpie
 
-    watch = _Watch(chosen)
+    warm = tune if chosen.tune is None else chosen.tune
+    watch = _Watch(chosen.chains * (chosen.draws + warm))
     try:
         sampler = nutpie.sample(
             compiled,
             draws=chosen.draws,
-            tune=chosen.tune,
+            tune=warm,
             chains=chosen.chains,
             cores=chosen.cores,
             seed=chosen.seed,
-            target_accept=chosen.target_accept,
-            init_mean=init_mean,
+            target_accept=target_accept if chosen.target_accept is None else chosen.target_accept,
             progress_bar=False,
             progress_callback=watch.update,
             blocking=False,
@@ -173,11 +175,23 @@ def working(message: str, progress: bool | None) -> Iterator[None]:
         bar.stop()
 
 
+@contextlib.contextmanager
+def counting(message: str, total: int, progress: bool | None) -> Iterator[Callable[[], None]]:
+    """Show a bar with an estimate of the time left; gives a function to call after each of `total` steps."""
+    bar = _Bar(message, total=total, columns=())
+    bar.start(progress)
+    done = itertools.count(1)
+    try:
+        yield lambda: bar.show(next(done))
+    finally:
+        bar.stop()
+
+
 class _Watch:
     """Holds what the sampler's thread last said of its chains."""
 
-    def __init__(self, chosen: Settings) -> None:
-        self.total = chosen.chains * (chosen.draws + chosen.tune)
+    def __init__(self, total: int) -> None:
+        self.total = total
         self.done = 0
         self.divergences = 0
 

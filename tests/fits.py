@@ -12,8 +12,9 @@ import pytest
 import hierbayes as hb
 from hierbayes.catalogue import catalogue
 from hierbayes.engines.assemble import assemble
+from hierbayes.engines.naming import posterior_dims
 from hierbayes.model import Fit
-from hierbayes.run import Draws, named_tree, posterior_dims
+from hierbayes.run import Draws, named_tree
 from hierbayes.sampling import Trace
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -17,15 +17,24 @@ def model():
     return hb.Model("Yield ~ 1 | Batch", hb.load_data("dyestuff"))
 
 
-@pytest.fixture(scope="module")
-def sampled(model):
-    fit = model.fit(draws=5000, seed=1, engine="pymc", progress=False, target_accept=0.95)
+def numbers(fit):
     posterior = fit.posterior
     return {
         "Intercept": posterior["beta"].to_numpy()[..., 0],
         "sd": posterior["sd_Batch"].to_numpy()[..., 0],
         "sigma": posterior["sigma"].to_numpy(),
     }
+
+
+OPTIONS = {
+    "collapsed": {"draws": 10_000},
+    "pymc": {"draws": 5000, "target_accept": 0.95},
+}
+
+
+@pytest.fixture(scope="module", params=OPTIONS)
+def sampled(model, request):
+    return numbers(model.fit(seed=1, engine=request.param, progress=False, **OPTIONS[request.param]))
 
 
 def exact(model, points=300, narrower=1.0):
@@ -64,6 +73,17 @@ def test_nuts_agrees_with_quadrature(model, sampled):
     scores = z_scores(sampled, exact(model, 600))
     assert len(scores) == 6
     assert {key: z for key, z in scores.items() if not abs(z) < 4} == {}
+
+
+def test_forty_thousand_draws_lie_within_a_fiftieth_of_a_posterior_sd(model):
+    """Means and sds of the collapsed engine's draws against quadrature."""
+    found = numbers(model.fit(draws=10_000, chains=4, seed=1, engine="collapsed", progress=False))
+    gaps = {}
+    for name, (mean, sd) in exact(model, 600).items():
+        draws = found[name].ravel()
+        assert draws.size == 40_000
+        gaps[name] = max(abs(draws.mean() - mean), abs(draws.std(ddof=1) - sd)) / sd
+    assert max(gaps.values()) < 0.02, gaps
 
 
 def test_the_check_sees_another_prior(model, sampled):

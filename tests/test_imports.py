@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "hierbayes"
 ROOMS = (
     *("errors", "datasets", "catalogue", "formula", "families", "priors", "spec", "design", "sources", "engines"),
     *("sampling", "run", "estimates", "summaries", "predict", "comparison", "plots", "report", "storage", "bridge"),
-    *("model", "studies", "cli", "__init__", "__main__"),
+    *("model", "warm", "studies", "cli", "__init__", "__main__"),
 )
 # Files that stand beside the room they belong to.
 ANNEXES = {"priors_text": "priors"}

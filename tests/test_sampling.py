@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import io
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -63,14 +67,19 @@ def test_unknown_option_is_named(small):
 
 
 def test_without_a_seed_each_fit_has_its_own():
-    seeds = {settings(auto_tune=10).seed for _ in range(3)}
+    seeds = {settings().seed for _ in range(3)}
     assert len(seeds) == 3
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
 def test_numpy_integers_are_whole_numbers():
-    chosen = settings(auto_tune=10, draws=np.int64(7), seed=np.uint32(5))
+    chosen = settings(draws=np.int64(7), seed=np.uint32(5), tune=np.int16(10))
     assert (chosen.draws, chosen.seed, chosen.tune) == (7, 5, 10)
+
+
+def test_what_is_left_to_the_engine_is_none():
+    chosen = settings()
+    assert (chosen.tune, chosen.target_accept, chosen.cores) == (None, None, None)
 
 
 def padded():
@@ -212,55 +221,97 @@ def test_a_bar_appears_by_itself_only_in_a_terminal_and_after_a_while(
     assert shown_after(monkeypatch, progress, terminal, seconds) is expected
 
 
-@pytest.mark.slow
-class TestSampling:
-    """Real runs of a small model, which is compiled once."""
+@contextlib.contextmanager
+def interrupted_soon(seconds):
+    """Send the main thread a Ctrl-C after some seconds, unless the block is left before."""
+    left = threading.Event()
 
-    def test_same_seed_same_bits_whatever_the_cores(self, model, capsys):
-        options = {"draws": 50, "tune": 100, "chains": 2, "progress": False}
+    def interrupt():
+        if not left.wait(seconds):
+            _thread.interrupt_main()
+
+    thread = threading.Thread(target=interrupt, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        left.set()
+        thread.join()
+
+
+ENGINES = [pytest.param("collapsed"), pytest.param("pymc", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+class TestSampling:
+    """Real runs of a small model by each engine; PyMC compiles it once."""
+
+    def test_same_seed_same_bits_whatever_the_cores(self, model, capsys, engine):
+        options = {"engine": engine, "draws": 50, "tune": 100, "chains": 4, "progress": False}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", hb.HierBayesWarning)
-            one, two = (model.fit(seed=7, cores=cores, **options).posterior for cores in (1, 2))
+            one, two, four = (model.fit(seed=7, cores=cores, **options).posterior for cores in (1, 2, 4))
             other = model.fit(seed=8, **options).posterior
+        assert set(one.data_vars) == {"beta", "sigma", "sd_g", "b_g"}
         for name in one.data_vars:
-            assert one[name].to_numpy().tobytes() == two[name].to_numpy().tobytes()
-        assert one["beta"].to_numpy().tobytes() != other["beta"].to_numpy().tobytes()
-        assert not np.array_equal(one["beta"][0], one["beta"][1])
+            assert one[name].to_numpy().tobytes() == two[name].to_numpy().tobytes() == four[name].to_numpy().tobytes()
+            assert one[name].to_numpy().tobytes() != other[name].to_numpy().tobytes()
+            assert not np.array_equal(one[name][0], one[name][1])
         said = capsys.readouterr()
         assert said.out == said.err == ""
 
-    def test_too_few_draws_warn_in_plain_english(self, model):
+    def test_too_few_draws_warn_in_plain_english(self, model, engine):
         with pytest.warns(hb.HierBayesWarning, match="only .* effective draws"):
-            model.fit(draws=20, tune=100, chains=2, seed=1, progress=False)
+            model.fit(draws=20, tune=100, chains=2, seed=1, progress=False, engine=engine)
 
-    def test_one_chain_of_three_draws(self, model):
+    def test_one_chain_of_three_draws(self, model, engine):
         with pytest.warns(hb.HierBayesWarning, match="too few to check"):
-            fit = model.fit(draws=3, tune=50, chains=1, seed=1, progress=False)
+            fit = model.fit(draws=3, tune=50, chains=1, seed=1, progress=False, engine=engine)
         assert fit.fixef().shape == (1, 8)
 
-    def test_a_bar_that_is_asked_for_is_shown_on_standard_error(self, model, capsys):
+    def test_a_bar_that_is_asked_for_is_shown_on_standard_error(self, model, capsys, engine):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", hb.HierBayesWarning)
-            model.fit(draws=20, tune=100, chains=2, seed=1, progress=True)
+            model.fit(draws=500, tune=100, chains=2, seed=1, progress=True, engine=engine)
         said = capsys.readouterr()
         assert said.out == ""
         assert "sampling 2 chains" in said.err
 
-    def test_interruption_keeps_the_draws_so_far_and_harms_no_later_fit(self, model):
-        import _thread
-
-        def interrupt():
-            time.sleep(1.0)
-            _thread.interrupt_main()
-
-        threading.Thread(target=interrupt, daemon=True).start()
-        with pytest.warns(hb.HierBayesWarning, match="interrupted: the fit holds"):
-            fit = model.fit(draws=2_000_000, tune=200, chains=2, cores=2, seed=1, progress=False)
+    def test_interruption_keeps_the_draws_so_far_and_harms_no_later_fit(self, model, engine):
+        options = {"tune": 200, "chains": 2, "seed": 1, "progress": False, "engine": engine}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", hb.HierBayesWarning)
+            before = model.fit(draws=50, **options)
+        with interrupted_soon(1.0), pytest.warns(hb.HierBayesWarning, match="interrupted: the fit holds"):
+            fit = model.fit(draws=3_000_000, cores=2, **options)
         kept = fit.posterior.sizes["draw"]
-        assert 0 < kept < 2_000_000
-        assert not fit.posterior["beta"].isnull().any()
+        assert 0 < kept < 3_000_000
+        assert not any(fit.posterior[name].isnull().any() for name in fit.posterior.data_vars)
         assert fit.posterior.sizes["chain"] == 2
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", hb.HierBayesWarning)
-            again = model.fit(draws=50, tune=100, chains=2, seed=7, progress=False)
-        assert again.posterior.sizes["draw"] == 50
+            again = model.fit(draws=50, **options)
+        assert again.posterior["beta"].to_numpy().tobytes() == before.posterior["beta"].to_numpy().tobytes()
+
+
+def test_another_process_draws_the_same_bits(tmp_path):
+    """The other process also compiles nothing: what it needs is on the disk since this one."""
+    hb.fit("Reaction ~ Days + (Days | Subject)", hb.load_data("sleepstudy"), seed=3, draws=300, progress=False)
+    program = (
+        "import sys, numpy as np, hierbayes as hb\n"
+        "from numba.core import event\n"
+        "with event.install_recorder('numba:compile') as recorder:\n"
+        "    fit = hb.fit('Reaction ~ Days + (Days | Subject)', hb.load_data('sleepstudy'), seed=3, draws=300,\n"
+        "                 cores=int(sys.argv[1]), progress=False)\n"
+        "print(len(recorder.buffer), 'pymc' in sys.modules, 'pytensor' in sys.modules)\n"
+        "np.savez(sys.argv[2], **{k: v.to_numpy() for k, v in fit.posterior.data_vars.items()})\n"
+    )
+    here = hb.fit("Reaction ~ Days + (Days | Subject)", hb.load_data("sleepstudy"), seed=3, draws=300, progress=False)
+    command = [sys.executable, "-c", program, "1", str(tmp_path / "draws.npz")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["0", "False", "False"]
+    with np.load(tmp_path / "draws.npz") as there:
+        assert set(there) == set(here.posterior.data_vars)
+        for name in there:
+            assert there[name].tobytes() == here.posterior[name].to_numpy().tobytes()

@@ -27,7 +27,8 @@ def visit_inline(self, node):
 
 
 def visit_block(self, node):
-    self.body.append(self.starttag(node, "div", CLASS="math"))
+    # The theme would push a formula to the right margin, where it expects a number.
+    self.body.append(self.starttag(node, "div", CLASS="math", style="justify-content: center; overflow-x: auto"))
     self.body.append(_converted(node, "block") + "</div>\n")
     raise nodes.SkipNode
 

@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from oracles.graphs import function_of, logp_function, untransformed
 from oracles.joint import log_joint, log_prior
 from oracles.points import named_values, random_point
 from oracles.structures import LAPLACE, STRUCTURES, table
@@ -35,22 +36,12 @@ def pieces(model):
     return assemble(model.design, model.resolved_priors)
 
 
-def untransformed(model):
-    from pymc.model.transform.conditioning import remove_value_transforms
-
-    return remove_value_transforms(model.pymc)
-
-
 def evaluate(graph, outputs, values):
-    """Evaluate outputs of a PyMC model at values of its free variables, without compiling to machine code."""
-    inputs = [graph.rvs_to_values[rv] for rv in graph.free_RVs]
-    function = graph.compile_fn(outputs, inputs=inputs, mode="FAST_COMPILE", on_unused_input="ignore")
-    return function({graph.rvs_to_values[rv].name: np.asarray(values[rv.name], dtype=float) for rv in graph.free_RVs})
+    return function_of(graph, outputs)(values)
 
 
 def pymc_logp(model, values):
-    graph = untransformed(model)
-    return float(evaluate(graph, graph.logp(jacobian=False), values))
+    return logp_function(model)(values)
 
 
 # PyMC rounds log 2 in its half-Student density to single precision

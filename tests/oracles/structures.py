@@ -29,6 +29,10 @@ def table():
             "w": rng.uniform(0.5, 2, n),
             "known": rng.normal(size=n),
             "apart": 50.0 * g + rng.normal(size=n),
+            # 20 levels of one row each, two larger ones
+            "lone": [f"l{max(i - 38, 0) if i >= 40 else i % 2}" for i in range(n)],
+            # crossed with g, every cell but one
+            "m": [f"m{0 if (i % 6, i // 6 % 4) == (2, 1) else i // 6 % 4}" for i in range(n)],
         }
     )
 
@@ -80,6 +84,9 @@ STRUCTURES = {
         },
         2,
     ),
+    "singletons": ("y ~ x + (x | lone)", {}, 5),
+    "missing cell": ("y ~ x + (1 | g) + (x | m)", {}, 7),
+    "nested, slopes": ("y ~ x + (x | k/g)", {}, 8),
     "one fixed": ("y ~ x + (x | g)", {"priors": {"sd_g[x]": hb.Fixed(0.4)}}, 5),
     "mixed priors": ("y ~ x + z + (x | g) + (1 | h) + (1 | k)", {"priors": MIXED}, 12),
     "uniform and half-normal": (

@@ -176,7 +176,7 @@ def test_print_looks_like_lme4_with_intervals(sleep):
     assert lines[random + 3].split()[0] == "Days"
     assert "[" in lines[random + 3]
     assert lines[random + 4].split()[0] == "Residual"
-    assert "Number of rows: 180; levels: Subject, 18" in lines
+    assert "Number of rows: 180; levels: Subject 18" in lines
     fixed = next(i for i, line in enumerate(lines) if line.startswith("Fixed effects"))
     assert lines[fixed + 1].split()[:4] == ["mean", "sd", "lower", "upper"]
     assert [lines[fixed + i].split()[0] for i in (2, 3)] == ["Intercept", "Days"]

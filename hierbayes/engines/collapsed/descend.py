@@ -1,0 +1,187 @@
+"""The chain, eliminated level by level, with the cells of the border kept sparse.
+
+Going down the chain each node adds its Schur complement to its ancestors and to the border; the way back is in
+`ascend`.
+"""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from hierbayes.engines.collapsed.tape import EDGE, FIRST, LAM, NODES, ROLE, J, K
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def chain_length(layers):
+    """Return the number of layers in the chain."""
+    length = 0
+    while length < layers.shape[0] and layers[length, ROLE] != EDGE:
+        length += 1
+    return length
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def locate(layers, chain, depth, level, nodes, cells_maps, ids, offsets, places):
+    """Fill, for every later layer of the chain, the node above this one, its offset in the row, and its cells' places.
+
+    ``places[t, c]`` is where cell c of this node stands among the cells of its ancestor in layer t.
+    """
+    node = layers[depth, NODES] + level
+    first, count = nodes[node, 1], nodes[node, 2]
+    for c in range(count):
+        places[depth, c] = c
+    offset = 0
+    below = node
+    for t in range(depth + 1, chain):
+        above = layers[t, NODES] + nodes[below, 3]
+        ids[t] = above
+        offsets[t] = offset
+        offset += layers[t, K]
+        start = first if t == depth + 1 else nodes[below, 1]
+        for c in range(count):
+            places[t, c] = cells_maps[start + places[t - 1, c]]
+        below = above
+    return offset
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def small_cholesky(k, a):
+    """Overwrite the lower triangle of the k by k `a` (flat) with its Cholesky factor; return its log diagonal."""
+    total = 0.0
+    for j in range(k):
+        d = a[j * k + j]
+        for h in range(j):
+            d -= a[j * k + h] * a[j * k + h]
+        d = math.sqrt(d)
+        a[j * k + j] = d
+        total += math.log(d)
+        for i in range(j + 1, k):
+            s = a[i * k + j]
+            for h in range(j):
+                s -= a[i * k + h] * a[j * k + h]
+            a[i * k + j] = s / d
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def node_factor(role, k, lam, block, out):
+    """Fill `out` with ``I + B B'`` (first layer, ``B = R Lam``) or ``I + Lam' S Lam`` (later ones)."""
+    for i in range(k):
+        for j in range(k):
+            out[i * k + j] = 1.0 if i == j else 0.0
+    b = np.zeros((k, k))
+    for i in range(k):
+        for j in range(k):
+            for h in range(j, k):
+                b[i, j] += block[i * k + h] * lam[h * k + j]
+    for i in range(k):
+        for j in range(k):
+            s = 0.0
+            for h in range(k):
+                s += b[i, h] * b[j, h] if role == FIRST else lam[h * k + i] * b[h, j]
+            out[i * k + j] += s
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def descend(layers, nodes, cells, maps, q, p, lam, store, gram):
+    """Eliminate the chain. `store` becomes factors and ``U``; `gram`, the border's upper triangle, is added to.
+
+    Returns half the log determinant of what was eliminated.
+    """
+    chain = chain_length(layers)
+    width = p + 1
+    ids = np.zeros(chain, np.int64)
+    offsets = np.zeros(chain, np.int64)
+    most = 1
+    widest = 1
+    for i in range(nodes.shape[0]):
+        most = max(most, nodes[i, 2])
+    for t in range(chain):
+        widest = max(widest, layers[t, K])
+    places = np.zeros((chain, most), np.int64)
+    factor = np.empty(widest * widest)
+    half_log_det = 0.0
+    for depth in range(chain):
+        k, role = layers[depth, K], layers[depth, ROLE]
+        own = lam[layers[depth, LAM] : layers[depth, LAM] + k * k]
+        sign = 1.0 if role == FIRST else -1.0
+        for level in range(layers[depth, J]):
+            node = layers[depth, NODES] + level
+            slot, first, count = nodes[node, 0], nodes[node, 1], nodes[node, 2]
+            above = locate(layers, chain, depth, level, nodes, maps, ids, offsets, places)
+            wide = above + count + width
+            node_factor(role, k, own, store[slot : slot + k * k], factor)
+            half_log_det += small_cholesky(k, factor)
+            u = store[slot + k * k : slot + k * k + k * wide].reshape(k, wide)
+            if role != FIRST:
+                for i in range(k):
+                    store[slot + i * k : slot + i * k + k] = factor[i * k : i * k + k]
+                    for c in range(wide):
+                        s = own[i * k + i] * u[i, c]
+                        for h in range(i + 1, k):
+                            s += own[h * k + i] * u[h, c]
+                        u[i, c] = s
+            solve_rows(k, wide, factor, u)
+            hand_up(k, depth, chain, layers, nodes, ids, offsets, places, above, count, width, sign, u, store)
+            hand_over(k, cells[first : first + count], above, count, width, q, sign, u, gram)
+    return half_log_det
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def solve_rows(k, wide, factor, u):
+    """Overwrite ``u`` with ``factor^-1 u``."""
+    for i in range(k):
+        for h in range(i):
+            s = factor[i * k + h]
+            for c in range(wide):
+                u[i, c] -= s * u[h, c]
+        d = 1.0 / factor[i * k + i]
+        for c in range(wide):
+            u[i, c] *= d
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def hand_up(k, depth, chain, layers, nodes, ids, offsets, places, above, count, width, sign, u, store):
+    """Add a node's Schur complement to the slots of its ancestors."""
+    for t in range(depth + 1, chain):
+        kt = layers[t, K]
+        slot, cells_t = nodes[ids[t], 0], nodes[ids[t], 2]
+        above_t = above - offsets[t] - kt
+        wide_t = above_t + cells_t + width
+        for a in range(kt):
+            row = slot + kt * kt + a * wide_t
+            for i in range(k):
+                x = sign * u[i, offsets[t] + a]
+                if x == 0.0:
+                    continue
+                for b in range(kt):
+                    store[slot + a * kt + b] += x * u[i, offsets[t] + b]
+                for b in range(above_t):
+                    store[row + b] += x * u[i, offsets[t] + kt + b]
+                for c in range(count):
+                    store[row + above_t + places[t, c]] += x * u[i, above + c]
+                for c in range(width):
+                    store[row + above_t + cells_t + c] += x * u[i, above + count + c]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def hand_over(k, cells, above, count, width, q, sign, u, gram):
+    """Add a node's Schur complement to the upper triangle of the border."""
+    for i in range(k):
+        for a in range(count):
+            x = sign * u[i, above + a]
+            if x == 0.0:
+                continue
+            row = cells[a]
+            for b in range(a, count):
+                gram[row, cells[b]] += x * u[i, above + b]
+            for c in range(width):
+                gram[row, q + c] += x * u[i, above + count + c]
+        for a in range(width):
+            x = sign * u[i, above + count + a]
+            for c in range(a, width):
+                gram[q + a, q + c] += x * u[i, above + count + c]

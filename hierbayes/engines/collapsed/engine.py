@@ -1,0 +1,136 @@
+"""The collapsed engine of one problem: what is prepared once, and what is asked of it.
+
+beta and b are integrated out exactly; a sampler walks over theta alone, and `expand` draws beta and b afterwards.
+"""
+
+# mypy: allow-untyped-calls
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from hierbayes.engines.base import Floats, Ints, Problem
+from hierbayes.engines.collapsed.kernel import log_density
+from hierbayes.engines.collapsed.mode import Mode, find_mode
+from hierbayes.engines.collapsed.pack import build_tape, with_chart
+from hierbayes.engines.collapsed.recover import recover
+from hierbayes.engines.collapsed.statistics import Statistics, accumulate
+from hierbayes.engines.collapsed.surrogate import DEAR, one_blas_thread
+from hierbayes.engines.theta import Theta, ThetaLayout, layout, log_jacobian, pack, unpack_draws
+from hierbayes.errors import ModelError
+from hierbayes.priors import LKJ, Fixed, Flat, Normal
+
+TUNE = 150
+"""Warm-up steps in the chart; four times as many where the starts disagree about the mode."""
+
+_WIDEST = 8
+"""Numbers in theta up to which a polynomial can stand in for the density."""
+
+_RECOVERY = 0x6265
+"""Keeps the random numbers of beta and b apart from those of theta."""
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """Draws of everything, in internal coordinates.
+
+    Attributes
+    ----------
+    sds : tuple of array, shape (draws, k)
+    corrs : tuple of array, shape (draws, k, k)
+    sigma : array, shape (draws,)
+    beta : array, shape (draws, p)
+    b : tuple of array, shape (draws, levels, k)
+    """
+
+    sds: tuple[Floats, ...]
+    corrs: tuple[Floats, ...]
+    sigma: Floats
+    beta: Floats
+    b: tuple[Floats, ...]
+
+
+def refusal(problem: Problem) -> str | None:
+    """Return why the engine does not take a problem, None if it does."""
+    if problem.family != "gaussian":
+        return f"the {problem.family} family does not integrate out"
+    for prior in problem.beta_priors:
+        if not isinstance(prior, Normal | Flat):
+            return f"the prior {prior} of a coefficient does not integrate out"
+    for block in problem.blocks:
+        if not isinstance(block.corr_prior, LKJ | Fixed | None):
+            return f"the prior {block.corr_prior} of a correlation is not compiled"
+    try:
+        layout(problem)
+    except ModelError as error:
+        return error.what
+    return None
+
+
+class CollapsedEngine:
+    """A problem with its sufficient statistics, its mode and the chart around it, each made on first use."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+    @cached_property
+    def layout(self) -> ThetaLayout:
+        """Where everything lies in theta."""
+        return layout(self.problem)
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """The sufficient statistics; raises ModelError where the dense border would be too large."""
+        return accumulate(self.problem)
+
+    @cached_property
+    def tape(self) -> Ints:
+        """Everything that the compiled density reads, flat, without a chart."""
+        return build_tape(self.problem, self.statistics, self.layout)
+
+    @property
+    def dear(self) -> bool:
+        """Whether a gradient costs so much that a surrogate is worth its while."""
+        return self.statistics.work > DEAR and 0 < self.layout.dim <= _WIDEST
+
+    @cached_property
+    def mode(self) -> Mode:
+        """The mode of theta and the curvature there."""
+        with one_blas_thread():
+            return find_mode(self.tape, starts=1 if self.dear else 3)
+
+    @cached_property
+    def charted(self) -> Ints:
+        """The tape with the chart ``theta = mode + C z`` in which the sampler walks."""
+        return with_chart(self.tape, self.mode.theta, self.mode.factor)
+
+    def expand(self, theta: Floats, seed: int, cores: int) -> Expanded:
+        """Return sds, correlations and sigma at each theta, and a draw of beta and b given it."""
+        sds, corrs, sigma = unpack_draws(self.layout, theta)
+        with one_blas_thread():
+            drawn = recover(self.problem, self.tape, theta, [seed, _RECOVERY], cores)
+        return Expanded(sds, corrs, sigma, drawn.beta, drawn.b)
+
+    def seconds_per_gradient(self, seconds: float = 1.0) -> float:
+        """Return what one evaluation of density and gradient takes, for benchmarks: the least of many batches."""
+        import time
+
+        chart = self.charted
+        floats, z, grad = chart.view(np.float64), np.full(self.layout.dim, 0.1), np.empty(self.layout.dim)
+        best, stop, batch = np.inf, time.perf_counter() + seconds, 1
+        while time.perf_counter() < stop:
+            started = time.perf_counter()
+            for _ in range(batch):
+                log_density(chart, floats, z, grad)
+            gone = time.perf_counter() - started
+            best = min(best, gone / batch)
+            batch = batch if gone > 0.01 else 2 * batch
+        return best
+
+    def log_density(self, value: Theta) -> float:
+        """Return the log density of (sd, corr, sigma) and y, beta and b integrated out, in internal coordinates."""
+        theta = pack(self.layout, value)
+        found = float(log_density(self.tape, self.tape.view(np.float64), theta, np.zeros(0)))
+        return found - log_jacobian(self.layout, theta)

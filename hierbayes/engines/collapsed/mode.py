@@ -1,0 +1,127 @@
+"""The mode of theta, the curvature there, and the chart in which NUTS walks.
+
+The chart is ``theta = mode + C z`` with ``C C' = H^-1``, H minus the Hessian of the log density of theta with every
+Jacobian. Near the mode z is then a standard normal, and a sampler needs only a short warm-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from hierbayes.engines.base import Floats, Ints
+from hierbayes.engines.collapsed import tape as at
+from hierbayes.engines.collapsed.kernel import log_density
+from hierbayes.errors import SamplingError
+
+_STEP = 1e-4
+_FLOOR = 0.1
+"""Least curvature that the chart believes: a coordinate is a normal score or near it, so its prior has curvature 1."""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """The mode and the chart around it.
+
+    Attributes
+    ----------
+    theta : array, shape (dim,)
+    factor : array, shape (dim, dim)
+        Lower triangular C, ``C C' = H^-1``.
+    hessian : array, shape (dim, dim)
+        Of the log density, unfloored.
+    log_density : float
+    agree : bool
+        Whether all starts ended at the same mode; where not, leave adaptation to the sampler.
+    gradients : int
+        Evaluations spent.
+    """
+
+    theta: Floats
+    factor: Floats
+    hessian: Floats
+    log_density: float
+    agree: bool
+    gradients: int
+
+
+def find_mode(words: Ints, starts: int = 3, seed: int = 0) -> Mode:
+    """Return the mode of theta.
+
+    Parameters
+    ----------
+    words : array of int
+        A tape without a chart.
+    starts : int
+        Number of starting points: the middle of the priors, small sds, then points at random.
+    seed : int
+        For the points at random.
+
+    Raises
+    ------
+    SamplingError
+        If no start leads to a finite density.
+    """
+    from scipy.optimize import minimize
+
+    floats = words.view(np.float64)
+    dim = int(words[at.DIM])
+    spent = 0
+
+    def fall(theta: Floats) -> tuple[float, Floats]:
+        nonlocal spent
+        spent += 1
+        grad = np.empty(dim)
+        value = log_density(words, floats, np.ascontiguousarray(theta), grad)
+        if not (np.isfinite(value) and np.all(np.isfinite(grad))):
+            return 1e100, np.zeros(dim)
+        return -value, -grad
+
+    if dim == 0:
+        return Mode(np.zeros(0), np.zeros((0, 0)), np.zeros((0, 0)), -fall(np.zeros(0))[0], True, spent)
+    ends = []
+    for start in _starts(dim, starts, seed):
+        found = minimize(fall, start, jac=True, method="BFGS", options={"gtol": 1e-4, "maxiter": 200})
+        if found.fun < 1e99:
+            ends.append((float(found.fun), np.asarray(found.x)))
+    if not ends:
+        raise SamplingError(
+            "the posterior density is not finite at any starting point",
+            "check the data for constant responses or columns and the priors for impossible values",
+        )
+    ends.sort(key=lambda end: end[0])
+    value, theta = ends[0]
+    hessian = _hessian(fall, theta)
+    factor = _factor(hessian)
+    agree = all(_near(factor, other - theta) or low > value + 20 for low, other in ends[1:])
+    return Mode(theta, factor, -hessian, -value, agree, spent)
+
+
+def _starts(dim: int, count: int, seed: int) -> list[Floats]:
+    rng = np.random.default_rng(seed)
+    points = [np.zeros(dim), np.full(dim, -1.0)]
+    points += [rng.normal(size=dim) for _ in range(max(0, count - 2))]
+    return points[:count]
+
+
+def _hessian(fall: Callable[[Floats], tuple[float, Floats]], theta: Floats) -> Floats:
+    """Return the Hessian of the negative log density by central differences of gradients."""
+    rows = []
+    for direction in np.eye(len(theta)):
+        up, down = fall(theta + _STEP * direction)[1], fall(theta - _STEP * direction)[1]
+        rows.append((up - down) / (2 * _STEP))
+    hessian = np.array(rows)
+    return 0.5 * (hessian + hessian.T)
+
+
+def _factor(hessian: Floats) -> Floats:
+    values, vectors = np.linalg.eigh(hessian)
+    inverse = (vectors / np.maximum(values, _FLOOR)) @ vectors.T
+    return np.asarray(np.linalg.cholesky(0.5 * (inverse + inverse.T)))
+
+
+def _near(factor: Floats, gap: Floats) -> bool:
+    """Return whether a gap is small beside the posterior's spread."""
+    return bool(np.linalg.norm(np.linalg.solve(factor, gap)) < 0.1)

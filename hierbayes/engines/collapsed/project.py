@@ -1,0 +1,105 @@
+"""Orthogonal triangular factors of the first layer's columns, level by level, in one pass over the rows."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def orthogonalise(q, r):
+    """Overwrite the columns of `q` with an orthonormal basis, ``old q = q r``; dependent columns become 0.
+
+    Gram and Schmidt twice over: once loses orthogonality where columns are nearly parallel.
+    """
+    rows, k = q.shape
+    for j in range(k):
+        size = 0.0
+        for i in range(rows):
+            size += q[i, j] * q[i, j]
+        for _ in range(2):
+            for h in range(j):
+                s = 0.0
+                for i in range(rows):
+                    s += q[i, h] * q[i, j]
+                r[h, j] += s
+                for i in range(rows):
+                    q[i, j] -= s * q[i, h]
+        left = 0.0
+        for i in range(rows):
+            left += q[i, j] * q[i, j]
+        if j >= rows or left <= 1e-28 * size or left == 0.0:
+            r[j, j] = 0.0
+            for i in range(rows):
+                q[i, j] = 0.0
+            continue
+        root = math.sqrt(left)
+        r[j, j] = root
+        for i in range(rows):
+            q[i, j] /= root
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def project_out(q, t, c):
+    """Fill ``c = q' t`` and take its share out of `t`, twice over."""
+    rows, k = q.shape
+    for _ in range(2):
+        for j in range(k):
+            for col in range(t.shape[1]):
+                s = 0.0
+                for i in range(rows):
+                    s += q[i, j] * t[i, col]
+                c[j, col] += s
+                for i in range(rows):
+                    t[i, col] -= s * q[i, j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def project_levels(order, starts, z, tail, edge_columns, edge_values, q_border, r, c, gram, q_out, residual_out):
+    """Factor every level: `r` packed (k (k + 1) / 2, levels), `c` (k m, levels), `gram` (m, m) of the residuals.
+
+    Row i of the border holds ``edge_values[i, e]`` in column ``edge_columns[i, e]``. Where `q_out` has rows, the
+    orthonormal columns and the residuals of `tail` are kept, in the order of the rows.
+    """
+    k = z.shape[1]
+    m = q_border + tail.shape[1]
+    for level in range(starts.shape[0] - 1):
+        first, stop = starts[level], starts[level + 1]
+        rows = stop - first
+        q = np.empty((rows, k))
+        t = np.zeros((rows, m))
+        for i in range(rows):
+            row = order[first + i]
+            for j in range(k):
+                q[i, j] = z[row, j]
+            for e in range(edge_columns.shape[1]):
+                t[i, edge_columns[row, e]] = edge_values[row, e]
+            for j in range(tail.shape[1]):
+                t[i, q_border + j] = tail[row, j]
+        rr = np.zeros((k, k))
+        cc = np.zeros((k, m))
+        orthogonalise(q, rr)
+        project_out(q, t, cc)
+        at = 0
+        for a in range(k):
+            for b in range(a, k):
+                r[at, level] = rr[a, b]
+                at += 1
+            for col in range(m):
+                c[a * m + col, level] = cc[a, col]
+        for i in range(rows):
+            for a in range(m):
+                x = t[i, a]
+                if x != 0.0:
+                    for b in range(m):
+                        gram[a, b] += x * t[i, b]
+        if q_out.shape[0] > 0:
+            for i in range(rows):
+                row = order[first + i]
+                for j in range(k):
+                    q_out[row, j] = q[i, j]
+                for j in range(tail.shape[1]):
+                    residual_out[row, j] = t[i, q_border + j]

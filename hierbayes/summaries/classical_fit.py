@@ -1,0 +1,237 @@
+"""REML and ML beside the posterior: a classical fit with the accessors of a Bayesian one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from hierbayes.design.design import Design
+from hierbayes.engines.base import Floats, Problem
+from hierbayes.engines.collapsed.classical import Estimates
+from hierbayes.engines.collapsed.curvature import Components, components
+from hierbayes.summaries.numbers import ESTIMATES, check_prob
+from hierbayes.summaries.printing import indent, number
+
+
+@dataclass(frozen=True)
+class ClassicalFit:
+    """A REML or ML fit.
+
+    Tables have the columns of the posterior's: the estimate stands in ``mean`` and ``median``, its standard error in
+    ``sd``, the limits of its Wald interval in ``lower`` and ``upper``.
+
+    Attributes
+    ----------
+    formula : str
+    design : Design
+    problem : Problem
+        In internal coordinates, as `estimates` are.
+    estimates : Estimates
+    """
+
+    formula: str
+    design: Design
+    problem: Problem
+    estimates: Estimates
+
+    @property
+    def method(self) -> str:
+        """``"REML"`` or ``"ML"``."""
+        return "REML" if self.estimates.reml else "ML"
+
+    @property
+    def loglik(self) -> float:
+        """The log likelihood, restricted for REML; the criterion (deviance) is -2 times it."""
+        return self.estimates.loglik
+
+    @property
+    def criterion(self) -> float:
+        """Minus twice the log likelihood: lme4's REML criterion or ML deviance."""
+        return -2 * self.estimates.loglik
+
+    @property
+    def aic(self) -> float:
+        """Akaike's information criterion, as lme4 counts parameters."""
+        return self.criterion + 2 * self.estimates.parameters
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's information criterion, with the number of rows."""
+        return self.criterion + float(np.log(self.design.n)) * self.estimates.parameters
+
+    @property
+    def singular(self) -> bool:
+        """Whether an sd is estimated as 0, or a correlation matrix has no inverse."""
+        return self.estimates.singular
+
+    def fixef(self, ci_prob: float = 0.95) -> pd.DataFrame:
+        """Return the fixed effects: index coefficient, columns as in the class's description."""
+        back = self.problem.beta_back
+        errors = np.sqrt(np.diag(back @ self.estimates.beta_covariance @ back.T))
+        table = _wald(back @ self.estimates.beta, errors, ci_prob)
+        table.index = pd.Index(self.design.coefficients, name="coefficient")
+        return table
+
+    def varcorr(self, ci_prob: float = 0.95) -> pd.DataFrame:
+        """Return sds (not variances), correlations and sigma.
+
+        Standard errors and limits come from the curvature of the criterion in log sds and atanh correlations; they are
+        NaN where the fit is singular.
+        """
+        z = float(ndtri(0.5 + check_prob(ci_prob) / 2))
+        rows: list[tuple[str, str, str, str]] = []
+        numbers: list[tuple[float, float, float, float]] = []
+        for factor in self.design.factors:
+            members = [i for i, block in enumerate(self.design.groups) if block.factor == factor]
+            for i in members:
+                for j, term in enumerate(self.design.groups[i].terms):
+                    rows.append((factor, term, "", "sd"))
+                    numbers.append(_positive(self._parts.sds[i][j], self._parts.log_sd_errors[i][j], z))
+            for i in members:
+                for j, k in combinations(range(len(self.design.groups[i].terms)), 2):
+                    terms = self.design.groups[i].terms
+                    rows.append((factor, terms[j], terms[k], "corr"))
+                    numbers.append(_correlation(self._parts.corrs[i][j, k], self._parts.atanh_errors[i][j, k], z))
+        rows.append(("Residual", "", "", "sigma"))
+        numbers.append(_positive(self._parts.sigma, self._parts.log_sigma_error, z))
+        names = pd.DataFrame(rows, columns=["group", "term", "term2", "kind"])
+        mean, error, lower, upper = np.array(numbers).T
+        return names.assign(mean=mean, sd=error, median=mean, lower=lower, upper=upper)
+
+    @cached_property
+    def _parts(self) -> Components:
+        return components(self.problem, self.estimates)
+
+    def ranef(self, ci_prob: float = 0.95) -> pd.DataFrame:
+        """Return the conditional modes of the group-level effects with their conditional sds, as lme4's ``ranef``."""
+        parts = []
+        for block, own, modes, spread in zip(
+            self.design.groups, self.problem.blocks, self.estimates.modes, self.estimates.mode_covariances, strict=True
+        ):
+            covariance = own.back @ spread @ own.back.T
+            errors = np.sqrt(np.maximum(np.diagonal(covariance, axis1=1, axis2=2), 0))
+            parts.append(_by_level(block.factor, block.levels, block.terms, modes @ own.back.T, errors, ci_prob))
+        return _ordered(parts, self.design)
+
+    def coef(self, ci_prob: float = 0.95) -> pd.DataFrame:
+        """Return the totals: fixed effect plus conditional mode. Standard errors are not defined here and are NaN."""
+        fixed = self.fixef()["mean"]
+        parts = []
+        deviations = self.ranef()
+        for factor in self.design.factors:
+            own = deviations[deviations["group"] == factor].pivot(index="level", columns="term", values="mean")
+            levels = self.design.blocks(factor)[0].levels
+            own = own.reindex(list(levels))
+            varying = [term for block in self.design.blocks(factor) for term in block.terms]
+            terms = list(dict.fromkeys((*self.design.coefficients, *varying)))
+            total = np.column_stack([fixed.get(t, 0.0) + (own[t] if t in own else np.zeros(len(own))) for t in terms])
+            parts.append(_by_level(factor, levels, tuple(terms), total, np.full(total.shape, np.nan), ci_prob))
+        return (
+            pd.concat(parts, ignore_index=True)
+            if parts
+            else pd.DataFrame(columns=["group", "level", "term", *ESTIMATES])
+        )
+
+    @cached_property
+    def _text(self) -> str:
+        title = (
+            f"Linear mixed model fit by {self.method}" if self.design.groups else f"Linear model fit by {self.method}"
+        )
+        shown = self.varcorr()
+        rows = [
+            {
+                "Group": r["group"],
+                "Name": r["term"],
+                "": r["term2"],
+                "kind": r["kind"],
+                "estimate": number(r["mean"], r["mean"] / 50),
+            }
+            for _, r in shown.iterrows()
+        ]
+        fixed = self.fixef()
+        plain = pd.DataFrame(
+            {"estimate": [number(m, s) for m, s in zip(fixed["mean"], fixed["sd"], strict=True)],
+             "se": [number(s, s / 10) for s in fixed["sd"]]},
+            index=fixed.index.rename(None),
+        )  # fmt: skip
+        said = " (singular: an sd is 0 or a correlation is at its limit)" if self.singular else ""
+        return "\n".join(
+            [
+                title + said,
+                f"Formula: {self.formula}",
+                f"{'REML criterion' if self.estimates.reml else 'Deviance'}: {self.criterion:.4f}   "
+                f"log likelihood: {self.loglik:.4f}   AIC: {self.aic:.2f}   BIC: {self.bic:.2f}",
+                "",
+                "Random effects (sd and correlation):",
+                indent(pd.DataFrame(rows).to_string(index=False)),
+                "",
+                "Fixed effects:",
+                indent(plain.to_string()),
+            ]
+        )
+
+    def summary(self) -> str:
+        """Return the fit as text, as lme4 prints it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return self._text
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self._text)}</pre>"
+
+
+def _positive(value: float, error: float, z: float) -> tuple[float, float, float, float]:
+    """Return an sd, its standard error and limits that are symmetric in its logarithm."""
+    return value, value * error, value * float(np.exp(-z * error)), value * float(np.exp(z * error))
+
+
+def _correlation(value: float, error: float, z: float) -> tuple[float, float, float, float]:
+    """Return a correlation, its standard error and limits that are symmetric in its inverse hyperbolic tangent."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        lower, upper = np.tanh(np.arctanh(value) + z * error * np.array([-1.0, 1.0]))
+    return value, error * (1 - value**2), float(lower), float(upper)
+
+
+def _wald(estimate: Floats, error: Floats, ci_prob: float) -> pd.DataFrame:
+    z = float(ndtri(0.5 + check_prob(ci_prob) / 2))
+    return pd.DataFrame(
+        {
+            "mean": estimate,
+            "sd": error,
+            "median": estimate,
+            "lower": estimate - z * error,
+            "upper": estimate + z * error,
+        }
+    )
+
+
+def _by_level(
+    factor: str, levels: tuple[str, ...], terms: tuple[str, ...], values: Floats, errors: Floats, ci_prob: float
+) -> pd.DataFrame:
+    names = pd.DataFrame(
+        {
+            "group": factor,
+            "level": np.repeat(np.asarray(levels, dtype=object), len(terms)),
+            "term": np.tile(np.asarray(terms, dtype=object), len(levels)),
+        }
+    )
+    return pd.concat([names, _wald(values.reshape(-1), errors.reshape(-1), ci_prob)], axis=1)
+
+
+def _ordered(parts: list[pd.DataFrame], design: Design) -> pd.DataFrame:
+    """Put the blocks of one factor together, level by level, as the posterior's table has them."""
+    if not parts:
+        return pd.DataFrame(columns=["group", "level", "term", *ESTIMATES])
+    joined = pd.concat(parts, ignore_index=True)
+    place = {(f, level): i for f in design.factors for i, level in enumerate(design.blocks(f)[0].levels)}
+    order = {factor: i for i, factor in enumerate(design.factors)}
+    keys = [(order[g], place[g, level]) for g, level in zip(joined["group"], joined["level"], strict=True)]
+    rank = sorted(range(len(keys)), key=keys.__getitem__)
+    return joined.iloc[rank].reset_index(drop=True)

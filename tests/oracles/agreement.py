@@ -1,0 +1,49 @@
+"""Do two sets of draws come from one distribution? z scores by Monte Carlo standard errors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def moments(values):
+    """Return mean and sd of each column and their Monte Carlo standard errors; values (chain, draw, column)."""
+    from arviz_stats.base import array_stats
+
+    def error(kind):
+        return np.asarray(array_stats.mcse(values, method=kind, chain_axis=0, draw_axis=1))
+
+    flat = values.reshape(-1, values.shape[-1])
+    return {"mean": (flat.mean(axis=0), error("mean")), "sd": (flat.std(axis=0, ddof=1), error("sd"))}
+
+
+def columns(posterior):
+    """Return every number of a posterior that moves, by name: an array (chain, draw, number) for each variable."""
+    found = {}
+    for name, variable in posterior.data_vars.items():
+        flat = variable.to_numpy().reshape(*variable.shape[:2], -1)
+        keep = flat.reshape(-1, flat.shape[-1]).std(axis=0) > 1e-12
+        if str(name).startswith("corr_"):
+            k = variable.shape[-1]
+            keep &= np.tri(k, k, -1, dtype=bool).ravel()
+        found[str(name)] = flat[:, :, keep]
+    return {name: values for name, values in found.items() if values.shape[-1]}
+
+
+def z_scores(one, other):
+    """Return, for each variable and for means and sds, the z scores of the gaps between two posteriors."""
+    first, second = columns(one), columns(other)
+    assert {k: v.shape[-1] for k, v in first.items()} == {k: v.shape[-1] for k, v in second.items()}
+    scores = {}
+    for name in first:
+        ours, theirs = moments(first[name]), moments(second[name])
+        for kind in ("mean", "sd"):
+            gap = ours[kind][0] - theirs[kind][0]
+            scores[name, kind] = gap / np.hypot(ours[kind][1], theirs[kind][1])
+    return scores
+
+
+def largest(scores):
+    """Return the largest absolute z score and how many there are."""
+    every = np.concatenate([values.ravel() for values in scores.values()])
+    assert np.isfinite(every).all()
+    return float(np.abs(every).max()), every.size
