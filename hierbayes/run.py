@@ -19,7 +19,7 @@ from hierbayes.sampling import Settings, Trace, compile_pymc, counting, quiet_li
 if TYPE_CHECKING:
     import xarray as xr
 
-    from hierbayes.engines.collapsed.engine import CollapsedEngine
+    from hierbayes.engines.collapsed.engine import CollapsedEngine, Expanded
 
 ENGINES = ("auto", "collapsed", "pymc")
 
@@ -109,32 +109,35 @@ class Runner:
         """Sample by an engine and return draws for the columns as given, under the posterior's names."""
         if name == "pymc":
             return self._sample_pymc(chosen)
-        found = self._walk(chosen)
+        found, expanded = self._walk(chosen)
+        return replace(found, draws=as_given(self.problem, self.labels, expanded, chosen.chains))
+
+    def _walk(self, chosen: Settings) -> tuple[Trace, Expanded]:
+        """Return what the sampler gave, and draws of everything in internal coordinates."""
+        engine = self.collapsed
+        if engine.layout.dim > 0:
+            with working("looking for the mode", chosen.progress):
+                _ = engine.mode
+            walked = self._by_surrogate(chosen) if engine.dear else None
+            if walked is not None:
+                return walked
+        found = self._by_nuts(chosen) if engine.layout.dim > 0 else _still(chosen)
         theta = found.draws["theta"]
         chains, draws, dim = theta.shape
-        cores = chosen.cores or _cores()
-        expanded = self.collapsed.expand(theta.reshape(chains * draws, dim), chosen.seed, cores)
-        return replace(found, draws=as_given(self.problem, self.labels, expanded, chains))
+        return found, engine.expand(theta.reshape(chains * draws, dim), chosen.seed, chosen.cores or _cores())
 
-    def _walk(self, chosen: Settings) -> Trace:
-        """Return draws of theta alone."""
+    def _by_nuts(self, chosen: Settings) -> Trace:
         from hierbayes.engines.collapsed.engine import TUNE
         from hierbayes.engines.collapsed.pointer import nutpie_model
         from hierbayes.engines.collapsed.surrogate import one_blas_thread
 
         engine = self.collapsed
-        if engine.layout.dim == 0:
-            return _still(chosen)
-        with working("looking for the mode", chosen.progress):
-            mode = engine.mode
-        if engine.dear:
-            found = self._by_surrogate(chosen)
-            if found is not None:
-                return found
         with one_blas_thread():
-            return run(nutpie_model(engine.charted), chosen, tune=TUNE if mode.agree else 4 * TUNE, target_accept=0.9)
+            return run(
+                nutpie_model(engine.charted), chosen, tune=TUNE if engine.mode.agree else 4 * TUNE, target_accept=0.9
+            )
 
-    def _by_surrogate(self, chosen: Settings) -> Trace | None:
+    def _by_surrogate(self, chosen: Settings) -> tuple[Trace, Expanded] | None:
         """Return draws by a surrogate's proposals, None if the surrogate is too far from the density."""
         from hierbayes.engines.collapsed.surrogate import LEAST_EFFICIENCY, fit_surrogate, sample_by_surrogate
 
@@ -144,11 +147,12 @@ class Runner:
         if surrogate.efficiency < LEAST_EFFICIENCY:
             return None
         with counting(f"sampling {chosen.chains} chains", chosen.chains * chosen.draws, chosen.progress) as advance:
-            theta, accepted = sample_by_surrogate(
+            walked = sample_by_surrogate(
                 engine.tape, surrogate, chosen.draws, chosen.chains, cores, chosen.seed, advance
             )
-        stats = {"diverging": np.zeros(accepted.shape, dtype=bool), "accepted": accepted}
-        return Trace({"theta": theta}, stats, engine.mode.gradients + accepted.size, False)
+        stats = {"diverging": np.zeros(walked.accepted.shape, dtype=bool), "accepted": walked.accepted}
+        spent = engine.mode.gradients + surrogate.values + walked.values
+        return Trace({}, stats, spent, False), engine.expand_walked(walked)
 
     def _sample_pymc(self, chosen: Settings) -> Trace:
         if self._compiled is None:

@@ -13,6 +13,7 @@ import math
 import numpy as np
 from numba import njit
 
+from hierbayes.engines.stale import drop_stale
 from hierbayes.errors import ModelError
 from hierbayes.priors import (
     Exponential,
@@ -26,6 +27,9 @@ from hierbayes.priors import (
     Prior,
     Uniform,
 )
+
+# No kernel runs before this file is imported.
+drop_stale()
 
 FLAT, HALF_NORMAL, HALF_T, HALF_CAUCHY, EXPONENTIAL, GAMMA, INVERSE_GAMMA, LOG_NORMAL, UNIFORM = range(9)
 

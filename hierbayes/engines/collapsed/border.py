@@ -103,6 +103,27 @@ def scale_border(layers, lam, a):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def scale_upper(layers, lam, a):
+    """Do what `scale_border` does to the upper triangle, where only that is filled."""
+    m = a.shape[0]
+    scales = plain_scales(layers, lam, m)
+    if scales.shape[0] == 0:
+        for r in range(m):
+            for c in range(r):
+                a[r, c] = a[c, r]
+        scale_border(layers, lam, a)
+        return
+    for r in range(m):
+        s = scales[r]
+        for c in range(r, m):
+            a[r, c] *= s * scales[c]
+    for t in range(layers.shape[0]):
+        if layers[t, ROLE] == EDGE:
+            for r in range(layers[t, START], layers[t, START] + layers[t, J]):
+                a[r, r] += 1.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def unscale_rows(layers, lam, w, columns):
     """Turn the rows of v in `w` into rows of b: ``Lam w``, over the first `columns` columns."""
     for t in range(layers.shape[0]):
@@ -146,9 +167,20 @@ def unscale_columns(layers, lam, w):
 def back_substitute(r, n, rhs, out):
     """Solve ``R x = rhs`` for the leading n by n triangle."""
     for i in range(n - 1, -1, -1):
-        s = rhs[i]
-        for j in range(i + 1, n):
-            s -= r[i, j] * out[j]
+        row, s = r[i], rhs[i]
+        start = i + 1
+        if n - start >= 32:
+            # Four sums at a time: one alone waits for itself.
+            s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+            while start + 4 <= n:
+                s0 += row[start] * out[start]
+                s1 += row[start + 1] * out[start + 1]
+                s2 += row[start + 2] * out[start + 2]
+                s3 += row[start + 3] * out[start + 3]
+                start += 4
+            s -= (s0 + s1) + (s2 + s3)
+        for j in range(start, n):
+            s -= row[j] * out[j]
         out[i] = s / r[i, i]
 
 

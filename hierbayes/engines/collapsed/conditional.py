@@ -51,6 +51,8 @@ def conditional_modes(
         part = slice(column, column + k)
         if layers[layer, ROLE] == EDGE:
             index = layers[layer, START] + np.arange(levels * wide).reshape(levels, wide)[:, part]
+            if words[at.THIN] and layers[layer, START] == 0:
+                index = index[np.argsort(words[words[at.AT_LEVELS] :][:levels])]
             modes.append(mean[index])
             covariances.append(edge[index[:, :, None], index[:, None, :]] * sigma**2)
             continue

@@ -70,6 +70,9 @@ def small_cholesky(k, a):
 @njit(cache=True, nogil=True, error_model="numpy")
 def node_factor(role, k, lam, block, out):
     """Fill `out` with ``I + B B'`` (first layer, ``B = R Lam``) or ``I + Lam' S Lam`` (later ones)."""
+    if k == 1:
+        out[0] = 1.0 + (block[0] * lam[0]) * ((block[0] if role == FIRST else 1.0) * lam[0])
+        return
     for i in range(k):
         for j in range(k):
             out[i * k + j] = 1.0 if i == j else 0.0
@@ -171,16 +174,20 @@ def hand_up(k, depth, chain, layers, nodes, ids, offsets, places, above, count, 
 @njit(cache=True, nogil=True, error_model="numpy")
 def hand_over(k, cells, above, count, width, q, sign, u, gram):
     """Add a node's Schur complement to the upper triangle of the border."""
+    # Places without a sign spare the compiler a test for negative ones at every multiplication.
+    places = cells.view(np.uint64)
+    stop = np.uint64(count)
     for i in range(k):
-        for a in range(count):
-            x = sign * u[i, above + a]
+        own = u[i, above : above + count]
+        for a in range(stop):
+            x = sign * own[a]
             if x == 0.0:
                 continue
-            row = cells[a]
-            for b in range(a, count):
-                gram[row, cells[b]] += x * u[i, above + b]
+            row = gram[places[a]]
+            for b in range(a, stop):
+                row[places[b]] += x * own[b]
             for c in range(width):
-                gram[row, q + c] += x * u[i, above + count + c]
+                row[q + c] += x * u[i, above + count + c]
         for a in range(width):
             x = sign * u[i, above + count + a]
             for c in range(a, width):

@@ -15,9 +15,10 @@ from hierbayes.engines.base import Floats, Ints, Problem
 from hierbayes.engines.collapsed.kernel import log_density
 from hierbayes.engines.collapsed.mode import Mode, find_mode
 from hierbayes.engines.collapsed.pack import build_tape, with_chart
-from hierbayes.engines.collapsed.recover import recover
+from hierbayes.engines.collapsed.recover import Recovered, by_block, recover
 from hierbayes.engines.collapsed.statistics import Statistics, accumulate
-from hierbayes.engines.collapsed.surrogate import DEAR, one_blas_thread
+from hierbayes.engines.collapsed.surrogate import DEAR, Walked, one_blas_thread, usable_cores
+from hierbayes.engines.scalars import from_coordinate
 from hierbayes.engines.theta import Theta, ThetaLayout, layout, log_jacobian, pack, unpack_draws
 from hierbayes.errors import ModelError
 from hierbayes.priors import LKJ, Fixed, Flat, Normal
@@ -99,7 +100,22 @@ class CollapsedEngine:
     def mode(self) -> Mode:
         """The mode of theta and the curvature there."""
         with one_blas_thread():
-            return find_mode(self.tape, starts=1 if self.dear else 3)
+            if self.dear:
+                return find_mode(self.tape, starts=1, rough=self._rough(), cores=usable_cores())
+            return find_mode(self.tape)
+
+    def _rough(self) -> Floats:
+        """Return rough curvatures of the log density in theta: those of an sd known as well as its levels allow."""
+        own, problem = self.layout, self.problem
+        counts = [block.n_levels for block in problem.blocks for _ in block.sd_priors] + [problem.n]
+        rough = np.ones(own.dim)
+        for (_, kind, place), (_, _, a, b, _), known in zip(own.scalar_ints, own.scalar_floats, counts, strict=True):
+            if place >= 0:
+                rough[place] += 2 * known * from_coordinate(kind, a, b, 0.0)[1] ** 2
+        for (k, _, place, _), block in zip(own.block_ints, problem.blocks, strict=True):
+            if place >= 0:
+                rough[place : place + k * (k - 1) // 2] += block.n_levels
+        return rough
 
     @cached_property
     def charted(self) -> Ints:
@@ -108,9 +124,18 @@ class CollapsedEngine:
 
     def expand(self, theta: Floats, seed: int, cores: int) -> Expanded:
         """Return sds, correlations and sigma at each theta, and a draw of beta and b given it."""
-        sds, corrs, sigma = unpack_draws(self.layout, theta)
         with one_blas_thread():
             drawn = recover(self.problem, self.tape, theta, [seed, _RECOVERY], cores)
+        return self._expanded(theta, drawn)
+
+    def expand_walked(self, walked: Walked) -> Expanded:
+        """Return sds, correlations and sigma at each theta, with the beta and b that were drawn on the way."""
+        draws = walked.accepted.size
+        theta, beta, b = (part.reshape(draws, part.shape[2]) for part in (walked.theta, walked.beta, walked.b))
+        return self._expanded(theta, Recovered(beta, by_block(self.problem, b)))
+
+    def _expanded(self, theta: Floats, drawn: Recovered) -> Expanded:
+        sds, corrs, sigma = unpack_draws(self.layout, theta)
         return Expanded(sds, corrs, sigma, drawn.beta, drawn.b)
 
     def seconds_per_gradient(self, seconds: float = 1.0) -> float:

@@ -27,6 +27,7 @@ from hierbayes.engines.collapsed.border import (
     log_diagonal,
     outer_product,
     scale_border,
+    scale_upper,
     unscale_columns,
     unscale_rows,
 )
@@ -127,14 +128,13 @@ def sparse_forward(ints, floats, lam, sigma, criterion, store, gram):
     layers = layer_table(ints)
     nodes, cells, maps = sparse_parts(ints)
     half_log_det = descend(layers, nodes, cells, maps, q, p, lam, store, gram)
-    for i in range(q + p + 1):
-        for j in range(i):
-            gram[i, j] = gram[j, i]
-    scale_border(layers, lam, gram)
+    scale_upper(layers, lam, gram)
     if criterion == at.BAYES:
         add_prior(matrix(floats, ints[at.AT_PRIOR], p + 1, p + 1), q, p, sigma, gram)
     if q + p >= LARGE:
-        return large_cholesky(ints[ints[at.AT_LAPACK]], gram), half_log_det
+        thin, starts, columns = ints[at.THIN], ints[at.AT_THIN], ints[at.AT_THIN_COLUMNS]
+        own = ints[starts : starts + thin + 1]
+        return large_cholesky(ints[ints[at.AT_LAPACK]], gram, own, ints[columns : columns + own[thin]]), half_log_det
     return cholesky_upper(gram), half_log_det
 
 

@@ -6,6 +6,7 @@ The addresses stand on the tape, so that the compiled functions hold none and ca
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators, disable-error-code="call-arg"
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
@@ -50,16 +51,37 @@ def _in_place(address, a, n):
     # Rows of `a` are LAPACK's columns, so that its lower triangle is our upper one.
     lower = np.array([76], dtype=np.uint8)
     order = np.array([n], dtype=np.int32)
-    leading = np.array([a.shape[1]], dtype=np.int32)
+    leading = np.array([a.strides[0] // a.itemsize], dtype=np.int32)
     info = np.zeros(1, dtype=np.int32)
     _call(address, lower.ctypes.data, order.ctypes.data, a.ctypes.data, leading.ctypes.data, info.ctypes.data)
     return info[0] == 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def large_cholesky(address, a):
-    """Overwrite the upper triangle of `a` with R, ``a = R' R``; return whether it is positive definite."""
-    return _in_place(address, a, a.shape[0])
+def large_cholesky(address, a, starts, columns):
+    """Overwrite the upper triangle of `a` with R, ``a = R' R``; return whether it is positive definite.
+
+    Row r of the first ones has entries only in ``columns[starts[r] : starts[r + 1]]``; the rest is dense.
+    """
+    thin = starts.shape[0] - 1
+    values = np.empty(a.shape[0])
+    for k in range(thin):
+        if not a[k, k] > 0.0:
+            return False
+        root = math.sqrt(a[k, k])
+        a[k, k] = root
+        # Places without a sign spare the compiler a test for negative ones at every multiplication.
+        own = columns[starts[k] : starts[k + 1]].view(np.uint64)
+        count = np.uint64(own.shape[0])
+        for i in range(count):
+            values[i] = a[k, own[i]] / root
+            a[k, own[i]] = values[i]
+        for i in range(count):
+            x = values[i]
+            row = a[own[i]]
+            for j in range(i, count):
+                row[own[j]] -= x * values[j]
+    return _in_place(address, a[thin:, thin:], a.shape[0] - thin)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

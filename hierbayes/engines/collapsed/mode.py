@@ -7,7 +7,9 @@ Jacobian. Near the mode z is then a standard normal, and a sampler needs only a 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
@@ -47,7 +49,7 @@ class Mode:
     gradients: int
 
 
-def find_mode(words: Ints, starts: int = 3, seed: int = 0) -> Mode:
+def find_mode(words: Ints, starts: int = 3, seed: int = 0, rough: Floats | None = None, cores: int = 1) -> Mode:
     """Return the mode of theta.
 
     Parameters
@@ -58,6 +60,10 @@ def find_mode(words: Ints, starts: int = 3, seed: int = 0) -> Mode:
         Number of starting points: the middle of the priors, small sds, then points at random.
     seed : int
         For the points at random.
+    rough : array, shape (dim,), optional
+        Rough curvatures, for a density that is dear: the climb takes fewer gradients, and ends a little sooner.
+    cores : int
+        Gradients at a time where the curvature is measured; the result does not depend on it.
 
     Raises
     ------
@@ -68,11 +74,10 @@ def find_mode(words: Ints, starts: int = 3, seed: int = 0) -> Mode:
 
     floats = words.view(np.float64)
     dim = int(words[at.DIM])
-    spent = 0
+    spent = count()
 
     def fall(theta: Floats) -> tuple[float, Floats]:
-        nonlocal spent
-        spent += 1
+        next(spent)
         grad = np.empty(dim)
         value = log_density(words, floats, np.ascontiguousarray(theta), grad)
         if not (np.isfinite(value) and np.all(np.isfinite(grad))):
@@ -80,10 +85,13 @@ def find_mode(words: Ints, starts: int = 3, seed: int = 0) -> Mode:
         return -value, -grad
 
     if dim == 0:
-        return Mode(np.zeros(0), np.zeros((0, 0)), np.zeros((0, 0)), -fall(np.zeros(0))[0], True, spent)
+        return Mode(np.zeros(0), np.zeros((0, 0)), np.zeros((0, 0)), -fall(np.zeros(0))[0], True, 1)
+    options: dict[str, object] = {"gtol": 1e-4, "maxiter": 200}
+    if rough is not None:
+        options |= {"gtol": 0.02 * float(np.sqrt(rough.min())), "hess_inv0": np.diag(1 / rough)}
     ends = []
     for start in _starts(dim, starts, seed):
-        found = minimize(fall, start, jac=True, method="BFGS", options={"gtol": 1e-4, "maxiter": 200})
+        found = minimize(fall, start, jac=True, method="BFGS", options=options)
         if found.fun < 1e99:
             ends.append((float(found.fun), np.asarray(found.x)))
     if not ends:
@@ -93,10 +101,10 @@ def find_mode(words: Ints, starts: int = 3, seed: int = 0) -> Mode:
         )
     ends.sort(key=lambda end: end[0])
     value, theta = ends[0]
-    hessian = _hessian(fall, theta)
+    hessian = _hessian(fall, theta, cores)
     factor = _factor(hessian)
     agree = all(_near(factor, other - theta) or low > value + 20 for low, other in ends[1:])
-    return Mode(theta, factor, -hessian, -value, agree, spent)
+    return Mode(theta, factor, -hessian, -value, agree, next(spent))
 
 
 def _starts(dim: int, count: int, seed: int) -> list[Floats]:
@@ -106,14 +114,13 @@ def _starts(dim: int, count: int, seed: int) -> list[Floats]:
     return points[:count]
 
 
-def _hessian(fall: Callable[[Floats], tuple[float, Floats]], theta: Floats) -> Floats:
+def _hessian(fall: Callable[[Floats], tuple[float, Floats]], theta: Floats, cores: int) -> Floats:
     """Return the Hessian of the negative log density by central differences of gradients."""
-    rows = []
-    for direction in np.eye(len(theta)):
-        up, down = fall(theta + _STEP * direction)[1], fall(theta - _STEP * direction)[1]
-        rows.append((up - down) / (2 * _STEP))
-    hessian = np.array(rows)
-    return 0.5 * (hessian + hessian.T)
+    steps = _STEP * np.vstack([np.eye(len(theta)), -np.eye(len(theta))])
+    with ThreadPoolExecutor(cores) as pool:
+        up, down = np.split(np.array([found[1] for found in pool.map(fall, theta + steps)]), 2)
+    hessian = (up - down) / (2 * _STEP)
+    return np.asarray(0.5 * (hessian + hessian.T))
 
 
 def _factor(hessian: Floats) -> Floats:

@@ -56,6 +56,10 @@ def build_tape(problem: Problem, statistics: Statistics, layout: ThetaLayout) ->
     header[at.MOMENTS] = moments
     if statistics.rows is not None:
         sections |= statistics.rows.sections()
+        sections[at.AT_LEVELS] = statistics.thin.levels
+        sections[at.AT_THIN] = statistics.thin.starts
+        sections[at.AT_THIN_COLUMNS] = statistics.thin.columns
+        header[at.THIN] = len(statistics.thin.starts) - 1
         header[at.NODE_COUNT] = len(statistics.rows.nodes)
         header[at.CELL_COUNT] = len(statistics.rows.cells)
         header[at.STORE] = len(statistics.rows.store)

@@ -3,6 +3,7 @@
 # mypy: allow-untyped-calls, allow-untyped-decorators
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,18 +13,12 @@ from numba import njit
 from hierbayes.engines.base import Floats, Ints, Problem
 from hierbayes.engines.collapsed import tape as at
 from hierbayes.engines.collapsed.ascend import residual
-from hierbayes.engines.collapsed.border import (
-    add_prior,
-    back_substitute,
-    cholesky_upper,
-    scale_border,
-    unscale_rows,
-)
-from hierbayes.engines.collapsed.dense import BATCH, eliminate, upper
+from hierbayes.engines.collapsed.border import back_substitute, unscale_rows
+from hierbayes.engines.collapsed.dense import upper
 from hierbayes.engines.collapsed.descend import chain_length, locate, node_factor, small_cholesky
-from hierbayes.engines.collapsed.kernel import fill_lam, layer_table, matrix, sparse_forward, sparse_parts
+from hierbayes.engines.collapsed.factor import block_table, factor_at
+from hierbayes.engines.collapsed.kernel import layer_table, matrix, sparse_parts
 from hierbayes.engines.collapsed.tape import EDGE, FIRST, LAM, NODES, ROLE, START, J, K
-from hierbayes.engines.theta import unpack_theta
 
 _CHUNK_NUMBERS = 1 << 19
 """Random numbers that one chunk of draws takes; chunks set the streams, so this must not depend on the machine."""
@@ -80,74 +75,33 @@ def recover(problem: Problem, words: Ints, theta: Floats, seed: int | list[int],
     else:
         for first in starts:
             chunk(first)
-    ends = np.cumsum([0, *sizes])
-    return Recovered(
-        beta=beta,
-        b=tuple(
-            b[:, ends[i] : ends[i + 1]].reshape(draws, block.n_levels, block.Z.shape[1])
-            for i, block in enumerate(problem.blocks)
-        ),
-    )
+    return Recovered(beta, by_block(problem, b))
+
+
+def by_block(problem: Problem, b: Floats) -> tuple[Floats, ...]:
+    """Return all effects, shape (draws, effects), block by block: (draws, levels, k)."""
+    shapes = [(block.n_levels, block.Z.shape[1]) for block in problem.blocks]
+    ends = np.cumsum([0, *(levels * k for levels, k in shapes)])
+    return tuple(b[:, ends[i] : ends[i + 1]].reshape(len(b), *shape) for i, shape in enumerate(shapes))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def draw_many(ints, floats, theta, normals, beta, b):  # type: ignore[no-untyped-def]
     """Fill rows of `beta` and `b` from rows of `theta` and of standard normal numbers."""
-    blocks_count = ints[at.BLOCKS]
-    place = ints[at.AT_BLOCK_INTS]
-    blocks = ints[place : place + 4 * blocks_count].reshape(blocks_count, 4)
-    layers = layer_table(ints)
-    sds_count = 1
-    flat_count = 0
-    for t in range(blocks_count):
-        sds_count += blocks[t, 0]
-        flat_count += blocks[t, 0] * blocks[t, 0]
-    sds = np.empty(sds_count)
-    slopes = np.empty(sds_count)
+    q, p = ints[at.BORDER], ints[at.P]
+    gram = np.empty((q + p + 1, q + p + 1))
+    store = np.empty(ints[at.STORE])
     lam = np.empty(ints[at.MOMENTS])
-    pull = np.zeros(ints[at.DIM])
-    scalars = ints[at.AT_SCALAR_INTS]
     for d in range(theta.shape[0]):
-        factors = floats[ints[at.AT_FACTORS] : ints[at.AT_FACTORS] + flat_count].copy()
-        unpack_theta(
-            ints[scalars : scalars + 3 * sds_count].reshape(sds_count, 3),
-            matrix(floats, ints[at.AT_SCALAR_FLOATS], sds_count, 5),
-            blocks,
-            floats[ints[at.AT_ETAS] : ints[at.AT_ETAS] + blocks_count],
-            theta[d],
-            sds,
-            slopes,
-            factors,
-            pull,
-        )
-        sigma = sds[sds_count - 1]
-        fill_lam(ints, blocks, layers, sds, factors, sigma, lam)
-        draw_one(ints, floats, blocks, layers, lam, sigma, normals[d], beta[d], b[d])
+        _, sigma = factor_at(ints, floats, theta[d], lam, gram, store)
+        draw_one(ints, floats, lam, sigma, gram, store, normals[d], beta[d], b[d])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def draw_one(ints, floats, blocks, layers, lam, sigma, normals, beta, b):  # type: ignore[no-untyped-def]
-    """Fill one draw of beta and of all b."""
+def draw_one(ints, floats, lam, sigma, gram, store, normals, beta, b):  # type: ignore[no-untyped-def]
+    """Fill one draw of beta and of all b from what `factor_at` left; it stays fit for another draw."""
     q, p = ints[at.BORDER], ints[at.P]
-    m = q + p + 1
-    gram = matrix(floats, ints[at.AT_BASE], m, m).copy()
-    store = np.empty(0)
-    if ints[at.SPARSE]:
-        store = floats[ints[at.AT_TAIL] : ints[at.AT_TAIL] + ints[at.STORE]].copy()
-        sparse_forward(ints, floats, lam, sigma, at.BAYES, store, gram)
-    else:
-        if layers.shape[0] > 0:
-            k, levels = layers[0, K], layers[0, J]
-            lanes = min(levels, BATCH)
-            eliminate(
-                k, levels, m,
-                matrix(floats, ints[at.AT_R], k * (k + 1) // 2, levels),
-                matrix(floats, ints[at.AT_TAIL], k * m, levels),
-                lam, np.empty((k * k, lanes)), np.empty((k * k, lanes)), np.empty((k * m, lanes)), gram,
-            )  # fmt: skip
-        scale_border(layers, lam, gram)
-        add_prior(matrix(floats, ints[at.AT_PRIOR], p + 1, p + 1), q, p, sigma, gram)
-        cholesky_upper(gram)
+    layers, blocks = layer_table(ints), block_table(ints)
     w = np.empty(q + p)
     rhs = np.empty(q + p)
     for i in range(q + p):
@@ -168,7 +122,8 @@ def draw_one(ints, floats, blocks, layers, lam, sigma, normals, beta, b):  # typ
         if layers[t, ROLE] == EDGE:
             for level in range(layers[t, J]):
                 start = layers[t, START] + level * layers[t, K]
-                put(ints, blocks, layers, t, level, w[start : start + layers[t, K]], b)
+                own = ints[ints[at.AT_LEVELS] + level] if ints[at.THIN] > 0 and layers[t, START] == 0 else level
+                put(ints, blocks, layers, t, own, w[start : start + layers[t, K]], b)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -259,7 +214,12 @@ def draw_chain(ints, floats, blocks, layers, lam, sigma, normals, w, store, b): 
     most = 1
     for i in range(nodes.shape[0]):
         most = max(most, nodes[i, 2])
+    widest = 1
+    for t in range(chain):
+        widest = max(widest, layers[t, K])
     places = np.zeros((chain, most), np.int64)
+    # The means of what stands above give way to its draws until the first layer is done.
+    means = np.empty(nodes.shape[0] * widest)
     used = 0
     for depth in range(chain - 1, -1, -1):
         k, role = layers[depth, K], layers[depth, ROLE]
@@ -275,7 +235,11 @@ def draw_chain(ints, floats, blocks, layers, lam, sigma, normals, w, store, b): 
             u = store[slot + k * k : slot + k * k + k * wide].reshape(k, wide)
             own_cells = cells[first : first + count]
             residual(k, depth, chain, layers, nodes, ids, offsets, above, count, p, q, own_cells, u, store, w, e)
-            if role == FIRST:
+            if role == FIRST and k == 1:
+                x = base[slot] * own[0]
+                root = math.sqrt(1.0 + x * x)
+                v[0] = (x * e[0] + sigma * normals[used]) / root
+            elif role == FIRST:
                 node_factor(role, k, own, base[slot : slot + k * k], a)
                 small_cholesky(k, a)
                 undo(k, a, e)
@@ -294,9 +258,26 @@ def draw_chain(ints, floats, blocks, layers, lam, sigma, normals, w, store, b): 
                     v[i] /= store[slot + i * k + i]
             used += k
             times_lam(k, own, v)
-            for i in range(k):
-                store[slot + k * k + i * wide + wide - 1] = v[i]
+            if role != FIRST:
+                for i in range(k):
+                    last = slot + k * k + i * wide + wide - 1
+                    means[node * widest + i] = store[last]
+                    store[last] = v[i]
             put(ints, blocks, layers, depth, level, v, b)
+    restore(layers, chain, nodes, p, widest, means, store)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def restore(layers, chain, nodes, p, widest, means, store):  # type: ignore[no-untyped-def]
+    """Put the last columns of the chain's later layers back."""
+    above = 0
+    for depth in range(chain - 1, 0, -1):
+        k = layers[depth, K]
+        for node in range(layers[depth, NODES], layers[depth, NODES] + layers[depth, J]):
+            slot, wide = nodes[node, 0], above + nodes[node, 2] + p + 1
+            for i in range(k):
+                store[slot + k * k + i * wide + wide - 1] = means[node * widest + i]
+        above += k
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

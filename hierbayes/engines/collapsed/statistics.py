@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hierbayes.engines.base import Floats, Ints, Problem
+from hierbayes.engines.collapsed.order import NOTHING, Thin, thinned
 from hierbayes.engines.collapsed.project import project_levels
 from hierbayes.engines.collapsed.rows import Rows, sparse_rows
 from hierbayes.engines.collapsed.structure import Layer, Structure, chained, flattened, layers_of
@@ -44,6 +45,8 @@ class Statistics:
         Gram matrix of ``[border, X, y]`` after projection on the first layer.
     rows : Rows or None
         Rows of the chain and the cells of the border, where these are kept sparse.
+    thin : Thin
+        The border's rows that are eliminated one by one, where the rows are sparse.
     size : float
         Root mean square of the residuals, a scale for sigma.
     """
@@ -57,6 +60,7 @@ class Statistics:
     tail: Floats
     base: Floats
     rows: Rows | None
+    thin: Thin
     size: float
 
     @property
@@ -106,6 +110,7 @@ def accumulate(problem: Problem, sparse: bool | None = None) -> Statistics:
             f"the collapsed engine takes at most {BORDER_LIMIT}",
             'sample with another engine, for example engine="pymc"',
         )
+    structure, thin = thinned(structure, problem.p) if sparse else (structure, NOTHING)
     tail = np.column_stack([basis, residual])
     r, c, base, rows = _first_layer(structure, root, tail, sparse)
     return Statistics(
@@ -118,6 +123,7 @@ def accumulate(problem: Problem, sparse: bool | None = None) -> Statistics:
         tail=c,
         base=base,
         rows=rows,
+        thin=thin,
         size=float(np.sqrt(np.mean(residual * residual))) or 1.0,
     )
 

@@ -10,6 +10,7 @@ draws are exact whatever the surrogate; only the share of accepted ones depends 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,8 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierbayes.engines.base import Floats, Ints
-from hierbayes.engines.collapsed.kernel import log_density
+from hierbayes.engines.collapsed import tape as at
+from hierbayes.engines.collapsed.factor import Workspace
+from hierbayes.engines.collapsed.kernel import layer_table
 from hierbayes.engines.collapsed.mode import Mode
+from hierbayes.engines.collapsed.recover import draw_one
 from hierbayes.errors import SamplingError
 
 Flags = NDArray[np.bool_]
@@ -30,6 +34,9 @@ DEAR = 2e8
 
 LEAST_EFFICIENCY = 0.35
 """Least `Surrogate.efficiency` that makes this way worth while."""
+
+HOLD = 3
+"""Draws of beta and b for one exact value of theta's density."""
 
 _FREEDOM = 8.0
 _INNER = 40
@@ -51,6 +58,8 @@ class Surrogate:
         Where the polynomial is cut off, so that the density stays proper.
     efficiency : float
         Share of effective draws among those of the t, weighted by the exact density.
+    values : int
+        Exact values that it took.
     """
 
     mode: Floats
@@ -59,6 +68,7 @@ class Surrogate:
     coefficients: Floats
     top: float
     efficiency: float
+    values: int
 
     def log_density(self, z: Floats) -> Floats:
         """Return the log density at rows of z, up to a constant."""
@@ -82,9 +92,9 @@ def fit_surrogate(words: Ints, mode: Mode, cores: int, seed: int) -> Surrogate:
     seed : int
     """
     dim = len(mode.theta)
-    powers = _powers(dim, 4 if dim <= 3 else 3 if dim <= 6 else 2)
+    powers = _powers(dim, _order(dim))
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1_000_003,)))
-    z = _draw_t(rng, max(20, int(2.5 * len(powers))), dim)
+    z = _draw_t(rng, max(40, 2 * len(powers)), dim)
     values = _values(words, mode.theta + z @ mode.factor.T, cores)
     target = values + 0.5 * np.sum(z**2, axis=1)
     finite = np.isfinite(target)
@@ -95,7 +105,30 @@ def fit_surrogate(words: Ints, mode: Mode, cores: int, seed: int) -> Surrogate:
     middle = float(np.average(target[finite], weights=root)) if finite.any() else 0.0
     coefficients = np.linalg.lstsq(design * root[:, None], (target[finite] - middle) * root, rcond=1e-8)[0]
     top = float(np.max(target[finite]) - middle) + 1.0 if finite.any() else 0.0
-    return Surrogate(mode.theta, mode.factor, powers, coefficients, top, efficiency)
+    return Surrogate(mode.theta, mode.factor, powers, coefficients, top, efficiency, len(z))
+
+
+@dataclass(frozen=True)
+class Walked:
+    """What the chains gave.
+
+    Attributes
+    ----------
+    theta : array, shape (chains, draws, dim)
+    beta : array, shape (chains, draws, p)
+    b : array, shape (chains, draws, effects)
+        Every effect, block by block, level by level.
+    accepted : array of bool, shape (chains, draws)
+        Whether theta is new at this draw.
+    values : int
+        Exact values spent, one factor each.
+    """
+
+    theta: Floats
+    beta: Floats
+    b: Floats
+    accepted: Flags
+    values: int
 
 
 def sample_by_surrogate(
@@ -106,8 +139,9 @@ def sample_by_surrogate(
     cores: int,
     seed: int,
     advance: Callable[[], None] = lambda: None,
-) -> tuple[Floats, Flags]:
-    """Draw theta by a surrogate's proposals and exact accept steps.
+    hold: int = HOLD,
+) -> Walked:
+    """Draw theta by a surrogate's proposals and exact accept steps, and beta and b from the factors of these.
 
     Parameters
     ----------
@@ -120,58 +154,80 @@ def sample_by_surrogate(
     seed : int
     advance : callable
         Called after every draw.
-
-    Returns
-    -------
-    theta : array, shape (chains, draws, dim)
-    accepted : array of bool, shape (chains, draws)
+    hold : int
+        Draws of beta and b for one exact value: theta moves at every `hold`-th draw, beta and b at each.
 
     Raises
     ------
     SamplingError
         If no starting point has a finite density.
     """
+    p, effects = int(words[at.P]), int(sum(layer[at.J] * layer[at.K] for layer in layer_table(words)))
+    theta = np.empty((chains, draws, len(surrogate.mode)))
+    beta, b = np.empty((chains, draws, p)), np.empty((chains, draws, effects))
+    accepted = np.zeros((chains, draws), dtype=bool)
 
-    def chain(number: int) -> tuple[Floats, Flags]:
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
-        return _chain(words, surrogate, draws, rng, advance)
+    def chain(number: int) -> int:
+        own = _Chain(words, surrogate, np.random.SeedSequence(seed, spawn_key=(number,)))
+        for d in range(draws):
+            if d % hold == 0:
+                accepted[number, d] = own.move()
+            theta[number, d] = own.draw(beta[number, d], b[number, d])
+            advance()
+        return own.values
 
     with one_blas_thread(), ThreadPoolExecutor(max(1, cores)) as pool:
-        found = list(pool.map(chain, range(chains)))
-    return np.array([theta for theta, _ in found]), np.array([accepted for _, accepted in found])
+        values = sum(pool.map(chain, range(chains)))
+    return Walked(theta, beta, b, accepted, values)
 
 
-def _chain(
-    words: Ints, surrogate: Surrogate, draws: int, rng: np.random.Generator, advance: Callable[[], None]
-) -> tuple[Floats, Flags]:
-    dim = len(surrogate.mode)
-    theta = np.empty((draws, dim))
-    accepted = np.zeros(draws, dtype=bool)
-    for _ in range(50):
-        z = _walk(surrogate, np.zeros(dim), rng)
-        excess = _excess(words, surrogate, z)
-        if np.isfinite(excess):
-            break
-    else:
+class _Chain:
+    """One chain: where it stands, the factor there, and its random numbers."""
+
+    def __init__(self, words: Ints, surrogate: Surrogate, seed: np.random.SeedSequence) -> None:
+        self.words, self.surrogate = words, surrogate
+        steps, normals = seed.spawn(2)
+        self.rng = np.random.default_rng(steps)
+        self.normals = np.random.Generator(np.random.SFC64(normals))
+        self.here, self.other = Workspace.of(words), Workspace.of(words)
+        self.values = 0
+        self._start()
+
+    def _start(self) -> None:
+        for _ in range(50):
+            self.z = _walk(self.surrogate, np.zeros(len(self.surrogate.mode)), self.rng)
+            self.excess, self.sigma = self._excess(self.z, self.here)
+            if np.isfinite(self.excess):
+                return
         raise SamplingError("the posterior density is not finite at any starting point", "try another seed")
-    for d in range(draws):
-        proposal = _walk(surrogate, z, rng)
-        log_u = np.log(rng.uniform())
-        if not np.array_equal(proposal, z):
-            found = _excess(words, surrogate, proposal)
-            if log_u < found - excess:
-                z, excess, accepted[d] = proposal, found, True
-        theta[d] = surrogate.theta(z[None])[0]
-        advance()
-    return theta, accepted
 
+    def _excess(self, z: Floats, space: Workspace) -> tuple[float, float]:
+        """Return the exact log density less the surrogate's, -inf where it is not a number, and sigma."""
+        self.values += 1
+        exact, sigma = space.fill(self.words, self.surrogate.theta(z[None])[0])
+        if not np.isfinite(exact):
+            return -np.inf, sigma
+        return float(exact - self.surrogate.log_density(z[None])[0]), sigma
 
-def _excess(words: Ints, surrogate: Surrogate, z: Floats) -> float:
-    """Return the exact log density less the surrogate's, -inf where it is not a number."""
-    exact = _value(words, surrogate.theta(z[None])[0])
-    if not np.isfinite(exact):
-        return -np.inf
-    return float(exact - surrogate.log_density(z[None])[0])
+    def move(self) -> bool:
+        """Propose, and accept or stay; return whether theta moved."""
+        proposal = _walk(self.surrogate, self.z, self.rng)
+        log_u = np.log(self.rng.uniform())
+        if np.array_equal(proposal, self.z):
+            return False
+        found, sigma = self._excess(proposal, self.other)
+        if not log_u < found - self.excess:
+            return False
+        self.z, self.excess, self.sigma = proposal, found, sigma
+        self.here, self.other = self.other, self.here
+        return True
+
+    def draw(self, beta: Floats, b: Floats) -> Floats:
+        """Fill beta and b with a draw at the theta where the chain stands, and return that theta."""
+        normals = self.normals.standard_normal(len(beta) + len(b))
+        space, floats = self.here, self.words.view(np.float64)
+        draw_one(self.words, floats, space.lam, self.sigma, space.gram, space.store, normals, beta, b)
+        return np.asarray(self.surrogate.theta(self.z[None])[0])
 
 
 def _walk(surrogate: Surrogate, z: Floats, rng: np.random.Generator) -> Floats:
@@ -192,6 +248,11 @@ def _draw_t(rng: np.random.Generator, size: int, dim: int) -> Floats:
 
 def _log_t(z: Floats) -> Floats:
     return np.asarray(-0.5 * (_FREEDOM + z.shape[1]) * np.log1p(np.sum(z**2, axis=1) / _FREEDOM))
+
+
+def _order(dim: int) -> int:
+    """Return the order of the polynomial, by what its coefficients cost in exact values."""
+    return 4 if dim <= 5 else 3 if dim <= 7 else 2
 
 
 def _powers(dim: int, order: int) -> Ints:
@@ -218,14 +279,19 @@ def _weights(log_weights: Floats) -> tuple[Floats, float]:
     return weights, float(1 / np.sum(weights**2) / len(weights))
 
 
-def _value(words: Ints, point: Floats) -> float:
-    nothing = np.zeros(0)
-    return float(log_density(words, words.view(np.float64), np.ascontiguousarray(point), nothing))
-
-
 def _values(words: Ints, points: Floats, cores: int) -> Floats:
-    with one_blas_thread(), ThreadPoolExecutor(max(1, cores)) as pool:
-        return np.array(list(pool.map(lambda point: _value(words, point), points)))
+    """Return the exact log density at rows of `points`."""
+    found = np.empty(len(points))
+    count = max(1, cores)
+
+    def share(first: int) -> None:
+        space = Workspace.of(words)
+        for i in range(first, len(points), count):
+            found[i] = space.fill(words, points[i])[0]
+
+    with one_blas_thread(), ThreadPoolExecutor(count) as pool:
+        list(pool.map(share, range(count)))
+    return found
 
 
 @contextlib.contextmanager
@@ -235,3 +301,8 @@ def one_blas_thread() -> Iterator[None]:
 
     with threadpool_limits(limits=1, user_api="blas"):
         yield
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

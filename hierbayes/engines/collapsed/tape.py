@@ -11,7 +11,7 @@ from __future__ import annotations
 HEADER = 64
 
 # sizes
-TOTAL, SPARSE, ROWS, P, BORDER, DIM, BLOCKS, LAYERS, MOMENTS, CHART_ON, NODE_COUNT, CELL_COUNT, STORE = range(13)
+TOTAL, SPARSE, ROWS, P, BORDER, DIM, BLOCKS, LAYERS, MOMENTS, CHART_ON, NODE_COUNT, CELL_COUNT, STORE, THIN = range(14)
 
 # where sections start
 (
@@ -33,7 +33,10 @@ TOTAL, SPARSE, ROWS, P, BORDER, DIM, BLOCKS, LAYERS, MOMENTS, CHART_ON, NODE_COU
     AT_CELLS,  # sparse path: border column of every cell
     AT_MAPS,  # sparse path: place of each cell among those of the parent
     AT_LAPACK,  # addresses of dpotrf and dpotri, or 0
-) = range(16, 34)
+    AT_LEVELS,  # level of the border's first term at each of its places, where these were moved
+    AT_THIN,  # per thin row: where its columns start
+    AT_THIN_COLUMNS,
+) = range(16, 37)
 
 # columns of the layer table
 J, K, LAM, ROLE, START, NODES = range(6)
