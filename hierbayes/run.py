@@ -86,11 +86,26 @@ class Runner:
         if engine == "pymc":
             return "pymc", "asked for"
         refused = self._refusal(progress)
-        if refused is None:
-            return "collapsed", "asked for" if engine == "collapsed" else "beta and b integrate out exactly"
         if engine == "collapsed":
-            raise ModelError(f"the collapsed engine does not take this model: {refused}", 'leave engine="auto"')
-        return "pymc", refused
+            if refused is not None:
+                raise ModelError(f"the collapsed engine does not take this model: {refused}", 'leave engine="auto"')
+            return "collapsed", "asked for"
+        refused = refused or self._cost()
+        return ("pymc", refused) if refused else ("collapsed", "beta and b integrate out exactly")
+
+    def _cost(self) -> str | None:
+        """Return why the collapsed engine would be the slower one, by a rough estimate; None if it is not.
+
+        Seconds an effective draw: 2e-11 a multiplication of `Statistics.work` by surrogate and ten times that by NUTS;
+        7e-7 a row and term in PyMC. Both were measured on InstEval; only a large difference counts.
+        """
+        engine, problem = self.collapsed, self.problem
+        own = engine.statistics.work * (2e-11 if engine.dear else 2e-10)
+        other = 7e-7 * problem.n * (1 + len(problem.blocks))
+        if own < 3 * other or own < 1e-2:
+            return None
+        border = engine.statistics.structure.border
+        return f"integrating out a border of {border} crossed effects would cost about {own:.2g} s an effective draw"
 
     def _refusal(self, progress: bool | None) -> str | None:
         from hierbayes.engines.collapsed.engine import refusal

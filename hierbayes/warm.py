@@ -8,8 +8,8 @@ import warnings
 def warm() -> None:
     """Compile what is not in the cache yet; a fit would do so by itself, once.
 
-    The compiled functions are general in sizes, so that one small model reaches all of them: a fit takes the dense
-    path, and the group-level effects of a classical fit the sparse one.
+    The compiled functions are general in sizes, so that small models reach all of them: a fit takes the dense path, the
+    group-level effects of a classical fit the sparse one, and a crossed model with many levels the surrogate.
 
     Examples
     --------
@@ -29,6 +29,33 @@ def warm() -> None:
             model = Model(formula, load_data(name))
             model.fit(draws=10, tune=10, chains=1, seed=1, progress=False)
             model.reml().varcorr()
+        _surrogate()
+
+
+def _surrogate() -> None:
+    """Take the path of a dear model with a small one: students who each meet a few lecturers."""
+    import numpy as np
+
+    from hierbayes.engines.base import Block, Problem
+    from hierbayes.engines.collapsed.mode import find_mode
+    from hierbayes.engines.collapsed.pack import build_tape
+    from hierbayes.engines.collapsed.statistics import accumulate
+    from hierbayes.engines.collapsed.surrogate import fit_surrogate, sample_by_surrogate
+    from hierbayes.engines.theta import layout
+    from hierbayes.priors import HalfNormal, Normal
+
+    rng = np.random.default_rng(1)
+    student = np.repeat(np.arange(600), 2)
+    lecturer = (student // 3 + rng.integers(0, 2, len(student))) % 200
+    y = rng.normal(size=600)[student] + rng.normal(size=200)[lecturer] + rng.normal(size=len(student))
+    ones, one = np.ones((len(y), 1)), np.eye(1)
+    blocks = tuple(
+        Block(ones, codes, int(codes.max()) + 1, (HalfNormal(1.0),), None, one) for codes in (student, lecturer)
+    )
+    problem = Problem(y, ones, np.zeros(len(y)), np.ones(len(y)), (Normal(0.0, 10.0),), one, blocks, HalfNormal(1.0))
+    words = build_tape(problem, accumulate(problem, sparse=True), layout(problem))
+    mode = find_mode(words, starts=1)
+    sample_by_surrogate(words, fit_surrogate(words, mode, 1, 1), 6, 1, 1, 1)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -266,3 +268,17 @@ def test_a_runner_keeps_its_engines(sleep):
     assert isinstance(runner, Runner)
     assert runner.collapsed is model._runner.collapsed
     assert runner.collapsed.mode is runner.collapsed.mode
+
+
+def test_a_large_dense_border_goes_to_pymc_and_says_why():
+    """Thousands of levels crossed at random: a factorisation for each draw would cost more than PyMC's many gradients."""
+    rng = np.random.default_rng(0)
+    rows = 6000
+    data = pd.DataFrame(
+        {"y": rng.normal(size=rows), "g": rng.integers(0, 3000, rows), "h": rng.integers(0, 2500, rows)}
+    )
+    model = hb.Model("y ~ 1 + (1 | g) + (1 | h)", data)
+    name, reason = model._runner.choose("auto")
+    assert name == "pymc"
+    assert re.search(r"border of \d+ crossed effects would cost about", reason)
+    assert model._runner.choose("collapsed")[0] == "collapsed"
