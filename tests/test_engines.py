@@ -271,7 +271,7 @@ def test_a_runner_keeps_its_engines(sleep):
 
 
 def test_a_large_dense_border_goes_to_pymc_and_says_why():
-    """Thousands of levels crossed at random: a factorisation for each draw would cost more than PyMC's many gradients."""
+    """Thousands of levels crossed at random: factoring the border for each draw costs more than PyMC does."""
     rng = np.random.default_rng(0)
     rows = 6000
     data = pd.DataFrame(
