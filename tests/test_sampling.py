@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import contextlib
 import io
+import signal
 import subprocess
 import sys
 import threading
@@ -230,6 +231,8 @@ def interrupted_soon(seconds):
         if not left.wait(seconds):
             _thread.interrupt_main()
 
+    # a shell that starts a job in the background lets it ignore Ctrl-C
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread = threading.Thread(target=interrupt, daemon=True)
     thread.start()
     try:
@@ -237,6 +240,7 @@ def interrupted_soon(seconds):
     finally:
         left.set()
         thread.join()
+        signal.signal(signal.SIGINT, before)
 
 
 ENGINES = [pytest.param("collapsed"), pytest.param("pymc", marks=pytest.mark.slow)]
