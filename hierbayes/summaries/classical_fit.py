@@ -13,8 +13,8 @@ from scipy.special import ndtri
 
 from hierbayes.design.design import Design
 from hierbayes.engines.base import Floats, Problem
-from hierbayes.engines.collapsed.classical import Estimates
 from hierbayes.engines.collapsed.curvature import Components, components
+from hierbayes.engines.collapsed.likelihood import Estimates
 from hierbayes.summaries.numbers import ESTIMATES, check_prob
 from hierbayes.summaries.printing import indent, number
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hierbayes.engines.base import Floats, Problem
-from hierbayes.engines.collapsed.classical import Estimates, surface
+from hierbayes.engines.collapsed.likelihood import Estimates, surface
 from hierbayes.priors import LKJ
 
 

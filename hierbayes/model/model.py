@@ -1,10 +1,9 @@
-"""`Model` and `Fit`, the two objects that a user meets. Thin: they call the rooms of the package."""
+"""`Model`: a formula, data and priors, and what may be asked before and for sampling."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hierbayes.design.build import build
@@ -14,16 +13,11 @@ from hierbayes.engines.assemble import assemble
 from hierbayes.engines.base import Problem
 from hierbayes.errors import ModelError, warn
 from hierbayes.families import Family
-from hierbayes.plots.accessor import FitPlots
+from hierbayes.model.fitted import Fit
 from hierbayes.priors import Flat, Prior
-from hierbayes.run import Draws, Runner, draw
+from hierbayes.run import Runner, draw
 from hierbayes.sampling import quiet_libraries, settings, working
 from hierbayes.spec import ModelSpec, make_spec
-from hierbayes.summaries.health import complaints, diagnostics
-from hierbayes.summaries.numbers import check_prob
-from hierbayes.summaries.poolings import PoolingTables, pooling_tables
-from hierbayes.summaries.printing import Summary, method_line
-from hierbayes.summaries.tables import fixed_effects, group_coefficients, group_effects, variance_components
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -227,7 +221,7 @@ class Model:
         return self._classical(reml=False)
 
     def _classical(self, reml: bool) -> ClassicalFit:
-        from hierbayes.engines.collapsed.classical import fit_ml, fit_reml
+        from hierbayes.engines.collapsed.likelihood import fit_ml, fit_reml
         from hierbayes.summaries.classical_fit import ClassicalFit
 
         with working("maximising the likelihood", None):
@@ -339,169 +333,6 @@ class Model:
         groups = ", ".join(f"{f} ({self._design.blocks(f)[0].n_levels} levels)" for f in self._design.factors)
         family = self._spec.family.name
         return f"Model({self._spec.formula.text!r}, {family}, {self._design.n} rows{f', {groups}' if groups else ''})"
-
-
-class Fit:
-    """A posterior and what one may ask of it. Made by `Model.fit`.
-
-    Attributes
-    ----------
-    model : Model
-    """
-
-    def __init__(self, model: Model, draws: Draws) -> None:
-        self.model = model
-        self._draws = draws
-
-    @property
-    def spec(self) -> ModelSpec:
-        """What was asked for."""
-        return self.model.spec
-
-    @property
-    def design(self) -> Design:
-        """The data as arrays with their names."""
-        return self.model.design
-
-    @property
-    def tree(self) -> xr.DataTree:
-        """The draws as ArviZ reads them: groups posterior, sample_stats, observed_data."""
-        return self._draws.tree
-
-    @cached_property
-    def posterior(self) -> xr.Dataset:
-        """The posterior draws.
-
-        Variables: beta(coef), sigma, sd_<g>(<g>_term), corr_<g>(<g>_term, <g>_term2) and b_<g>(<g>, <g>_term).
-        ``sd`` and ``sigma`` are standard deviations; ``corr`` holds NaN for pairs that the model leaves uncorrelated.
-        """
-        return self._draws.tree["posterior"].to_dataset()
-
-    @property
-    def engine(self) -> str:
-        """The engine that ran."""
-        return self._draws.engine
-
-    @cached_property
-    def diagnostics(self) -> dict[str, Any]:
-        """How the sampler did.
-
-        Keys: divergences, max_rhat, min_ess_bulk, min_ess_tail, min_bfmi, draws, chains, seconds, gradients, engine,
-        reason, seed.
-        """
-        return diagnostics(self._draws)
-
-    @cached_property
-    def complaints(self) -> tuple[str, ...]:
-        """What is wrong with the draws and what to do about it; empty if nothing is."""
-        return tuple(complaints(self.diagnostics))
-
-    def fixef(self, ci_prob: float = 0.95) -> pd.DataFrame:
-        """Return the population-level coefficients (fixed effects).
-
-        Parameters
-        ----------
-        ci_prob : float
-            Probability of the equal-tailed interval.
-
-        Returns
-        -------
-        DataFrame
-            Index: coefficient. Columns mean, sd, median, lower, upper, ess_bulk, ess_tail, r_hat; all for the columns
-            as given, whatever was centred for sampling.
-        """
-        return fixed_effects(self.posterior, self.design, check_prob(ci_prob))
-
-    def varcorr(self, ci_prob: float = 0.95) -> pd.DataFrame:
-        """Return standard deviations (not variances) and correlations of the group-level effects, and sigma.
-
-        Returns
-        -------
-        DataFrame
-            Columns group, term, term2, kind ("sd", "corr" or "sigma"), mean, sd, median, lower, upper, ess_bulk,
-            ess_tail, r_hat.
-        """
-        return variance_components(self.posterior, self.design, check_prob(ci_prob))
-
-    def ranef(self, ci_prob: float = 0.95) -> pd.DataFrame:
-        """Return the group-level effects: each level's deviation from the population.
-
-        Returns
-        -------
-        DataFrame
-            Columns group, level, term, mean, sd, median, lower, upper.
-        """
-        return group_effects(self.posterior, self.design, check_prob(ci_prob))
-
-    def coef(self, ci_prob: float = 0.95) -> pd.DataFrame:
-        """Return each level's totals: population-level coefficient plus deviation.
-
-        Returns
-        -------
-        DataFrame
-            Columns group, level, term, mean, sd, median, lower, upper.
-        """
-        return group_coefficients(self.posterior, self.design, check_prob(ci_prob))
-
-    def summary(self, ci_prob: float = 0.95) -> Summary:
-        """Return the tables ``.fixed``, ``.varcorr`` and ``.diagnostics``; prints as lme4's summary, with intervals."""
-        import pandas as pd
-
-        counts = ", ".join(f"{f} {self.design.blocks(f)[0].n_levels}" for f in self.design.factors)
-        dropped = self.design.rows_given - self.design.n
-        text = f"Number of rows: {self.design.n}" + (f" ({dropped} dropped)" if dropped else "")
-        return Summary(
-            fixed=self.fixef(ci_prob),
-            varcorr=self.varcorr(ci_prob),
-            diagnostics=pd.DataFrame([self.diagnostics]),
-            ci_prob=ci_prob,
-            title=f"Bayesian hierarchical model, {self.spec.family.name} family",
-            formula=self.spec.formula.text,
-            counts=text + (f"; levels: {counts}" if counts else ""),
-            method=method_line(self.diagnostics),
-            complaints=self.complaints,
-        )
-
-    def pooling_tables(self, factor: str | None = None, ci_prob: float = 0.95) -> PoolingTables:
-        """Return complete, no and partial pooling of one grouping factor as tables, the first factor by default."""
-        return pooling_tables(self.design, self.spec.formula, self.posterior, factor, check_prob(ci_prob))
-
-    @property
-    def plot(self) -> FitPlots:
-        """Figures of the fit: ``fit.plot.shrinkage()``, ``fit.plot.pooling()``, ``fit.plot.caterpillar()``."""
-        return FitPlots(self)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the draws as netCDF, which ArviZ and xarray read.
-
-        Raises
-        ------
-        DataError
-            If the file cannot be written.
-        """
-        from hierbayes.storage import write_draws
-
-        attributes = {"formula": self.spec.formula.text, "engine": self.engine, "seed": str(self._draws.seed)}
-        return write_draws(self.tree, path, attributes)
-
-    def report(self, path: str | Path) -> Path:
-        """Write one self-contained HTML page: model, tables, priors, diagnostics and figures.
-
-        Raises
-        ------
-        DataError
-            If the file cannot be written.
-        """
-        from hierbayes.report.fit_page import fit_page
-        from hierbayes.report.page import write_page
-
-        return write_page(path, fit_page(self))
-
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
 
 def fit(formula: str, data: Any, **options: Any) -> Fit:

@@ -11,7 +11,7 @@ import pytest
 
 from hierbayes.datasets.loader import load_data
 from hierbayes.engines.base import Block, Problem
-from hierbayes.engines.collapsed.classical import fit_ml, fit_reml
+from hierbayes.engines.collapsed.likelihood import fit_ml, fit_reml
 from hierbayes.errors import ModelError
 from hierbayes.priors import LKJ, Fixed, Flat, HalfNormal
 

@@ -1,0 +1,72 @@
+"""What every part of a fit stands on: the model, the draws and their names."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from hierbayes.design.design import Design
+from hierbayes.run import Draws
+from hierbayes.spec import ModelSpec
+from hierbayes.summaries.health import complaints, diagnostics
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from hierbayes.model.model import Model
+
+
+class FitBase:
+    """A model and draws from its posterior.
+
+    Attributes
+    ----------
+    model : Model
+    """
+
+    def __init__(self, model: Model, draws: Draws) -> None:
+        self.model = model
+        self._draws = draws
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What was asked for."""
+        return self.model.spec
+
+    @property
+    def design(self) -> Design:
+        """The data as arrays with their names."""
+        return self.model.design
+
+    @property
+    def tree(self) -> xr.DataTree:
+        """The draws as ArviZ reads them: groups posterior, sample_stats, observed_data."""
+        return self._draws.tree
+
+    @cached_property
+    def posterior(self) -> xr.Dataset:
+        """The posterior draws.
+
+        Variables: beta(coef), sigma, sd_<g>(<g>_term), corr_<g>(<g>_term, <g>_term2) and b_<g>(<g>, <g>_term).
+        ``sd`` and ``sigma`` are standard deviations; ``corr`` holds NaN for pairs that the model leaves uncorrelated.
+        """
+        return self._draws.tree["posterior"].to_dataset()
+
+    @property
+    def engine(self) -> str:
+        """The engine that ran."""
+        return self._draws.engine
+
+    @cached_property
+    def diagnostics(self) -> dict[str, Any]:
+        """How the sampler did.
+
+        Keys: divergences, max_rhat, min_ess_bulk, min_ess_tail, min_bfmi, draws, chains, seconds, gradients, engine,
+        reason, seed.
+        """
+        return diagnostics(self._draws)
+
+    @cached_property
+    def complaints(self) -> tuple[str, ...]:
+        """What is wrong with the draws and what to do about it; empty if nothing is."""
+        return tuple(complaints(self.diagnostics))

@@ -1,0 +1,123 @@
+"""`Fit`, a posterior and what one may ask of it. Thin: it calls the rooms of the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hierbayes.model.comparing import Comparing
+from hierbayes.model.decomposing import Decomposing
+from hierbayes.model.keeping import Keeping
+from hierbayes.model.predicting import Predicting
+from hierbayes.model.questioning import Questioning
+from hierbayes.plots.accessor import FitPlots
+from hierbayes.summaries.numbers import check_prob
+from hierbayes.summaries.poolings import PoolingTables, pooling_tables
+from hierbayes.summaries.printing import Summary, method_line
+from hierbayes.summaries.tables import fixed_effects, group_coefficients, group_effects, variance_components
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Fit(Predicting, Decomposing, Questioning, Comparing, Keeping):
+    """A posterior and what one may ask of it. Made by `Model.fit`.
+
+    Attributes
+    ----------
+    model : Model
+    """
+
+    def fixef(self, ci_prob: float = 0.95) -> pd.DataFrame:
+        """Return the population-level coefficients (fixed effects).
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability of the equal-tailed interval.
+
+        Returns
+        -------
+        DataFrame
+            Index: coefficient. Columns mean, sd, median, lower, upper, ess_bulk, ess_tail, r_hat; all for the columns
+            as given, whatever was centred for sampling.
+        """
+        return fixed_effects(self.posterior, self.design, check_prob(ci_prob))
+
+    def varcorr(self, ci_prob: float = 0.95) -> pd.DataFrame:
+        """Return standard deviations (not variances) and correlations of the group-level effects, and sigma.
+
+        Returns
+        -------
+        DataFrame
+            Columns group, term, term2, kind ("sd", "corr" or "sigma"), mean, sd, median, lower, upper, ess_bulk,
+            ess_tail, r_hat.
+        """
+        return variance_components(self.posterior, self.design, check_prob(ci_prob))
+
+    def ranef(self, ci_prob: float = 0.95) -> pd.DataFrame:
+        """Return the group-level effects: each level's deviation from the population.
+
+        Returns
+        -------
+        DataFrame
+            Columns group, level, term, mean, sd, median, lower, upper.
+        """
+        return group_effects(self.posterior, self.design, check_prob(ci_prob))
+
+    def coef(self, ci_prob: float = 0.95) -> pd.DataFrame:
+        """Return each level's totals: population-level coefficient plus deviation.
+
+        Returns
+        -------
+        DataFrame
+            Columns group, level, term, mean, sd, median, lower, upper.
+        """
+        return group_coefficients(self.posterior, self.design, check_prob(ci_prob))
+
+    def summary(self, ci_prob: float = 0.95) -> Summary:
+        """Return the tables ``.fixed``, ``.varcorr`` and ``.diagnostics``; prints as lme4's summary, with intervals."""
+        import pandas as pd
+
+        counts = ", ".join(f"{f} {self.design.blocks(f)[0].n_levels}" for f in self.design.factors)
+        dropped = self.design.rows_given - self.design.n
+        text = f"Number of rows: {self.design.n}" + (f" ({dropped} dropped)" if dropped else "")
+        return Summary(
+            fixed=self.fixef(ci_prob),
+            varcorr=self.varcorr(ci_prob),
+            diagnostics=pd.DataFrame([self.diagnostics]),
+            ci_prob=ci_prob,
+            title=f"Bayesian hierarchical model, {self.spec.family.name} family",
+            formula=self.spec.formula.text,
+            counts=text + (f"; levels: {counts}" if counts else ""),
+            method=method_line(self.diagnostics),
+            complaints=self.complaints,
+        )
+
+    def pooling_tables(self, factor: str | None = None, ci_prob: float = 0.95) -> PoolingTables:
+        """Return complete, no and partial pooling of one grouping factor as tables, the first factor by default."""
+        return pooling_tables(self.design, self.spec.formula, self.posterior, factor, check_prob(ci_prob))
+
+    @property
+    def plot(self) -> FitPlots:
+        """Figures of the fit: ``fit.plot.shrinkage()``, ``fit.plot.pooling()``, ``fit.plot.caterpillar()``."""
+        return FitPlots(self)
+
+    def report(self, path: str | Path) -> Path:
+        """Write one self-contained HTML page: model, tables, priors, diagnostics and figures.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be written.
+        """
+        from hierbayes.report.fit_page import fit_page
+        from hierbayes.report.page import write_page
+
+        return write_page(path, fit_page(self))
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
