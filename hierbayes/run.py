@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hierbayes.engines.assemble import Labels
-from hierbayes.engines.base import Problem
-from hierbayes.engines.naming import as_given, posterior_coords, posterior_dims
-from hierbayes.errors import ModelError
+from hierbayes.engines.base import Floats, Problem
+from hierbayes.engines.naming import as_given, posterior_dims
+from hierbayes.errors import ModelError, SamplingError
+from hierbayes.run_tree import THETA, named_tree
 from hierbayes.sampling import Settings, Trace, compile_pymc, counting, quiet_libraries, run, working
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class Draws:
     Attributes
     ----------
     tree : xarray.DataTree
-        Groups ``posterior``, ``sample_stats`` and ``observed_data``.
+        Groups ``posterior``, ``sample_stats`` and ``observed_data``; with the collapsed engine also
+        ``unconstrained_posterior``, whose ``theta`` is in the engine's own coordinates.
     engine : str
         The engine that ran.
     reason : str
@@ -41,6 +43,10 @@ class Draws:
     gradients : int
         Evaluations of the gradient, warm-up included.
     seed : int
+    settings : Settings or None
+        How they were sampled; None for draws that hierbayes did not sample.
+    asked : str
+        The engine that was asked for.
     """
 
     tree: xr.DataTree
@@ -49,6 +55,8 @@ class Draws:
     seconds: float
     gradients: int
     seed: int
+    settings: Settings | None = None
+    asked: str = "auto"
 
 
 class Runner:
@@ -125,7 +133,24 @@ class Runner:
         if name == "pymc":
             return self._sample_pymc(chosen)
         found, expanded = self._walk(chosen)
-        return replace(found, draws=as_given(self.problem, self.labels, expanded, chosen.chains))
+        named = as_given(self.problem, self.labels, expanded, chosen.chains)
+        return replace(found, draws={**named, THETA: found.draws["theta"]})
+
+    def sample_theta(self, chosen: Settings) -> Floats:
+        """Return draws (chain, draw, theta) of the collapsed engine's theta alone, without beta and b.
+
+        Raises
+        ------
+        SamplingError
+            If it is interrupted.
+        """
+        engine = self.collapsed
+        if engine.layout.dim == 0:
+            return _still(chosen).draws["theta"]
+        found = self._walk(chosen)[0] if engine.dear else self._by_nuts(chosen)
+        if found.interrupted:
+            raise SamplingError("interrupted: there is no result yet")
+        return found.draws["theta"]
 
     def _walk(self, chosen: Settings) -> tuple[Trace, Expanded]:
         """Return what the sampler gave, and draws of everything in internal coordinates."""
@@ -141,15 +166,20 @@ class Runner:
         chains, draws, dim = theta.shape
         return found, engine.expand(theta.reshape(chains * draws, dim), chosen.seed, chosen.cores or _cores())
 
-    def _by_nuts(self, chosen: Settings) -> Trace:
+    def _by_nuts(self, chosen: Settings, start: Floats | None = None) -> Trace:
+        """Return draws of theta by NUTS; all chains start at one theta if it is given."""
         from hierbayes.engines.collapsed.engine import TUNE
+        from hierbayes.engines.collapsed.pack import with_chart
         from hierbayes.engines.collapsed.pointer import nutpie_model
-        from hierbayes.engines.collapsed.surrogate import one_blas_thread
 
         engine = self.collapsed
-        with one_blas_thread():
+        tape = engine.charted if start is None else with_chart(engine.tape, start, engine.mode.factor)
+        with engine.chains_side_by_side():
             return run(
-                nutpie_model(engine.charted), chosen, tune=TUNE if engine.mode.agree else 4 * TUNE, target_accept=0.9
+                nutpie_model(tape, jitter=1.0 if start is None else 0.0),
+                chosen,
+                tune=TUNE if engine.mode.agree else 4 * TUNE,
+                target_accept=0.9,
             )
 
     def _by_surrogate(self, chosen: Settings) -> tuple[Trace, Expanded] | None:
@@ -167,11 +197,41 @@ class Runner:
             )
         stats = {"diverging": np.zeros(walked.accepted.shape, dtype=bool), "accepted": walked.accepted}
         spent = engine.mode.gradients + surrogate.values + walked.values
-        return Trace({}, stats, spent, False), engine.expand_walked(walked)
+        return Trace({"theta": walked.theta}, stats, spent, False), engine.expand_walked(walked)
+
+    def resume(self, name: str, chosen: Settings, theta: Floats | None) -> Trace:
+        """Sample on from where chains stand, after a warm-up of their own whose draws are discarded.
+
+        Parameters
+        ----------
+        name : str
+            The engine.
+        chosen : Settings
+            Of the new draws; its seed must be one that has not been used.
+        theta : array, shape (chain, theta), or None
+            Where the chains of the collapsed engine stand. Without it, with PyMC and where a surrogate proposes, the
+            chains start afresh.
+        """
+        if name != "collapsed" or theta is None or theta.shape[1] == 0 or self.collapsed.dear:
+            return self.sample(name, chosen)
+        seeds = np.random.SeedSequence(chosen.seed).generate_state(len(theta) + 1, np.uint64) >> np.uint64(2)
+        found = [
+            self._by_nuts(replace(chosen, chains=1, seed=int(seed)), start)
+            for start, seed in zip(theta, seeds[:-1], strict=True)
+        ]
+        if any(trace.interrupted for trace in found):
+            raise SamplingError("interrupted: the fit is as it was")
+        walked = np.concatenate([trace.draws["theta"] for trace in found])
+        expanded = self.collapsed.expand(walked.reshape(-1, theta.shape[1]), int(seeds[-1]), chosen.cores or _cores())
+        common = set.intersection(*(set(trace.stats) for trace in found))
+        stats = {key: np.concatenate([trace.stats[key] for trace in found]) for key in found[0].stats if key in common}
+        named = as_given(self.problem, self.labels, expanded, len(theta))
+        return Trace({**named, THETA: walked}, stats, sum(trace.gradients for trace in found), False)
 
     def _sample_pymc(self, chosen: Settings) -> Trace:
         if self._compiled is None:
             names = list(posterior_dims(self.labels))
+            _refuse_slashes(names)
             with quiet_libraries(), working("compiling the PyMC model (up to a minute)", chosen.progress):
                 self._compiled = compile_pymc(self.model, names)
         metric = "diag" if nested(self.problem) else "low_rank"
@@ -182,6 +242,12 @@ def _still(chosen: Settings) -> Trace:
     """Return the draws of a theta that has no free numbers."""
     shape = (chosen.chains, chosen.draws)
     return Trace({"theta": np.zeros((*shape, 0))}, {"diverging": np.zeros(shape, dtype=bool)}, 0, False)
+
+
+def _refuse_slashes(names: Iterable[str]) -> None:
+    for name in names:
+        if "/" in name:
+            raise ModelError(f"the PyMC engine does not take the name {name!r}, for the slash", "rename the column")
 
 
 def _cores() -> int:
@@ -210,34 +276,4 @@ def draw(runner: Runner, chosen: Settings, engine: str) -> Draws:
     name, reason = runner.choose(engine, chosen.progress)
     trace = runner.sample(name, chosen)
     tree = named_tree(trace, runner.labels, runner.problem)
-    return Draws(tree, name, reason, time.perf_counter() - started, trace.gradients, chosen.seed)
-
-
-def named_tree(trace: Trace, labels: Labels, problem: Problem) -> xr.DataTree:
-    """Return the draws as a DataTree with dims and coordinates."""
-    import xarray as xr
-
-    dims, coords = posterior_dims(labels), posterior_coords(labels)
-    chains, draws = next(iter(trace.stats.values())).shape[:2]
-    index = {"chain": np.arange(chains), "draw": np.arange(draws)}
-    posterior = _dataset({k: trace.draws[k] for k in dims}, dims, {**index, **coords})
-    stats = {k: v for k, v in trace.stats.items() if v.ndim == 2 and v.dtype != object}
-    row = "row" if labels.response != "row" else "row_number"
-    observed = xr.Dataset({labels.response: (row, problem.y)}, coords={row: np.arange(problem.n)})
-    return xr.DataTree.from_dict(
-        {
-            "/posterior": posterior,
-            "/sample_stats": _dataset(stats, dict.fromkeys(stats, ()), index),
-            "/observed_data": observed,
-        }
-    )
-
-
-def _dataset(values: Mapping[str, Any], dims: Mapping[str, tuple[str, ...]], coords: Mapping[str, Any]) -> xr.Dataset:
-    import xarray as xr
-
-    used = {"chain", "draw", *(dim for name in values for dim in dims[name])}
-    return xr.Dataset(
-        {name: (("chain", "draw", *dims[name]), array) for name, array in values.items()},
-        coords={dim: coordinate for dim, coordinate in coords.items() if dim in used},
-    )
+    return Draws(tree, name, reason, time.perf_counter() - started, trace.gradients, chosen.seed, chosen, engine)

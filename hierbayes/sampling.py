@@ -151,17 +151,18 @@ def run(compiled: Any, chosen: Settings, tune: int, target_accept: float = 0.8, 
             progress_bar=False,
             progress_callback=watch.update,
             blocking=False,
+            return_raw_trace=True,
             **options,
         )
         with quiet_libraries():
-            tree, interrupted = _wait(sampler, watch, chosen)
+            raw, interrupted = _wait(sampler, watch, chosen)
     except (RuntimeError, ValueError) as error:
         reason = str(error).split("\n\nStack backtrace")[0].strip()
         raise SamplingError(
             f"the sampler stopped: {reason}",
             "the usual cause is a start of density nought: look at model.priors and at the scale of the data",
         ) from error
-    return _collect(tree, interrupted)
+    return _collect(raw, interrupted)
 
 
 @contextlib.contextmanager
@@ -209,7 +210,7 @@ def _wait(sampler: Any, watch: _Watch, chosen: Settings) -> tuple[Any, bool]:
         # Python itself waits: an interruption that arrives inside nutpie's own waiting can be lost there
         while not _finished(sampler):
             time.sleep(pause)
-            pause = min(1.3 * pause, 0.05)
+            pause = min(1.15 * pause, 0.05)
             bar.show(watch.done, divergences=watch.divergences)
         bar.show(watch.total, divergences=watch.divergences)
         return sampler.wait(), False
@@ -277,27 +278,50 @@ class _Bar:
             self.progress.stop()
 
 
-def _collect(tree: Any, interrupted: bool) -> Trace:
-    stats = {str(k): np.asarray(v.values) for k, v in tree["sample_stats"].data_vars.items()}
-    draws = {str(k): np.asarray(v.values) for k, v in tree["posterior"].data_vars.items()}
-    gradients = sum(int(tree[group]["n_steps"].sum()) for group in tree.children if "n_steps" in tree[group])
+def _collect(raw: Any, interrupted: bool) -> Trace:
+    """Return the draws after warm-up as arrays. nutpie's own conversion, by way of ArviZ, can outlast the sampling."""
+    draws, stats = raw.get_arrow_trace()
+    tuned = [int(np.asarray(batch.column("tuning")).sum()) for batch in stats]
+    whole = min(batch.num_rows - own for batch, own in zip(stats, tuned, strict=True))
+    gradients = sum(int(np.asarray(batch.column("n_steps")).sum()) for batch in stats)
     if interrupted:
-        whole = _whole_draws(draws)
-        if whole == 0:
+        if whole <= 0:
             raise SamplingError("interrupted before every chain had its first draw", "nothing to keep; start again")
-        draws = {name: values[:, :whole] for name, values in draws.items()}
-        stats = {name: values[:, :whole] for name, values in stats.items()}
         warn(f"interrupted: the fit holds the {whole} draws that every chain had finished")
-    return Trace(draws, stats, gradients, interrupted)
+    kept = [slice(own, own + whole) for own in tuned]
+    return Trace(_arrays(draws, kept), _arrays(stats, kept), gradients, interrupted)
 
 
-def _whole_draws(draws: dict[str, NDArray[Any]]) -> int:
-    """Return the number of draws that every chain finished; nutpie pads the others with NaN.
+_INDEX = ("chain", "draw", "tuning")
 
-    A draw is finished where any number of it is known: some are NaN by nature, as correlations that a model leaves out.
-    """
-    floats = [values for values in draws.values() if values.dtype.kind == "f"]
-    if not floats:
-        return 0
-    known = [(~np.isnan(values.reshape(*values.shape[:2], -1))).any(axis=2) for values in floats]
-    return int(np.logical_or.reduce(known).sum(axis=1).min())
+
+def _arrays(batches: list[Any], kept: list[slice]) -> dict[str, NDArray[Any]]:
+    """Return every numeric column of all chains as an array (chain, draw, ...)."""
+    found: dict[str, list[NDArray[Any]]] = {}
+    for batch, rows in zip(batches, kept, strict=True):
+        for name in batch.schema.names:
+            if name in _INDEX:
+                continue
+            values = _column(batch, name, rows)
+            if values is not None:
+                found.setdefault(str(name), []).append(values)
+    return {name: np.stack(values) for name, values in found.items() if len(values) == len(batches)}
+
+
+def _column(batch: Any, name: str, rows: slice) -> NDArray[Any] | None:
+    """Return some rows of an arrow column (draw, ...); None for text, and for what is not there in every draw."""
+    import pyarrow
+
+    about = batch.schema.field(name).metadata or {}
+    shape = [int(size) for size in about.get(b"shape", b"").decode().split(",") if size]
+    array = pyarrow.array(batch.column(name))[rows.start : rows.stop]
+    if array.null_count:
+        return None
+    flat = array.flatten() if shape else array
+    if pyarrow.types.is_nested(flat.type) or not (
+        pyarrow.types.is_integer(flat.type)
+        or pyarrow.types.is_floating(flat.type)
+        or pyarrow.types.is_boolean(flat.type)
+    ):
+        return None
+    return np.asarray(flat.to_numpy(zero_copy_only=False).reshape(len(array), *shape))

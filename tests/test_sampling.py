@@ -15,11 +15,12 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from fits import fake_fit
 
 import hierbayes as hb
-from hierbayes.sampling import Trace, _collect, _whole_draws, settings
+from hierbayes.sampling import Trace, _collect, settings
 from hierbayes.summaries.health import complaints, diagnostics
 
 BAD = [
@@ -83,57 +84,69 @@ def test_what_is_left_to_the_engine_is_none():
     assert (chosen.tune, chosen.target_accept, chosen.cores) == (None, None, None)
 
 
-def padded():
-    draws = {
-        "v": np.random.default_rng(0).normal(size=(2, 6, 3)),
-        "corr": np.ones((2, 6, 2, 2)),
-        "n": np.zeros((2, 6), int),
-    }
-    draws["corr"][..., 0, 1] = np.nan
-    draws["v"][1, 4:] = np.nan
-    draws["corr"][1, 4:] = np.nan
-    return draws
+class Raw:
+    """What the sampler hands over: a batch a chain of draws and of statistics, some chains ahead of others."""
+
+    def __init__(self, *lengths, tuned=2):
+        self.chains = [self.batches(chain, length, tuned) for chain, length in enumerate(lengths)]
+
+    def batches(self, chain, length, tuned):
+        values = 100.0 * chain + np.arange(3.0 * length).reshape(length, 3)
+        v = pa.array(values.tolist(), pa.list_(pa.float64()))
+        draws = self.batch({"v": (v, b"3"), "s": (pa.array(values[:, 0]), b"")})
+        stats = {
+            "tuning": np.arange(length) < tuned,
+            "n_steps": np.ones(length, np.int64),
+            "draw": np.arange(length),
+            "energy": values[:, 0],
+        }
+        columns = {name: (pa.array(column), b"") for name, column in stats.items()}
+        columns["gradient"] = (pa.array([[0.0]] * length, pa.list_(pa.float64())), b"")
+        columns["message"] = (pa.array([None] * length, pa.string()), b"")
+        return draws, self.batch(columns)
+
+    def batch(self, columns):
+        fields = [pa.field(name, array.type, metadata={b"shape": shape}) for name, (array, shape) in columns.items()]
+        return pa.RecordBatch.from_arrays([array for array, _ in columns.values()], schema=pa.schema(fields))
+
+    def get_arrow_trace(self):
+        return [draws for draws, _ in self.chains], [stats for _, stats in self.chains]
 
 
 def test_an_interrupted_trace_keeps_the_draws_that_every_chain_finished():
-    draws = padded()
-    assert _whole_draws(draws) == 4
-    never = {**draws, "corr": np.full((2, 6, 2, 2), np.nan)}
-    assert _whole_draws(never) == 4
-
-
-def as_tree(draws):
-    import xarray as xr
-
-    def dataset(arrays):
-        return xr.Dataset(
-            {k: (("chain", "draw", *(f"{k}{i}" for i in range(v.ndim - 2))), v) for k, v in arrays.items()}
-        )
-
-    stats = dataset({"n_steps": np.ones(draws["v"].shape[:2], int)})
-    return xr.DataTree.from_dict({"/posterior": dataset(draws), "/sample_stats": stats})
-
-
-def test_collecting_an_interrupted_trace_trims_and_warns():
     with pytest.warns(hb.HierBayesWarning, match="holds the 4 draws"):
-        trace = _collect(as_tree(padded()), True)
+        trace = _collect(Raw(8, 6), True)
     assert {values.shape[:2] for values in (*trace.draws.values(), *trace.stats.values())} == {(2, 4)}
     assert trace.interrupted
-    assert not np.isnan(trace.draws["v"]).any()
+    assert trace.draws["v"][1, :, 1].tolist() == [107.0, 110.0, 113.0, 116.0]
 
 
 def test_interruption_before_the_first_draw_is_an_error():
-    draws = {"v": np.full((2, 6, 3), np.nan)}
     with pytest.raises(hb.SamplingError, match="interrupted before every chain had its first draw"):
-        _collect(as_tree(draws), True)
+        _collect(Raw(8, 2), True)
 
 
-def test_a_whole_trace_is_kept_as_it_is():
-    draws = padded()
-    trace = _collect(as_tree(draws), False)
+def test_a_whole_trace_is_kept_without_its_warm_up():
+    trace = _collect(Raw(8, 8), False)
     assert isinstance(trace, Trace)
-    assert trace.draws["v"].shape == (2, 6, 3)
-    assert trace.gradients == 12
+    assert {name: values.shape for name, values in trace.draws.items()} == {"v": (2, 6, 3), "s": (2, 6)}
+    assert trace.draws["s"][0].tolist() == [6.0, 9.0, 12.0, 15.0, 18.0, 21.0]
+    assert set(trace.stats) == {"n_steps", "energy"}
+    assert trace.gradients == 16
+
+
+def test_the_trace_is_what_nutpie_makes_of_it(small):
+    import nutpie
+
+    from hierbayes.engines.collapsed.pointer import nutpie_model
+
+    compiled = nutpie_model(hb.Model("y ~ 1 + (1 | g)", small)._runner.collapsed.charted)
+    options = {"draws": 30, "tune": 40, "chains": 2, "seed": 1, "progress_bar": False}
+    own = _collect(nutpie.sample(compiled, return_raw_trace=True, **options), False)
+    tree = nutpie.sample(compiled, **options)
+    np.testing.assert_array_equal(own.draws["theta"], tree["posterior"]["theta"].values)
+    for name in ("diverging", "energy", "n_steps", "step_size"):
+        np.testing.assert_array_equal(own.stats[name], tree["sample_stats"][name].values)
 
 
 GOOD = {

@@ -34,10 +34,10 @@ def drop_stale(room: Path = _ROOM) -> bool:
     """
     mark = room / "__pycache__" / "kernels.stamp"
     with contextlib.suppress(OSError):
-        now = _digest(room)
+        now = digest(room)
         if mark.exists() and mark.read_text() == now:
             return False
-        for compiled in [*room.rglob("*.nbi"), *room.rglob("*.nbc")]:
+        for compiled in [*room.rglob("*.nbi"), *room.rglob("*.nbc"), *room.rglob("native-*.o")]:
             compiled.unlink(missing_ok=True)
         mark.parent.mkdir(exist_ok=True)
         mark.write_text(now)
@@ -45,7 +45,7 @@ def drop_stale(room: Path = _ROOM) -> bool:
     return False
 
 
-def _digest(room: Path) -> str:
+def digest(room: Path) -> str:
     """Return a digest of names, sizes and times of all sources."""
     found = [(str(path.relative_to(room)), path.stat()) for path in sorted(room.rglob("*.py"))]
     listed = repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in found])

@@ -137,10 +137,12 @@ def unpack(layout: ThetaLayout, theta: Floats) -> Theta:
 
 def unpack_draws(layout: ThetaLayout, theta: Floats) -> tuple[tuple[Floats, ...], tuple[Floats, ...], Floats]:
     """Return the sds (draws, k) and correlations (draws, k, k) of each block, and sigma (draws,), at rows of theta."""
+    from hierbayes.engines.entries import unpack_many
+
     draws = len(theta)
     values = np.empty((draws, len(layout.scalar_ints)))
     factors = np.tile(layout.factors, (draws, 1))
-    _unpack_rows(
+    unpack_many(
         layout.scalar_ints, layout.scalar_floats, layout.block_ints, layout.etas,
         np.ascontiguousarray(theta, dtype=np.float64), values, factors,
     )  # fmt: skip
@@ -301,7 +303,8 @@ def unpack_theta(scalar_ints, scalar_floats, block_ints, etas, theta, values, sl
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _unpack_rows(scalar_ints, scalar_floats, block_ints, etas, theta, values, factors):
+def unpack_rows(scalar_ints, scalar_floats, block_ints, etas, theta, values, factors):
+    """Fill rows of `values`, the sds and sigma, and of flat correlation factors from rows of theta."""
     slopes = np.empty(values.shape[1])
     grad = np.zeros(theta.shape[1])
     for d in range(theta.shape[0]):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hierbayes.design.design import Design
 from hierbayes.run import Draws
+from hierbayes.run_tree import with_true_names
 from hierbayes.spec import ModelSpec
 from hierbayes.summaries.health import complaints, diagnostics
 
@@ -50,7 +51,7 @@ class FitBase:
         Variables: beta(coef), sigma, sd_<g>(<g>_term), corr_<g>(<g>_term, <g>_term2) and b_<g>(<g>, <g>_term).
         ``sd`` and ``sigma`` are standard deviations; ``corr`` holds NaN for pairs that the model leaves uncorrelated.
         """
-        return self._draws.tree["posterior"].to_dataset()
+        return with_true_names(self._draws.tree["posterior"].to_dataset())
 
     @property
     def engine(self) -> str:
@@ -69,4 +70,6 @@ class FitBase:
     @cached_property
     def complaints(self) -> tuple[str, ...]:
         """What is wrong with the draws and what to do about it; empty if nothing is."""
-        return tuple(complaints(self.diagnostics))
+        # The collapsed engine draws each effect from its exact conditional: it mixes as the rest does, or better.
+        found = diagnostics(self._draws, effects=False) if self.engine == "collapsed" else self.diagnostics
+        return tuple(complaints(found))

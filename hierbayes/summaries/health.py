@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from hierbayes.run import Draws
 
 
-def diagnostics(draws: Draws) -> dict[str, Any]:
-    """Return the checks of a fit.
+def diagnostics(draws: Draws, effects: bool = True) -> dict[str, Any]:
+    """Return the checks of a fit; `effects` says whether R-hat and ESS look at the group-level effects too.
 
     Keys: ``divergences``, ``max_rhat``, ``min_ess_bulk``, ``min_ess_tail``, ``min_bfmi`` (energy), ``draws``,
     ``chains``, ``seconds``, ``gradients``, ``engine``, ``reason``, ``seed``.
     """
     posterior, stats = draws.tree["posterior"].to_dataset(), draws.tree["sample_stats"].to_dataset()
-    found = _worst(posterior)
+    found = _worst(posterior, effects)
     return {
         "divergences": int(stats["diverging"].sum()) if "diverging" in stats else 0,
         "max_rhat": found["r_hat"],
@@ -42,11 +42,13 @@ _MOST = 100
 """Group-level effects of one factor that are checked, evenly spaced where it has more: each costs milliseconds."""
 
 
-def _worst(posterior: xr.Dataset) -> dict[str, float]:
-    """Return the largest R-hat and the least effective sample sizes over all parameters."""
+def _worst(posterior: xr.Dataset, effects: bool) -> dict[str, float]:
+    """Return the largest R-hat and the least effective sample sizes over all parameters, or all but the effects."""
     worst = {"r_hat": -np.inf, "ess_bulk": np.inf, "ess_tail": np.inf}
     for name, variable in posterior.data_vars.items():
-        flat = variable.to_numpy().reshape(*variable.shape[:2], -1)
+        if str(name).startswith("b_") and not effects:
+            continue
+        flat = variable.values.reshape(*variable.shape[:2], -1)
         if str(name).startswith("b_") and flat.shape[2] > _MOST:
             flat = flat[:, :, np.linspace(0, flat.shape[2] - 1, _MOST).astype(int)]
         found = convergence(flat)
@@ -92,4 +94,4 @@ def _energy(stats: xr.Dataset) -> float:
 
     if "energy" not in stats or stats.sizes["draw"] < 4:
         return float("nan")
-    return float(np.min(array_stats.bfmi(stats["energy"].to_numpy())))
+    return float(np.min(array_stats.bfmi(stats["energy"].values)))

@@ -8,7 +8,8 @@ import pytest
 from collapsed_problems import CASES, PROBLEMS, flat_lam, tape_of
 
 from hierbayes.engines.collapsed.conditional import conditional_modes
-from hierbayes.engines.collapsed.recover import draw_many, recover
+from hierbayes.engines.collapsed.draw import draw_many
+from hierbayes.engines.collapsed.recover import recover
 from hierbayes.engines.theta import Theta, layout, pack
 from hierbayes.priors import Fixed, Flat
 

@@ -9,11 +9,12 @@ from collapsed_problems import PROBLEMS, tape_of
 
 from hierbayes.engines.collapsed import tape
 from hierbayes.engines.collapsed.conditional import conditional_modes
+from hierbayes.engines.collapsed.draw import draw_one
 from hierbayes.engines.collapsed.factor import Workspace
 from hierbayes.engines.collapsed.kernel import log_density
 from hierbayes.engines.collapsed.mode import find_mode
 from hierbayes.engines.collapsed.pack import build_tape
-from hierbayes.engines.collapsed.recover import draw_one, recover
+from hierbayes.engines.collapsed.recover import recover
 from hierbayes.engines.collapsed.statistics import accumulate
 from hierbayes.engines.collapsed.surrogate import fit_surrogate, sample_by_surrogate
 from hierbayes.engines.theta import layout, unpack

@@ -6,25 +6,34 @@ beta and b are integrated out exactly; a sampler walks over theta alone, and `ex
 # mypy: allow-untyped-calls
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hierbayes.engines.base import Floats, Ints, Problem
-from hierbayes.engines.collapsed.kernel import log_density
+from hierbayes.engines.collapsed.lapack import LARGE
 from hierbayes.engines.collapsed.mode import Mode, find_mode
 from hierbayes.engines.collapsed.pack import build_tape, with_chart
 from hierbayes.engines.collapsed.recover import Recovered, by_block, recover
 from hierbayes.engines.collapsed.statistics import Statistics, accumulate
-from hierbayes.engines.collapsed.surrogate import DEAR, Walked, one_blas_thread, usable_cores
+from hierbayes.engines.collapsed.threads import one_blas_thread, usable_cores
+from hierbayes.engines.entries import functions, log_density
 from hierbayes.engines.scalars import from_coordinate
 from hierbayes.engines.theta import Theta, ThetaLayout, layout, log_jacobian, pack, unpack_draws
 from hierbayes.errors import ModelError
 from hierbayes.priors import LKJ, Fixed, Flat, Normal
 
+if TYPE_CHECKING:
+    from hierbayes.engines.collapsed.surrogate import Walked
+
 TUNE = 150
 """Warm-up steps in the chart; four times as many where the starts disagree about the mode."""
+
+DEAR = 2e8
+"""Multiplications in a gradient (`Statistics.work`) from which a surrogate beats NUTS."""
 
 _WIDEST = 8
 """Numbers in theta up to which a polynomial can stand in for the density."""
@@ -96,10 +105,15 @@ class CollapsedEngine:
         """Whether a gradient costs so much that a surrogate is worth its while."""
         return self.statistics.work > DEAR and 0 < self.layout.dim <= _WIDEST
 
+    def chains_side_by_side(self) -> AbstractContextManager[None]:
+        """Hold BLAS to one thread where the kernels call it; to find its threads takes as long as a mode."""
+        large = self.statistics.structure.border + self.statistics.p >= LARGE
+        return one_blas_thread() if large else nullcontext()
+
     @cached_property
     def mode(self) -> Mode:
         """The mode of theta and the curvature there."""
-        with one_blas_thread():
+        with self.chains_side_by_side():
             if self.dear:
                 return find_mode(self.tape, starts=1, rough=self._rough(), cores=usable_cores())
             return find_mode(self.tape)
@@ -124,7 +138,7 @@ class CollapsedEngine:
 
     def expand(self, theta: Floats, seed: int, cores: int) -> Expanded:
         """Return sds, correlations and sigma at each theta, and a draw of beta and b given it."""
-        with one_blas_thread():
+        with self.chains_side_by_side():
             drawn = recover(self.problem, self.tape, theta, [seed, _RECOVERY], cores)
         return self._expanded(theta, drawn)
 
@@ -142,13 +156,14 @@ class CollapsedEngine:
         """Return what one evaluation of density and gradient takes, for benchmarks: the least of many batches."""
         import time
 
-        chart = self.charted
-        floats, z, grad = chart.view(np.float64), np.full(self.layout.dim, 0.1), np.empty(self.layout.dim)
+        z, grad, value = np.full(self.layout.dim, 0.1), np.empty(self.layout.dim), np.empty(1)
+        pointers = [array.ctypes.data for array in (z, grad, value, self.charted)]
+        density = functions()["hierbayes_density"]
         best, stop, batch = np.inf, time.perf_counter() + seconds, 1
         while time.perf_counter() < stop:
             started = time.perf_counter()
             for _ in range(batch):
-                log_density(chart, floats, z, grad)
+                density(len(z), *pointers)
             gone = time.perf_counter() - started
             best = min(best, gone / batch)
             batch = batch if gone > 0.01 else 2 * batch
@@ -157,5 +172,5 @@ class CollapsedEngine:
     def log_density(self, value: Theta) -> float:
         """Return the log density of (sd, corr, sigma) and y, beta and b integrated out, in internal coordinates."""
         theta = pack(self.layout, value)
-        found = float(log_density(self.tape, self.tape.view(np.float64), theta, np.zeros(0)))
+        found = log_density(self.tape, theta)
         return found - log_jacobian(self.layout, theta)

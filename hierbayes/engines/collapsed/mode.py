@@ -15,7 +15,7 @@ import numpy as np
 
 from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.collapsed import tape as at
-from hierbayes.engines.collapsed.kernel import log_density
+from hierbayes.engines.entries import log_density
 from hierbayes.errors import SamplingError
 
 _STEP = 1e-4
@@ -72,14 +72,13 @@ def find_mode(words: Ints, starts: int = 3, seed: int = 0, rough: Floats | None 
     """
     from scipy.optimize import minimize
 
-    floats = words.view(np.float64)
     dim = int(words[at.DIM])
     spent = count()
 
     def fall(theta: Floats) -> tuple[float, Floats]:
         next(spent)
         grad = np.empty(dim)
-        value = log_density(words, floats, np.ascontiguousarray(theta), grad)
+        value = log_density(words, np.ascontiguousarray(theta), grad)
         if not (np.isfinite(value) and np.all(np.isfinite(grad))):
             return 1e100, np.zeros(dim)
         return -value, -grad

@@ -3,29 +3,17 @@
 The sampler is given the address of a compiled function and the address of the tape; no Python runs while it samples.
 """
 
-# mypy: allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-untyped-calls
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import carray, cfunc, types
 
 from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.collapsed import tape as at
-from hierbayes.engines.collapsed.kernel import chart_point, log_density
-
-_DOUBLES = types.CPointer(types.float64)
-_DENSITY = types.int64(types.uint64, _DOUBLES, _DOUBLES, _DOUBLES, types.voidptr)
-_EXPAND = types.int64(types.uint64, types.uint64, _DOUBLES, _DOUBLES, types.voidptr)
-
-
-@cache
-def functions() -> tuple[Any, Any]:
-    """Return the two C functions, read from the disk cache after their first compilation."""
-    return cfunc(_DENSITY, cache=True)(_density), cfunc(_EXPAND, cache=True)(_expand)
+from hierbayes.engines.entries import address, expanded, log_density
 
 
 def nutpie_model(words: Ints, by_pointer: bool = True, jitter: float = 1.0) -> Any:
@@ -47,35 +35,9 @@ def nutpie_model(words: Ints, by_pointer: bool = True, jitter: float = 1.0) -> A
     return (_pointer_model if by_pointer else _python_model)(words, dim, start)
 
 
-def _density(dim, x_pointer, grad_pointer, value_pointer, user_data):  # type: ignore[no-untyped-def]
-    head = carray(user_data, (at.HEADER,), np.int64)
-    total = head[at.TOTAL]
-    ints = carray(user_data, (total,), np.int64)
-    floats = carray(user_data, (total,), np.float64)
-    grad = carray(grad_pointer, (dim,))
-    value = log_density(ints, floats, carray(x_pointer, (dim,)), grad)
-    carray(value_pointer, (1,))[0] = value
-    if not np.isfinite(value):
-        return 4
-    for i in range(dim):
-        if not np.isfinite(grad[i]):
-            return 3
-    return 0
-
-
-def _expand(dim, expanded, x_pointer, out_pointer, user_data):  # type: ignore[no-untyped-def]
-    head = carray(user_data, (at.HEADER,), np.int64)
-    ints = carray(user_data, (head[at.TOTAL],), np.int64)
-    floats = carray(user_data, (head[at.TOTAL],), np.float64)
-    chart_point(ints, floats, carray(x_pointer, (dim,)), carray(out_pointer, (dim,)))
-    return 0
-
-
 def _pointer_model(words: Ints, dim: int, start: Callable[[int], Floats]) -> Any:
     from nutpie import _lib
     from nutpie.sample import CompiledModel
-
-    density, expand = functions()
 
     class PointerModel(CompiledModel):  # type: ignore[misc]
         """A compiled model that owns the tape as long as the sampler runs."""
@@ -93,12 +55,12 @@ def _pointer_model(words: Ints, dim: int, start: Callable[[int], Floats]) -> Any
             return {}
 
         def _make_sampler(self, settings: Any, init_mean: Any, cores: int, *rest: Any) -> Any:
-            address = words.ctypes.data
+            tape = words.ctypes.data
             sizes = {"place": dim}
             variables = _lib.PyVariable.new_variables(["theta"], ["float64"], [(dim,)], sizes, {"theta": ("place",)})
             model = _lib.PyMcModel(
-                _lib.LogpFunc(density.address, address, self),
-                _lib.ExpandFunc(dim, dim, expand.address, address, self),
+                _lib.LogpFunc(address("hierbayes_density"), tape, self),
+                _lib.ExpandFunc(dim, dim, address("hierbayes_expand"), tape, self),
                 variables, dim, sizes, {"place": np.arange(dim)}, start, None,
             )  # fmt: skip
             return _lib.PySampler.from_pymc(settings, cores, model, *rest)
@@ -109,12 +71,10 @@ def _pointer_model(words: Ints, dim: int, start: Callable[[int], Floats]) -> Any
 def _python_model(words: Ints, dim: int, start: Callable[[int], Floats]) -> Any:
     from nutpie.compiled_pyfunc import from_pyfunc
 
-    floats = words.view(np.float64)
-
     def make_density() -> Callable[[Floats], tuple[float, Floats]]:
         def density(x: Floats) -> tuple[float, Floats]:
             grad = np.empty(dim)
-            value = log_density(words, floats, np.ascontiguousarray(x), grad)
+            value = log_density(words, np.ascontiguousarray(x), grad)
             if not (np.isfinite(value) and np.all(np.isfinite(grad))):
                 error = ValueError("the density is not finite")
                 error.is_recoverable = True  # type: ignore[attr-defined]
@@ -125,9 +85,7 @@ def _python_model(words: Ints, dim: int, start: Callable[[int], Floats]) -> Any:
 
     def make_expand(*_: Any) -> Callable[[Floats], dict[str, Floats]]:
         def expand(x: Floats) -> dict[str, Floats]:
-            theta = np.empty(dim)
-            chart_point(words, floats, np.ascontiguousarray(x), theta)
-            return {"theta": theta}
+            return {"theta": expanded(words, np.ascontiguousarray(x))}
 
         return expand
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from hierbayes.engines.base import Floats, Ints, Problem
 from hierbayes.engines.collapsed.order import NOTHING, Thin, thinned
-from hierbayes.engines.collapsed.project import project_levels
 from hierbayes.engines.collapsed.rows import Rows, sparse_rows
 from hierbayes.engines.collapsed.structure import Layer, Structure, chained, flattened, layers_of
+from hierbayes.engines.entries import project_levels
 from hierbayes.errors import DataError, ModelError
 
 BORDER_LIMIT = 4000

@@ -9,9 +9,7 @@ draws are exact whatever the surrogate; only the share of accepted ones depends 
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
@@ -21,16 +19,14 @@ from numpy.typing import NDArray
 
 from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.collapsed import tape as at
+from hierbayes.engines.collapsed.draw import draw_one
 from hierbayes.engines.collapsed.factor import Workspace
 from hierbayes.engines.collapsed.kernel import layer_table
 from hierbayes.engines.collapsed.mode import Mode
-from hierbayes.engines.collapsed.recover import draw_one
+from hierbayes.engines.collapsed.threads import one_blas_thread
 from hierbayes.errors import SamplingError
 
 Flags = NDArray[np.bool_]
-
-DEAR = 2e8
-"""Multiplications in a gradient (`Statistics.work`) from which a surrogate beats NUTS."""
 
 LEAST_EFFICIENCY = 0.35
 """Least `Surrogate.efficiency` that makes this way worth while."""
@@ -292,17 +288,3 @@ def _values(words: Ints, points: Floats, cores: int) -> Floats:
     with one_blas_thread(), ThreadPoolExecutor(count) as pool:
         list(pool.map(share, range(count)))
     return found
-
-
-@contextlib.contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Hold BLAS to one thread, so that chains side by side do not fight over the cores."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    with threadpool_limits(limits=1, user_api="blas"):
-        yield
-
-
-def usable_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
