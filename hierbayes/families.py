@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from hierbayes.errors import ModelError
 
@@ -21,6 +23,21 @@ class Family:
     name: str
     link: str
 
+    def mean(self, predictor: Any) -> Any:
+        """Return the mean of the response at a linear predictor: the inverse link, elementwise."""
+        return _INVERSE_LINKS[self.link](predictor)
+
+    @property
+    def linear(self) -> bool:
+        """Whether the mean is the linear predictor itself, so that effects of mean 0 average out of it."""
+        return self.link == "identity"
+
+
+def _same(predictor: Any) -> Any:
+    return predictor
+
+
+_INVERSE_LINKS: Mapping[str, Callable[[Any], Any]] = {"identity": _same}
 
 GAUSSIAN = Family("gaussian", "identity")
 FAMILIES = {"gaussian": GAUSSIAN}

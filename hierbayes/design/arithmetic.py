@@ -18,23 +18,11 @@ from formulae import transforms
 from formulae.environment import Environment
 from formulae.matrices import design_matrices
 
+from hierbayes.design.stateful import STATEFUL, States, stateful
 from hierbayes.design.table import Categorical, Column, Floats
 from hierbayes.errors import DataError, HierBayesError, ModelError
 from hierbayes.formula import show
 from hierbayes.formula.syntax import Binary, Call, Expression, Name, Number, Sequence, Text, Unary
-
-
-class _SampleScale(transforms.Scale):  # type: ignore[misc]
-    """`scale(x)` with the sample sd (ddof 1), as R's; formulae's divides by n."""
-
-    __stateful_transform__ = True
-    params_set: bool
-
-    def __call__(self, x: Any) -> Any:
-        if not self.params_set:
-            self.mean, self.std, self.params_set = np.mean(x), np.std(np.asarray(x), ddof=1), True
-        return (x - self.mean) / self.std
-
 
 _FUNCTIONS: Mapping[str, Any] = {
     "log": np.log,
@@ -52,11 +40,6 @@ _FUNCTIONS: Mapping[str, Any] = {
     "floor": np.floor,
     "ceiling": np.ceil,
     "round": np.round,
-    "center": transforms.Center,
-    "scale": _SampleScale,
-    "standardize": _SampleScale,
-    "poly": transforms.Polynomial,
-    "bs": transforms.BSpline,
     "I": transforms.I,
 }
 
@@ -66,6 +49,7 @@ class _Names:
     """The safe names handed to formulae, and what they stand for."""
 
     columns: Mapping[str, Column]
+    states: States
     namespace: dict[str, Any] = field(default_factory=lambda: {"whole": transforms.I})
     frame: dict[str, pd.Series] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
@@ -81,13 +65,17 @@ class _Names:
         self.namespace[safe] = value
         return safe
 
-    def function(self, name: str) -> str:
-        self.namespace[f"f_{name}"] = _FUNCTIONS[name]
-        return f"f_{name}"
+    def function(self, call: Call) -> str:
+        if call.function in STATEFUL:
+            return self.constant(stateful(call.function, show(call), self.states))
+        self.namespace[f"f_{call.function}"] = _FUNCTIONS[call.function]
+        return f"f_{call.function}"
 
 
-def call_columns(call: Call, columns: Mapping[str, Column], n: int) -> Floats:
+def call_columns(call: Call, columns: Mapping[str, Column], n: int, states: States) -> Floats:
     """Return the columns of a function call, shape (n, k).
+
+    Functions that learn from the data keep in `states` what they learn, or replay it from there.
 
     Raises
     ------
@@ -96,7 +84,7 @@ def call_columns(call: Call, columns: Mapping[str, Column], n: int) -> Floats:
     """
     shown = show(call)
     _check_text(call, shown, columns)
-    names = _Names(columns)
+    names = _Names(columns, states)
     # bare arithmetic would be read as formula operators; inside a function it is arithmetic
     text = f"0 + whole({_written(call, names)})"
     try:
@@ -140,9 +128,9 @@ def _written(expression: Expression, names: _Names) -> str:
             return names.constant(literal(expression))
         case Call(function=function) if function in ("C", "factor"):
             raise DataError(f"{show(expression)!r} cannot be used inside another function")
-        case Call(function=function, args=args, kwargs=kwargs):
+        case Call(args=args, kwargs=kwargs):
             given = [_written(a, names) for a in args] + [f"{k}={_written(v, names)}" for k, v in kwargs]
-            return f"{names.function(function)}({', '.join(given)})"
+            return f"{names.function(expression)}({', '.join(given)})"
         case Unary(operator=operator, operand=operand):
             return f"({operator}{_written(operand, names)})"
         case Binary(operator=operator, left=left, right=right):

@@ -10,6 +10,7 @@ import numpy as np
 
 from hierbayes.design.arithmetic import call_columns, literal
 from hierbayes.design.contrasts import Coding, contrasts, indicators
+from hierbayes.design.stateful import States
 from hierbayes.design.table import Categorical, Column, Floats, as_factor
 from hierbayes.errors import DataError
 from hierbayes.formula import show
@@ -46,8 +47,13 @@ class Factor:
         return Columns(coding.matrix[self.codes], tuple(f"{self.shown}[{label}]" for label in coding.labels))
 
 
-def read_atom(atom: Atom, columns: Mapping[str, Column], given: Mapping[str, Contrast], n: int) -> Columns | Factor:
+def read_atom(
+    atom: Atom, columns: Mapping[str, Column], given: Mapping[str, Contrast], n: int, states: States
+) -> Columns | Factor:
     """Return the columns of a numeric atom, or a categorical one with its codings.
+
+    The columns of new data must have the levels of the fit, and `states` what the fit has learnt; then the rows are
+    what they would have been among the data of the fit.
 
     Raises
     ------
@@ -62,7 +68,7 @@ def read_atom(atom: Atom, columns: Mapping[str, Column], given: Mapping[str, Con
         return Columns(column.values[:, None], (shown,))
     if atom.function in ("C", "factor"):
         return _categorical_call(atom, shown, columns, given)
-    matrix = call_columns(atom, columns, n)
+    matrix = call_columns(atom, columns, n, states)
     k = matrix.shape[1]
     return Columns(matrix, (shown,) if k == 1 else tuple(f"{shown}[{i + 1}]" for i in range(k)))
 

@@ -10,6 +10,8 @@ import numpy as np
 from hierbayes.design.checks import check_contrasts, check_formula
 from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock, build_groups
+from hierbayes.design.schema import schema_of
+from hierbayes.design.stateful import States
 from hierbayes.design.table import Categorical, Column, Floats, Ints, complete_rows, read_column, to_pandas
 from hierbayes.design.terms import evaluate, evaluate_numeric
 from hierbayes.errors import DataError, warn
@@ -31,26 +33,51 @@ def build(spec: ModelSpec, data: Any) -> Design:
     check_formula(spec, [name for name in table.columns if isinstance(name, str)])
     rows = complete_rows(table, spec.columns, spec.missing)
     columns = {name: read_column(table, name, rows) for name in spec.columns}
+    return _design(spec, columns, rows, len(table))
+
+
+def from_columns(spec: ModelSpec, columns: Mapping[str, Column], rows: Ints, rows_given: int) -> Design:
+    """Return the design of columns that have been read already, as those of another design; otherwise as `build`.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    columns : mapping of str to Column
+        May hold more than the spec names.
+    rows : array of int, shape (n,)
+        Positions of the rows in the user's data.
+    rows_given : int
+        Number of rows in the user's data.
+    """
+    check_formula(spec, list(columns))
+    return _design(spec, {name: columns[name] for name in spec.columns}, rows, rows_given)
+
+
+def _design(spec: ModelSpec, columns: Mapping[str, Column], rows: Ints, rows_given: int) -> Design:
     check_contrasts(spec, tuple(columns.values()))
     n = len(rows)
-    y = _response(spec, columns, n)
-    population = evaluate(spec.formula.population, columns, spec.contrasts, n)
+    states = States()
+    y = _response(spec, columns, n, states)
+    population = evaluate(spec.formula.population, columns, spec.contrasts, n, states)
     _check_labels(population.labels)
     offset = np.zeros(n)
     for expression in spec.formula.offsets:
-        offset = offset + evaluate_numeric(expression, columns, n, "offset")
+        offset = offset + evaluate_numeric(expression, columns, n, "offset", states)
+    groups = build_groups(spec.formula.groups, columns, spec.contrasts, n, states)
+    response = show(spec.formula.response)
     design = Design(
-        response=show(spec.formula.response),
+        response=response,
         y=y,
         X=population.matrix,
         coefficients=population.labels,
         terms=population.terms,
         offset=offset,
-        weights=_weights(spec, columns, rows),
-        groups=build_groups(spec.formula.groups, columns, spec.contrasts, n),
+        weights=read_weights(spec.weights, columns, rows),
+        groups=groups,
         columns=tuple(columns.values()),
         rows=rows,
-        rows_given=len(table),
+        rows_given=rows_given,
+        schema=schema_of(spec, response, population.labels, columns.values(), states.freeze(), groups),
     )
     _check_rows(design)
     for block in design.groups:
@@ -58,8 +85,8 @@ def build(spec: ModelSpec, data: Any) -> Design:
     return design
 
 
-def _response(spec: ModelSpec, columns: Mapping[str, Column], n: int) -> Floats:
-    y = evaluate_numeric(spec.formula.response, columns, n, "response")
+def _response(spec: ModelSpec, columns: Mapping[str, Column], n: int, states: States) -> Floats:
+    y = evaluate_numeric(spec.formula.response, columns, n, "response", states)
     if n < 2:
         raise DataError(f"the data have {n} row in use; a model needs at least two")
     if np.ptp(y) == 0:
@@ -74,16 +101,23 @@ def _response(spec: ModelSpec, columns: Mapping[str, Column], n: int) -> Floats:
     return y
 
 
-def _weights(spec: ModelSpec, columns: Mapping[str, Column], rows: Ints) -> Floats:
-    if spec.weights is None:
+def read_weights(name: str | None, columns: Mapping[str, Column], rows: Ints) -> Floats:
+    """Return the weights, 1 if no column is named; `rows` are the positions in the data, for the error.
+
+    Raises
+    ------
+    DataError
+        If they are not numbers above 0.
+    """
+    if name is None:
         return np.ones(len(rows))
-    column = columns[spec.weights]
+    column = columns[name]
     if isinstance(column, Categorical):
-        raise DataError(f"the weights column {spec.weights!r} must be numeric")
+        raise DataError(f"the weights column {name!r} must be numeric")
     bad = np.flatnonzero(column.values <= 0)
     if bad.size:
         raise DataError(
-            f"the weight in column {spec.weights!r} is {column.values[bad[0]]:g} in row {int(rows[bad[0]])} "
+            f"the weight in column {name!r} is {column.values[bad[0]]:g} in row {int(rows[bad[0]])} "
             "(counting from 0); weights must be positive",
             "leave such rows out of the data",
         )

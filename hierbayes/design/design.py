@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from hierbayes.design.groups import GroupBlock
+from hierbayes.design.schema import Schema
 from hierbayes.design.table import Column, Floats, Ints
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,8 @@ class Design:
         Positions in the user's data of the rows in use.
     rows_given : int
         Number of rows in the user's data.
+    schema : Schema
+        What turns new data into rows of this design, without these data.
     """
 
     response: str
@@ -49,6 +57,7 @@ class Design:
     columns: tuple[Column, ...]
     rows: Ints
     rows_given: int
+    schema: Schema
 
     @property
     def n(self) -> int:
@@ -78,6 +87,34 @@ class Design:
         """`X` as a data frame with its labels."""
         return pd.DataFrame(self.X, columns=list(self.coefficients))
 
+    @cached_property
+    def Z(self) -> sparse.csr_matrix:
+        """The group-level columns as one sparse matrix, lme4's ``getME(fit, "Z")``.
+
+        Shape (n, sum over blocks of levels times terms): block after block in the order of the formula, within a block
+        level after level, within a level term after term. For a factor of one block, ``Z @ b.ravel()`` with the
+        effects b (levels, terms) is what its levels add to each row.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> design = hb.Model("Reaction ~ Days + (Days | Subject)", hb.load_data("sleepstudy")).design
+        >>> design.Z.shape, design.Z_names[:2]
+        ((180, 36), ('Subject[308]:Intercept', 'Subject[308]:Days'))
+        """
+        from scipy import sparse
+
+        if not self.groups:
+            return sparse.csr_matrix((self.n, 0))
+        return sparse.csr_matrix(sparse.hstack([_sparse_block(block) for block in self.groups], format="csr"))
+
+    @cached_property
+    def Z_names(self) -> tuple[str, ...]:
+        """Labels of the columns of `Z`: ``Subject[308]:Days`` is the column of Days for level 308 of Subject."""
+        return tuple(
+            f"{block.factor}[{level}]:{term}" for block in self.groups for level in block.levels for term in block.terms
+        )
+
     def table(self) -> pd.DataFrame:
         """Return one row for each array of the design: name, shape and columns."""
         rows = [
@@ -98,3 +135,13 @@ class Design:
 
     def _repr_html_(self) -> str:
         return str(self.table().to_html(index=False))
+
+
+def _sparse_block(block: GroupBlock) -> sparse.csr_matrix:
+    """Return a block with the columns of each row at its level."""
+    from scipy import sparse
+
+    n, k = block.Z.shape
+    columns = block.codes[:, None] * k + np.arange(k)
+    starts = np.arange(0, n * k + 1, k) if k else np.zeros(n + 1, dtype=np.int64)
+    return sparse.csr_matrix((block.Z.ravel(), columns.ravel(), starts), shape=(n, block.n_levels * k))

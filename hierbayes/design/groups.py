@@ -8,6 +8,7 @@ from itertools import count
 
 import numpy as np
 
+from hierbayes.design.stateful import States
 from hierbayes.design.table import Categorical, Column, Floats, Ints, as_factor
 from hierbayes.design.terms import evaluate
 from hierbayes.errors import DataError
@@ -64,7 +65,11 @@ class GroupBlock:
 
 
 def build_groups(
-    groups: Sequence[Group], columns: Mapping[str, Column], contrasts: Mapping[str, Contrast], n: int
+    groups: Sequence[Group],
+    columns: Mapping[str, Column],
+    contrasts: Mapping[str, Contrast],
+    n: int,
+    states: States,
 ) -> tuple[GroupBlock, ...]:
     """Return a block for every group-level term, with labels that are unique within each factor."""
     factors: dict[tuple[str, ...], tuple[tuple[tuple[str, ...], ...], Ints]] = {}
@@ -74,7 +79,7 @@ def build_groups(
             factors[group.factor] = cross([as_factor(columns[name]) for name in group.factor])
         keys, codes = factors[group.factor]
         _check_levels(group.label, len(keys))
-        part = evaluate(group.part, columns, contrasts, n)
+        part = evaluate(group.part, columns, contrasts, n, states)
         blocks.append(
             GroupBlock(
                 factor=group.label,

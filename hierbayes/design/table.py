@@ -29,11 +29,14 @@ class Numeric:
     values : array, shape (n,)
     exact : array of int, shape (n,), or None
         The integers themselves where a float cannot tell them apart (beyond 2**53), as long identifiers are.
+    factor : Categorical or None
+        For new data, the column as a factor with the levels of the fit, where the formula takes it so.
     """
 
     name: str
     values: Floats
     exact: NDArray[Any] | None = None
+    factor: Categorical | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,9 @@ class Categorical:
 
 
 Column = Numeric | Categorical
+
+LARGEST_EXACT = 2**53
+"""The largest whole number up to which a float tells every one from its neighbours."""
 
 
 def to_pandas(data: Any) -> pd.DataFrame:
@@ -115,7 +121,7 @@ def complete_rows(table: pd.DataFrame, columns: Sequence[str], missing: str) -> 
     DataError
         If ``missing="raise"`` and a value is missing, or if no row is left.
     """
-    absent = {name: _missing(table[name]) for name in columns}
+    absent = {name: missing_values(table[name]) for name in columns}
     incomplete = np.zeros(len(table), dtype=bool)
     for where in absent.values():
         incomplete |= where
@@ -165,6 +171,8 @@ def as_factor(column: Column) -> Categorical:
     """Return a column as the levels of a grouping factor; numbers are sorted as numbers and written plainly."""
     if isinstance(column, Categorical):
         return column
+    if column.factor is not None:
+        return column.factor
     values, codes = np.unique(column.values if column.exact is None else column.exact, return_inverse=True)
     labels = tuple(plain_number(value) if column.exact is None else str(value) for value in values)
     return Categorical(column.name, labels, codes.astype(np.int64), "number")
@@ -172,10 +180,11 @@ def as_factor(column: Column) -> Categorical:
 
 def plain_number(value: float) -> str:
     """Write a number as a level: 1 for 1.0, and as many digits as tell it from its neighbours."""
-    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(float(value))
+    return str(int(value)) if float(value).is_integer() and abs(value) <= LARGEST_EXACT else repr(float(value))
 
 
-def _missing(series: pd.Series) -> NDArray[np.bool_]:
+def missing_values(series: pd.Series) -> NDArray[np.bool_]:
+    """Return where a column misses a value; to a model null and NaN are both missing."""
     try:
         where = np.asarray(series.isna().to_numpy(), dtype=bool)
     except ArithmeticError as error:  # a Decimal("sNaN") raises whenever it is looked at
@@ -190,15 +199,12 @@ def _as_float(series: pd.Series) -> Floats:
     return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
-_LARGEST_EXACT = 2**53
-
-
 def _exact_integers(series: pd.Series) -> NDArray[Any] | None:
     if not pd.api.types.is_integer_dtype(series.dtype):
         return None
     unsigned = pd.api.types.is_unsigned_integer_dtype(series.dtype)
     whole = series.to_numpy(dtype=np.uint64 if unsigned else np.int64)
-    return whole if int(whole.max()) > _LARGEST_EXACT or int(whole.min()) < -_LARGEST_EXACT else None
+    return whole if int(whole.max()) > LARGEST_EXACT or int(whole.min()) < -LARGEST_EXACT else None
 
 
 def _finite(name: str, values: Floats, rows: Ints) -> Floats:
@@ -260,7 +266,7 @@ def _from_numbers(name: str, codes: Ints, values: list[Any], rows: Ints) -> Nume
         raise DataError(f"column {name!r} holds numbers that cannot be read: {error}") from error
     whole = all(isinstance(value, numbers.Integral) for value in values)
     exact = np.asarray([int(value) for value in values], dtype=object) if whole else None
-    long = exact is not None and any(abs(value) > _LARGEST_EXACT for value in exact)
+    long = exact is not None and any(abs(value) > LARGEST_EXACT for value in exact)
     return Numeric(name, _finite(name, found[codes], rows), exact[codes] if exact is not None and long else None)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from hierbayes.design.arithmetic import as_zero_one
 from hierbayes.design.atoms import Columns, Factor, read_atom
 from hierbayes.design.redundancy import codings
+from hierbayes.design.stateful import States
 from hierbayes.design.table import Categorical, Column, Floats
 from hierbayes.errors import DataError
 from hierbayes.formula import show
@@ -34,7 +35,9 @@ class Evaluated:
     terms: tuple[int, ...]
 
 
-def evaluate(part: Part, columns: Mapping[str, Column], given: Mapping[str, Contrast], n: int) -> Evaluated:
+def evaluate(
+    part: Part, columns: Mapping[str, Column], given: Mapping[str, Contrast], n: int, states: States
+) -> Evaluated:
     """Return the columns of a population part or of the left side of a bar; the intercept leads if there is one.
 
     Categoricals are coded by contrasts where the part holds the constant already and by indicators where it does not,
@@ -45,7 +48,7 @@ def evaluate(part: Part, columns: Mapping[str, Column], given: Mapping[str, Cont
     DataError
         If a function of a column is not finite, or cannot be computed.
     """
-    found = {atom: read_atom(atom, columns, given, n) for term in part.terms for atom in term.atoms}
+    found = {atom: read_atom(atom, columns, given, n, states) for term in part.terms for atom in term.atoms}
     factors = {atom: value for atom, value in found.items() if isinstance(value, Factor)}
     sorted_atoms = [
         (
@@ -81,7 +84,9 @@ def _product(factors: list[Columns], n: int) -> Columns:
     return Columns(matrix, labels)
 
 
-def evaluate_numeric(expression: Expression, columns: Mapping[str, Column], n: int, role: str) -> Floats:
+def evaluate_numeric(
+    expression: Expression, columns: Mapping[str, Column], n: int, role: str, states: States
+) -> Floats:
     """Return an expression as one column of numbers, for a response or an offset.
 
     Raises
@@ -100,7 +105,7 @@ def evaluate_numeric(expression: Expression, columns: Mapping[str, Column], n: i
             return as_zero_one(column)
         raise DataError(f"the {role} {shown!r} must be numeric, but the column holds text or categories")
     atom: Atom = expression if isinstance(expression, Call) else Call("I", (expression,))
-    found = read_atom(atom, columns, {}, n)
+    found = read_atom(atom, columns, {}, n, states)
     if isinstance(found, Factor):
         raise DataError(f"the {role} {shown!r} must be numeric, but it is categorical")
     if found.matrix.shape[1] != 1:

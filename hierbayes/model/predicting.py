@@ -2,8 +2,268 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+
+from hierbayes.design.new_rows import design_rows
+from hierbayes.errors import ModelError
 from hierbayes.model.base import FitBase
+from hierbayes.predict.answers import all_draws, estimate_table, labelled_draws
+from hierbayes.predict.asked import asked, row_draws
+from hierbayes.predict.posterior_draws import PosteriorDraws, posterior_draws
+from hierbayes.predict.row_draws import residual_of
+from hierbayes.run_tree import row_name, tree_name
+from hierbayes.sampling import settings
+from hierbayes.summaries.numbers import check_prob
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Groups = Literal["known", "new", "population", "average"]
+Kind = Literal["mean", "response"]
 
 
 class Predicting(FitBase):
     """The part of a `Fit` that has to do with predicting."""
+
+    @cached_property
+    def _arrays(self) -> PosteriorDraws:
+        return posterior_draws(self.posterior, self.design.schema)
+
+    @overload
+    def predict(
+        self,
+        newdata: Any = None,
+        groups: Groups = "known",
+        kind: Kind = "mean",
+        seed: int | None = None,
+        ci_prob: float = 0.95,
+        draws: Literal[False] = False,
+        progress: bool | None = None,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def predict(
+        self,
+        newdata: Any = None,
+        groups: Groups = "known",
+        kind: Kind = "mean",
+        seed: int | None = None,
+        ci_prob: float = 0.95,
+        *,
+        draws: Literal[True],
+        progress: bool | None = None,
+    ) -> xr.DataArray: ...
+
+    def predict(
+        self,
+        newdata: Any = None,
+        groups: Groups = "known",
+        kind: Kind = "mean",
+        seed: int | None = None,
+        ci_prob: float = 0.95,
+        draws: bool = False,
+        progress: bool | None = None,
+    ) -> pd.DataFrame | xr.DataArray:
+        """Predict the mean or the response, for new data or for the rows of the fit.
+
+        The mean of a row is ``offset + x beta + sum z b`` (through the inverse link), computed for each posterior draw;
+        ``kind="response"`` adds residual noise ``N(0, sigma**2 / weight)``.
+
+        Parameters
+        ----------
+        newdata : data frame or dict, optional
+            pandas, polars, pyarrow or another frame; a dict of single values is one row. It needs the columns of the
+            predictors, offsets and grouping factors; the response, other columns and the order of rows and columns do
+            not matter. By default the rows of the data that the fit uses.
+        groups : str
+            What stands for the group-level effects ``b``.
+
+            - ``"known"``: the sampled effects; a level that the fit has not seen is refused.
+            - ``"new"``: levels that the fit has not seen are drawn from the population, ``b ~ N(0, Sigma)`` with the
+              ``Sigma`` of each posterior draw; one draw of a level serves all its rows and all its terms, and levels
+              are independent. Known levels keep their effects.
+            - ``"population"``: 0. Grouping columns are not needed.
+            - ``"average"``: integrated out, as if every level were new. With the identity link the mean is that of
+              ``"population"``, and no grouping column is needed for it; a response varies by ``z Sigma z'`` more. A
+              row whose level is not given is a level of its own.
+        kind : str
+            ``"mean"``, or ``"response"``: one new observation a row, which needs the column of weights if the model
+            has one.
+        seed : int, optional
+            Fixes new levels and noise, bit for bit. A new level is keyed by seed and name: its effects are the same in
+            every frame. Noise is keyed by seed and row: it repeats for the same frame.
+        ci_prob : float
+            Probability of the equal-tailed interval.
+        draws : bool
+            Return every draw of every row instead of the table.
+        progress : bool, optional
+            Show a progress bar; by default when it takes longer than two seconds.
+
+        Returns
+        -------
+        DataFrame
+            One row for each row of the data, in their order; columns mean, sd, median, lower, upper, on the scale of
+            the response. The memory it takes does not grow with the number of draws times rows.
+        xarray.DataArray
+            If ``draws=True``; dims chain, draw, row.
+
+        Raises
+        ------
+        DataError
+            Names a column that is missing, a row with a missing or infinite value, a level that the fit has not seen.
+        ModelError
+            If an option is not understood.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> sleep = hb.load_data("sleepstudy")
+        >>> fit = hb.fit("Reaction ~ Days + (Days | Subject)", sleep, draws=200, chains=2, seed=1, progress=False)
+        >>> tenth_day = fit.predict({"Days": [9, 9], "Subject": ["308", "nobody"]}, groups="new", seed=1)
+        >>> width = tenth_day["upper"] - tenth_day["lower"]
+        >>> bool(width[1] > width[0])  # less is known of someone new
+        True
+        >>> fit.predict({"Days": 9}, groups="population", draws=True).shape
+        (2, 200, 1)
+        """
+        chosen = settings(seed=seed, progress=progress)
+        prob, question = check_prob(ci_prob), asked(groups, kind, chosen.seed)
+        source = row_draws(question, self.spec.family, self._arrays, self.design, newdata)
+        if draws:
+            return labelled_draws(source, "row", chosen.progress)
+        return estimate_table(source, prob, chosen.progress)
+
+    def fitted(self, ci_prob: float = 0.95) -> pd.DataFrame:
+        """Return the fitted values: the mean of every row of the fit, group-level effects included.
+
+        Returns
+        -------
+        DataFrame
+            One row for each row of the data in use; columns mean, sd, median, lower, upper, on the scale of the
+            response.
+        """
+        return self.predict(ci_prob=ci_prob)
+
+    def residuals(self, ci_prob: float = 0.95, standardized: bool = False) -> pd.DataFrame:
+        """Return the residuals: response minus fitted value, in every draw.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability of the equal-tailed interval.
+        standardized : bool
+            Divide by the sd of the row's residual in the same draw, ``sigma / sqrt(weight)``.
+
+        Returns
+        -------
+        DataFrame
+            One row for each row of the data in use; columns mean, sd, median, lower, upper. The means are what lme4's
+            ``residuals()`` gives at its estimates. The interval is that of the row's fitted value, not of new noise.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> dyestuff = hb.load_data("dyestuff")
+        >>> fit = hb.fit("Yield ~ 1 + (1 | Batch)", dyestuff, draws=100, chains=2, seed=1, progress=False)
+        >>> gap = fit.model.design.y - fit.fitted()["mean"] - fit.residuals()["mean"]
+        >>> bool(abs(gap).max() < 1e-9)
+        True
+        """
+        source = row_draws(asked("known", "mean", 0), self.spec.family, self._arrays, self.design, None)
+        finish = residual_of(self.spec.family, self._arrays, design_rows(self.design), standardized)
+        return estimate_table(source.ending(finish), check_prob(ci_prob), None)
+
+    def simulate(
+        self,
+        newdata: Any = None,
+        nsim: int = 1,
+        groups: Groups = "known",
+        seed: int | None = None,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """Simulate responses, one replicated data set a column, as lme4's ``simulate``.
+
+        Each column takes its parameters from one posterior draw; the draws are spread evenly over the chains.
+
+        Parameters
+        ----------
+        newdata : data frame or dict, optional
+            As for `predict`.
+        nsim : int
+            Number of data sets.
+        groups : str
+            As for `predict`: ``"known"`` keeps the groups of the fit, ``"average"`` draws every level anew.
+        seed : int, optional
+            Fixes every number, bit for bit.
+
+        Returns
+        -------
+        DataFrame
+            One row for each row of the data; columns ``sim_1``, ``sim_2``, ...
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> dyestuff = hb.load_data("dyestuff")
+        >>> fit = hb.fit("Yield ~ 1 + (1 | Batch)", dyestuff, draws=100, chains=2, seed=1, progress=False)
+        >>> fit.simulate(nsim=2, seed=1).shape
+        (30, 2)
+        """
+        import pandas as pd
+
+        chosen, number = settings(seed=seed, progress=progress), _count("nsim", nsim)
+        posterior = self._arrays.evenly(number)
+        question = asked(groups, "response", chosen.seed)
+        found = all_draws(row_draws(question, self.spec.family, posterior, self.design, newdata), chosen.progress)
+        return pd.DataFrame(found.T, columns=[f"sim_{i + 1}" for i in range(number)])
+
+    def posterior_predictive(
+        self, seed: int | None = None, draws: int | None = None, progress: bool | None = None
+    ) -> xr.DataTree:
+        """Return the fit's tree with replicated data, for ArviZ's posterior predictive checks.
+
+        Parameters
+        ----------
+        seed : int, optional
+            Fixes every number, bit for bit.
+        draws : int, optional
+            Draws of each chain to use, spread evenly; all by default.
+
+        Returns
+        -------
+        xarray.DataTree
+            A copy of `tree` with the group ``posterior_predictive``: the response under its name, dims chain, draw and
+            row, beside ``observed_data``.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> dyestuff = hb.load_data("dyestuff")
+        >>> fit = hb.fit("Yield ~ 1 + (1 | Batch)", dyestuff, draws=100, chains=2, seed=1, progress=False)
+        >>> dict(fit.posterior_predictive(seed=1, draws=50)["posterior_predictive"].sizes)
+        {'chain': 2, 'draw': 50, 'row': 30}
+        """
+        import xarray as xr
+
+        chosen = settings(seed=seed, progress=progress)
+        posterior = self._arrays
+        if draws is not None and _count("draws", draws) < len(posterior.draws):
+            posterior = posterior.thinned(draws)
+        question = asked("known", "response", chosen.seed)
+        source = row_draws(question, self.spec.family, posterior, self.design, None)
+        name, row = tree_name(self.design.response), row_name(self.design.response)
+        if name in ("chain", "draw"):
+            raise ModelError(f"a response called {name!r} would be mixed up with the dim of that name", "rename it")
+        tree = self.tree.copy()
+        tree["posterior_predictive"] = xr.DataTree(labelled_draws(source, row, chosen.progress).to_dataset(name=name))
+        return tree
+
+
+def _count(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ModelError(f"{name}={value!r} must be a whole number, at least 1")
+    return int(value)

@@ -1,0 +1,73 @@
+"""Draws of rows to what the user gets: a table of estimates, or all draws."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from hierbayes.design.table import Floats
+from hierbayes.errors import DataError
+from hierbayes.predict.pieces import Piece, over_pieces, pieces
+from hierbayes.predict.row_draws import RowDraws
+from hierbayes.predict.row_estimates import row_estimates
+from hierbayes.summaries.numbers import ESTIMATES, check_prob
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def estimate_table(source: RowDraws, ci_prob: float, progress: bool | None) -> pd.DataFrame:
+    """Return mean, sd, median and interval of every row. Never holds more than a piece of the draws."""
+    found = np.empty((len(ESTIMATES), source.rows.n))
+    prob, size = check_prob(ci_prob), source.posterior.size
+
+    def work(piece: Piece) -> None:
+        scratch = np.empty((piece.stop - piece.start, size))
+        found[:, piece.rows] = row_estimates(source.of(piece, scratch), scratch, prob)
+
+    over_pieces(work, pieces(source.rows.n, size), f"predicting {source.rows.n} rows", progress)
+    return pd.DataFrame(dict(zip(ESTIMATES, found, strict=True)))
+
+
+def all_draws(source: RowDraws, progress: bool | None) -> Floats:
+    """Return every draw of every row, shape (S, n).
+
+    Raises
+    ------
+    DataError
+        If they are more than the memory of the machine.
+    """
+    n, size = source.rows.n, source.posterior.size
+    _check_memory(8 * n * size, n, size)
+    found = np.empty((size, n))
+
+    def work(piece: Piece) -> None:
+        found[:, piece.rows] = source.of(piece, np.empty((piece.stop - piece.start, size))).T
+
+    over_pieces(work, pieces(n, size), f"predicting {n} rows", progress)
+    return found
+
+
+def labelled_draws(source: RowDraws, row: str, progress: bool | None) -> xr.DataArray:
+    """Return every draw of every row under the labels of the posterior, dims chain, draw and `row`."""
+    import xarray as xr
+
+    own = source.posterior
+    found = all_draws(source, progress).reshape(len(own.chains), len(own.draws), source.rows.n)
+    coords = {"chain": list(own.chains), "draw": list(own.draws), row: np.arange(source.rows.n)}
+    return xr.DataArray(found, coords=coords, dims=("chain", "draw", row))
+
+
+def _check_memory(asked: int, n: int, size: int) -> None:
+    try:
+        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not every system tells
+        return
+    if asked > there:
+        raise DataError(
+            f"{size} draws of {n} rows would take {asked / 2**30:.0f} GB, more than this machine has",
+            "leave draws=True out for a table of estimates, or predict fewer rows at a time",
+        )

@@ -1,0 +1,136 @@
+"""From a question (which rows, which group effects, mean or response) to the draws that answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from hierbayes.design.design import Design
+from hierbayes.design.new_rows import RowGroup, Rows, design_rows, rows_of
+from hierbayes.design.schema import GroupSchema, Schema
+from hierbayes.errors import DataError, ModelError
+from hierbayes.families import Family
+from hierbayes.predict.level_effects import LevelEffects
+from hierbayes.predict.posterior_draws import PosteriorDraws
+from hierbayes.predict.row_draws import RowDraws, mean_of, response_of
+
+GROUPS = ("known", "new", "population", "average")
+KINDS = ("mean", "response")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be predicted.
+
+    Attributes
+    ----------
+    groups : str
+        ``"known"``, ``"new"``, ``"population"`` or ``"average"``.
+    kind : str
+        ``"mean"`` or ``"response"``.
+    seed : int
+    """
+
+    groups: str
+    kind: str
+    seed: int
+
+    def effects_matter(self, family: Family) -> bool:
+        """Whether group-level effects enter at all; they average out of a mean that is linear in them."""
+        if self.groups == "average":
+            return self.kind == "response" or not family.linear
+        return self.groups != "population"
+
+
+def asked(groups: Any, kind: Any, seed: int) -> Asked:
+    """Check the words of a question.
+
+    Raises
+    ------
+    ModelError
+        If a word is not known.
+    """
+    for name, given, known in (("groups", groups, GROUPS), ("kind", kind, KINDS)):
+        if not isinstance(given, str) or given not in known:
+            raise ModelError(f"{name}={given!r} is not understood", f"write {' or '.join(map(repr, known))}")
+    return Asked(groups, kind, seed)
+
+
+def row_draws(question: Asked, family: Family, posterior: PosteriorDraws, design: Design, newdata: Any) -> RowDraws:
+    """Return what gives the draws that answer a question, for new data or, if None, for the rows of the fit."""
+    schema = design.schema
+    with_groups = question.effects_matter(family)
+    if newdata is None:
+        rows = design_rows(design)
+    else:
+        respond = question.kind == "response"
+        rows = rows_of(schema, newdata, groups=with_groups, weights=respond, absent=question.groups == "average")
+    rows = replace(rows, groups=_coded(question, schema, rows) if with_groups else ())
+    effects = _effects(question, schema, posterior, rows)
+    if question.kind == "response":
+        return RowDraws(posterior, rows, effects, response_of(family, posterior, rows.weights, question.seed))
+    return RowDraws(posterior, rows, effects, mean_of(family))
+
+
+def _coded(question: Asked, schema: Schema, rows: Rows) -> tuple[RowGroup, ...]:
+    """Return the groups with a level for every row, after checks."""
+    coded = []
+    for group, own in zip(rows.groups, schema.groups, strict=True):
+        if question.groups == "average":
+            # a level that is not given stands alone
+            alone = own.n_levels + len(group.new) + np.arange(rows.n)
+            coded.append(replace(group, codes=np.where(group.codes < 0, alone, group.codes)))
+            continue
+        _check_given(group)
+        if question.groups == "known":
+            _check_known(group, own)
+        coded.append(group)
+    return tuple(coded)
+
+
+def _check_given(group: RowGroup) -> None:
+    gaps = np.flatnonzero(group.codes < 0)
+    if gaps.size:
+        raise DataError(
+            f"the grouping factor {group.factor!r} is missing in row {int(gaps[0])} (counting from 0), so its effects "
+            "cannot be told",
+            'name the level, or pass groups="population" (effects of 0) or groups="average" (effects integrated out)',
+        )
+
+
+def _check_known(group: RowGroup, own: GroupSchema) -> None:
+    unseen = np.flatnonzero(group.codes >= own.n_levels)
+    if unseen.size:
+        level = group.new[group.codes[unseen[0]] - own.n_levels]
+        raise DataError(
+            f"the fit has not seen the level {level!r} of {group.factor!r}, in row {int(unseen[0])} (counting from 0)",
+            'pass groups="new" to draw such levels from the population, or groups="population" for effects of 0',
+        )
+
+
+def _effects(question: Asked, schema: Schema, posterior: PosteriorDraws, rows: Rows) -> dict[str, LevelEffects]:
+    effects: dict[str, LevelEffects] = {}
+    for group, own in zip(rows.groups, schema.groups, strict=False):
+        if group.factor in effects:
+            continue
+        known = 0 if question.groups == "average" else own.n_levels
+        draws = posterior.factors[group.factor]
+        effects[group.factor] = LevelEffects(draws, known, _words(group, own), question.seed)
+        effects[group.factor].prepare(group.codes)
+    return effects
+
+
+def _words(group: RowGroup, own: GroupSchema) -> Callable[[int], tuple[str, ...]]:
+    """Return the words that stand for a level: its factor and its name, never its position among the levels."""
+
+    def words(code: int) -> tuple[str, ...]:
+        if code < own.n_levels:
+            return ("level", own.factor, *own.keys[code])
+        if code < own.n_levels + len(group.new_keys):
+            return ("level", own.factor, *group.new_keys[code - own.n_levels])
+        return ("row", own.factor, str(code - own.n_levels - len(group.new_keys)))
+
+    return words

@@ -1,0 +1,59 @@
+"""Rows in pieces, over the cores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from hierbayes.sampling import counting
+
+STEP = 16
+"""Pieces start at multiples of it, and noise comes by so many rows at once."""
+NUMBERS = 2**17
+"""Numbers (rows x draws) of a piece: its arrays then fit the cache of a core."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Neighbouring rows, `start` to `stop` - 1."""
+
+    start: int
+    stop: int
+
+    @property
+    def rows(self) -> slice:
+        """The rows as a slice."""
+        return slice(self.start, self.stop)
+
+
+def pieces(n: int, size: int) -> list[Piece]:
+    """Return `n` rows in pieces that suit `size` draws."""
+    step = STEP * max(1, NUMBERS // (STEP * max(size, 1)))
+    return [Piece(start, min(start + step, n)) for start in range(0, n, step)]
+
+
+def over_pieces(work: Callable[[Piece], None], todo: list[Piece], message: str, progress: bool | None) -> None:
+    """Do the work for every piece, on all cores (numpy lets go of Python's lock), with a progress bar.
+
+    The work on one piece must not depend on another, so the result does not depend on the cores.
+    """
+    with counting(message, len(todo), progress) as advance:
+        cores = min(available_cores(), len(todo))
+        if cores < 2:
+            for piece in todo:
+                work(piece)
+                advance()
+            return
+        pool = ThreadPoolExecutor(cores)
+        try:
+            for _ in pool.map(work, todo):
+                advance()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
