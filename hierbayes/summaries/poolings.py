@@ -14,7 +14,9 @@ from hierbayes.errors import ModelError
 from hierbayes.estimates import complete_pooling, no_pooling
 from hierbayes.formula.names import suggest
 from hierbayes.formula.syntax import Formula, names_in
+from hierbayes.summaries.covariances import FactorColumns, covariances
 from hierbayes.summaries.numbers import Floats, estimates
+from hierbayes.summaries.shrinkage_factors import conditional_factors
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -117,7 +119,9 @@ def pooling_tables(
     common = draws_beta[..., pieces.inside] @ pieces.T.T
     totals = estimates(common[:, :, None, :] + posterior[f"b_{name}"].to_numpy(), ci_prob)
     complete = pieces.T @ beta[pieces.inside]
-    table = _table(name, pieces, complete, separate.coef, totals, _factors(design, pieces, posterior, name))
+    own = FactorColumns(name, pieces.Z, pieces.codes, pieces.terms, pieces.levels)
+    factors = conditional_factors(own, design.weights, posterior)["mean"]
+    table = _table(name, pieces, complete, separate.coef, totals, factors)
     mean_beta = draws_beta.mean(axis=(0, 1))
     partial = design.X @ mean_beta + _rowwise(pieces, posterior[f"b_{name}"].to_numpy().mean(axis=(0, 1)))
     fits = {
@@ -132,9 +136,7 @@ def pooling_tables(
         table=table,
         population=dict(zip(pieces.terms, common.mean(axis=(0, 1)).tolist(), strict=True)),
         complete=dict(zip(pieces.terms, complete.tolist(), strict=True)),
-        covariance=pd.DataFrame(
-            _covariances(posterior, name).mean(axis=(0, 1)), index=pieces.terms, columns=pieces.terms
-        ),
+        covariance=pd.DataFrame(covariances(posterior, name).mean(axis=0), index=pieces.terms, columns=pieces.terms),
         points=points,
         curves=curves,
         x_label=x_label,
@@ -162,37 +164,6 @@ def _pieces(design: Design, factor: str) -> _Pieces:
 
 def _rowwise(pieces: _Pieces, coefficients: Floats) -> Floats:
     return np.asarray(np.einsum("ik,ik->i", pieces.Z, coefficients[pieces.codes]))
-
-
-def _covariances(posterior: xr.Dataset, factor: str) -> Floats:
-    """Return the covariance matrix of each draw; correlations that the model leaves out are 0."""
-    sd = posterior[f"sd_{factor}"].to_numpy()
-    k = sd.shape[-1]
-    corr = np.broadcast_to(np.eye(k), (*sd.shape, k))
-    if f"corr_{factor}" in posterior:
-        corr = np.nan_to_num(posterior[f"corr_{factor}"].to_numpy(), nan=0.0)
-    return np.asarray(sd[..., :, None] * corr * sd[..., None, :])
-
-
-_MOST_DRAWS = 500
-
-
-def _factors(design: Design, pieces: _Pieces, posterior: xr.Dataset, factor: str) -> Floats:
-    """Return the pooling factor of every level and term, over at most 500 evenly spaced draws."""
-    k, J = pieces.Z.shape[1], len(pieces.levels)
-    information = np.empty((J, k, k))
-    for i in range(k):
-        for j in range(k):
-            products = design.weights * pieces.Z[:, i] * pieces.Z[:, j]
-            information[:, i, j] = np.bincount(pieces.codes, weights=products, minlength=J)
-    Sigma = _covariances(posterior, factor).reshape(-1, k, k)
-    variance = posterior["sigma"].to_numpy().reshape(-1) ** 2
-    chosen = np.unique(np.linspace(0, len(variance) - 1, min(_MOST_DRAWS, len(variance))).astype(int))
-    total = np.zeros((J, k))
-    for d in chosen:
-        inverse = np.linalg.inv(np.eye(k) + Sigma[d] @ information / variance[d])
-        total += np.diagonal(inverse, axis1=1, axis2=2)
-    return np.asarray(total / len(chosen))
 
 
 def _table(

@@ -1,0 +1,76 @@
+"""Intraclass correlations: the share of the variance that each grouping factor holds, and what two rows share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from hierbayes.design.design import Design
+from hierbayes.design.table import Floats
+from hierbayes.errors import ModelError
+from hierbayes.summaries.covariances import FactorColumns, covariances, drawn, factor_columns, inner, sums_by
+from hierbayes.summaries.numbers import described
+from hierbayes.summaries.variation import group_variances, population_variance, residual_variance
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+KINDS = ("adjusted", "unadjusted")
+CORRELATION = ["correlation", "correlation_lower", "correlation_upper"]
+
+
+def variance_shares(
+    design: Design, posterior: xr.Dataset, ci_prob: float, kind: str = "adjusted", by_group: bool = True
+) -> pd.DataFrame:
+    """Return the share of every grouping factor and of the residual; see `hierbayes.Fit.icc`."""
+    if kind not in KINDS:
+        raise ModelError(f'kind={kind!r} is not understood: write "adjusted" or "unadjusted"')
+    parts = dict(group_variances(design, posterior))
+    if not by_group:
+        parts = {"all groups": np.sum(list(parts.values()), axis=0)} if parts else {}
+    if kind == "unadjusted":
+        parts["Fixed"] = population_variance(design, posterior)
+    parts["Residual"] = residual_variance(design, posterior)
+    total = np.sum(list(parts.values()), axis=0)
+    shares = np.stack([part / total for part in parts.values()], axis=-1)
+    table = described(shares[None], ci_prob, chains_too=False)
+    table.insert(0, "group", list(parts))
+    if by_group:
+        found = pair_correlations(design, posterior)
+        draws = np.stack([found.get(name, np.full(len(total), np.nan)) for name in parts], axis=-1)
+        own = described(draws[None], ci_prob, chains_too=False)[["mean", "lower", "upper"]]
+        table[CORRELATION] = own.to_numpy()
+    return table
+
+
+def pair_correlations(design: Design, posterior: xr.Dataset) -> dict[str, Floats]:
+    """Return, for each factor, the correlation of two different rows of one level drawn at random, by draw.
+
+    It is the mean covariance of such pairs over the mean variance of their rows, given the sds, correlations and sigma;
+    a pair also shares the levels of other factors where both rows lie in one. NaN where no level has two rows.
+    """
+    factors = factor_columns(design)
+    residual = drawn(posterior, "sigma") ** 2
+    spreads = [covariances(posterior, own.name) for own in factors]
+    found = {}
+    for one in factors:
+        partners = np.bincount(one.codes)[one.codes] - 1.0
+        pairs = float(partners.sum())
+        if pairs == 0:
+            continue
+        shared = np.zeros(len(residual))
+        total = residual * float(np.sum(partners / design.weights)) / pairs
+        for other, Sigma in zip(factors, spreads, strict=True):
+            shared += inner(_together(one, other) / pairs, Sigma)
+            total += inner((other.Z * partners[:, None]).T @ other.Z / pairs, Sigma)
+        found[one.name] = shared / total
+    return found
+
+
+def _together(one: FactorColumns, other: FactorColumns) -> Floats:
+    """Return the sum of ``z_i z_i''`` over ordered pairs of rows that are in one level of both factors."""
+    cells, codes = np.unique(one.codes * other.n_levels + other.codes, return_inverse=True)
+    sums = sums_by(codes, other.Z, len(cells))
+    return np.asarray(sums.T @ sums - other.Z.T @ other.Z)
