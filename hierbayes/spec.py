@@ -11,6 +11,7 @@ from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family, family
 from hierbayes.formula import Formula, parse
 from hierbayes.priors import Prior
+from hierbayes.priors_bambi import without_bambi
 
 Missing = Literal["drop", "raise"]
 
@@ -77,17 +78,20 @@ def make_spec(
         raise ModelError(f'missing={missing!r} is not understood: write "drop" or "raise"')
     if weights is not None and not isinstance(weights, str):
         raise ModelError(f"weights takes the name of a column, not {type(weights).__name__}")
+    read = formula if isinstance(formula, Formula) else parse(formula)
     return ModelSpec(
-        formula=formula if isinstance(formula, Formula) else parse(formula),
+        formula=read,
         family=family(family_name),
-        priors=_freeze_priors(priors),
+        priors=_freeze_priors(priors, read),
         contrasts=_freeze_contrasts(contrasts),
         weights=weights,
         missing="drop" if missing == "drop" else "raise",
     )
 
 
-def _freeze_priors(priors: Mapping[str, Prior] | str | None) -> Mapping[str, Prior] | Literal["flat"]:
+def _freeze_priors(
+    priors: Mapping[str, Prior] | str | None, formula: Formula
+) -> Mapping[str, Prior] | Literal["flat"]:
     if priors is None:
         return MappingProxyType({})
     if isinstance(priors, str):
@@ -96,6 +100,7 @@ def _freeze_priors(priors: Mapping[str, Prior] | str | None) -> Mapping[str, Pri
         raise ModelError(f'priors={priors!r} is not understood: write "flat", or a mapping such as {{"sigma": ...}}')
     if not isinstance(priors, Mapping):
         raise ModelError(f"priors takes a mapping of names to priors, not {type(priors).__name__}")
+    priors = without_bambi(priors, [group.label for group in formula.groups])
     for key, prior in priors.items():
         if not isinstance(prior, Prior):
             raise ModelError(

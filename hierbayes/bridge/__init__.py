@@ -1,0 +1,1 @@
+"""To and from Bambi: its models read as formulas and priors, draws handed over in its names."""
