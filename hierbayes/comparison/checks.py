@@ -1,0 +1,67 @@
+"""Whether fits can be compared at all: same response, same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from hierbayes.errors import DataError
+
+if TYPE_CHECKING:
+    from hierbayes.comparison.elpd import Loo
+    from hierbayes.comparison.evidence import Evidence
+    from hierbayes.design.design import Design
+
+
+class Comparable(Protocol):
+    """What a comparison asks of a fit."""
+
+    @property
+    def design(self) -> Design: ...
+
+    def loo(self, kind: str = "conditional") -> Loo: ...
+
+    def log_marginal_likelihood(self, seed: int | None = None) -> Evidence: ...
+
+
+def refuse_other_data(fits: Mapping[str, Comparable]) -> None:
+    """Refuse fits to different responses or rows.
+
+    Raises
+    ------
+    DataError
+        Names the fits and what differs.
+    """
+    (first, base), *others = fits.items()
+    for name, fit in others:
+        found = difference(base.design, fit.design)
+        if found:
+            raise DataError(
+                f"the fits {first!r} and {name!r} cannot be compared: {found}",
+                "a comparison needs the same response in the same rows; drop rows with missing values beforehand",
+            )
+
+
+def difference(one: Design, other: Design) -> str | None:
+    """Return what differs between the responses of two designs, None if nothing does."""
+    if one.response != other.response:
+        return f"the response is {one.response!r} in one and {other.response!r} in the other"
+    if one.n != other.n:
+        return f"one has {one.n} rows and the other {other.n}{_dropped(one, other)}"
+    if not np.array_equal(one.y, other.y):
+        rows = np.flatnonzero(one.y != other.y)
+        first = int(rows[0])
+        return (
+            f"{len(rows)} of {one.n} responses differ, the first in row {first}: "
+            f"{one.y[first]:.6g} against {other.y[first]:.6g}"
+        )
+    return None
+
+
+def _dropped(one: Design, other: Design) -> str:
+    if one.rows_given != other.rows_given:
+        return ""
+    only = np.setxor1d(one.rows, other.rows)
+    return f"; row {int(only[0])} of the data is in use in one only" if len(only) else ""

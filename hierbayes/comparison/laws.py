@@ -1,0 +1,182 @@
+"""The prior distributions of single parameters and of weighted sums, where these are known in closed form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from hierbayes.design.scaling import BlockPriors, ResolvedPriors
+from hierbayes.engines.base import Problem
+from hierbayes.errors import ModelError
+from hierbayes.priors import (
+    LKJ,
+    Exponential,
+    Fixed,
+    Flat,
+    Gamma,
+    HalfCauchy,
+    HalfNormal,
+    HalfStudentT,
+    InverseGamma,
+    LogNormal,
+    Normal,
+    Prior,
+    Uniform,
+)
+from hierbayes.summaries.questions.linear_forms import Linear, coefficient_weights
+from hierbayes.summaries.questions.parameters import Parameter
+
+
+@dataclass(frozen=True)
+class Law:
+    """The prior distribution of a number.
+
+    Attributes
+    ----------
+    density, below : callable
+        Density and distribution function.
+    """
+
+    density: Callable[[float], float]
+    below: Callable[[float], float]
+
+
+class NoLawError(Exception):
+    """A prior that is not known in closed form; the message says why."""
+
+
+def prior_law(form: Linear, problem: Problem, priors: ResolvedPriors, factors: tuple[str, ...]) -> Law:
+    """Return the prior of a weighted sum, its constant left out.
+
+    Parameters
+    ----------
+    form : Linear
+    problem : Problem
+    priors : ResolvedPriors
+    factors : tuple of str
+        The grouping factor of each block.
+
+    Raises
+    ------
+    NoLawError
+        If it is not known in closed form; says why.
+    """
+    kinds = {parameter.kind for parameter, _ in form.weights}
+    if kinds <= {"coefficient"} and kinds:
+        return _normal_law(form, problem)
+    if kinds & {"effect", "total"}:
+        raise NoLawError("the prior of a level's effect depends on the sd, so its density has no closed form")
+    if len(form.weights) != 1:
+        raise NoLawError("the prior of a combination of sds, correlations or coefficients has no closed form")
+    ((parameter, weight),) = form.weights
+    own = _component_law(parameter, priors, factors)
+    if weight > 0:
+        return Law(lambda x: own.density(x / weight) / weight, lambda x: own.below(x / weight))
+    return Law(lambda x: own.density(x / weight) / -weight, lambda x: 1 - own.below(x / weight))
+
+
+def _normal_law(form: Linear, problem: Problem) -> Law:
+    mean = variance = 0.0
+    for weight, prior in zip(coefficient_weights(form, problem), problem.beta_priors, strict=True):
+        if weight == 0:
+            continue
+        if not isinstance(prior, Normal):
+            raise NoLawError(why_no_density(prior))
+        mean += weight * prior.mu
+        variance += (weight * prior.sigma) ** 2
+    law = stats.norm(mean, math.sqrt(variance))
+    return Law(lambda x: float(law.pdf(x)), lambda x: float(law.cdf(x)))
+
+
+def why_no_density(prior: Prior) -> str:
+    """Return why a prior has no density or draws here."""
+    if isinstance(prior, Flat):
+        return "its prior is flat, which has no density to compare with: give the parameter a proper prior"
+    return f"the density of its prior, {prior}, is known to the PyMC model only"
+
+
+def _component_law(parameter: Parameter, priors: ResolvedPriors, factors: tuple[str, ...]) -> Law:
+    if parameter.kind == "sigma":
+        return positive_law(priors.sigma)
+    block, j = _place(parameter, priors, factors)
+    centred = bool(np.any(block.centre))
+    if parameter.kind == "sd":
+        if centred and j == 0:
+            raise NoLawError(
+                "its prior speaks of the mean of the predictors, so that of the sd at zero has no closed form: "
+                "set the priors of this factor's sds, which are then read for the columns as given"
+            )
+        return positive_law(block.sd[j])
+    i = j - (parameter.index[1] - parameter.index[0])
+    if centred and i == 0:
+        raise NoLawError(
+            "the prior of the correlations speaks of the mean of the predictors, so that at zero has no closed form: "
+            f"set the prior corr_{parameter.factor}, which is then read for the columns as given"
+        )
+    return correlation_law(block)
+
+
+def _place(parameter: Parameter, priors: ResolvedPriors, factors: tuple[str, ...]) -> tuple[BlockPriors, int]:
+    """Return the block of an sd or correlation, and the place of its last term there."""
+    j = parameter.index[-1]
+    for factor, block in zip(factors, priors.blocks, strict=True):
+        if factor != parameter.factor:
+            continue
+        if j < len(block.sd):
+            return block, j
+        j -= len(block.sd)
+    raise ModelError(f"there is no prior of {parameter.name}")
+
+
+def positive_law(prior: Prior) -> Law:
+    """Return the law of an sd (not a variance) or sigma.
+
+    Raises
+    ------
+    NoLawError
+        If the prior has no density that is known here.
+    """
+    match prior:
+        case HalfStudentT(nu=nu, sigma=sigma):
+            folded = stats.t(nu, scale=sigma)
+            return Law(
+                lambda x: float(2 * folded.pdf(x)) if x >= 0 else 0.0,
+                lambda x: float(2 * folded.cdf(x) - 1) if x >= 0 else 0.0,
+            )
+        case HalfNormal(sigma=sigma):
+            law = stats.halfnorm(scale=sigma)
+        case HalfCauchy(beta=beta):
+            law = stats.halfcauchy(scale=beta)
+        case Exponential(lam=lam):
+            law = stats.expon(scale=1 / lam)
+        case Gamma(alpha=alpha, beta=beta):
+            law = stats.gamma(alpha, scale=1 / beta)
+        case InverseGamma(alpha=alpha, beta=beta):
+            law = stats.invgamma(alpha, scale=beta)
+        case LogNormal(mu=mu, sigma=sigma):
+            law = stats.lognorm(sigma, scale=math.exp(mu))
+        case Uniform(lower=lower, upper=upper):
+            law = stats.uniform(lower, upper - lower)
+        case Fixed(value=value):
+            raise NoLawError(f"it is fixed at {value}")
+        case _:
+            raise NoLawError(why_no_density(prior))
+    return Law(lambda x: float(law.pdf(x)), lambda x: float(law.cdf(x)))
+
+
+def correlation_law(block: BlockPriors) -> Law:
+    """Return the law of one correlation of a k by k matrix under LKJ(eta): Beta(a, a) on (-1, 1), a = eta + k/2 - 1.
+
+    Source: Lewandowski, Kurowicka and Joe (2009), Journal of Multivariate Analysis 100, section 3.
+    """
+    if not isinstance(block.corr, LKJ):
+        if isinstance(block.corr, Fixed):
+            raise NoLawError("it is fixed")
+        raise NoLawError(why_no_density(block.corr or Flat()))
+    a = block.corr.eta + len(block.sd) / 2 - 1
+    law = stats.beta(a, a, loc=-1, scale=2)
+    return Law(lambda x: float(law.pdf(x)), lambda x: float(law.cdf(x)))

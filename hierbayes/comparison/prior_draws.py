@@ -1,0 +1,209 @@
+"""Draws from the priors, and data from the draws, with numpy alone."""
+
+# mypy: allow-untyped-calls
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hierbayes.engines.assemble import Labels
+from hierbayes.engines.base import Block, Floats, Problem
+from hierbayes.errors import ModelError
+from hierbayes.priors import (
+    LKJ,
+    Custom,
+    Exponential,
+    Fixed,
+    Flat,
+    Gamma,
+    HalfCauchy,
+    HalfNormal,
+    HalfStudentT,
+    InverseGamma,
+    LogNormal,
+    Normal,
+    Prior,
+    Uniform,
+)
+from hierbayes.run_tree import tree_name
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from hierbayes.engines.collapsed.engine import Expanded
+
+_NUMBERS = 1 << 22
+
+
+def every_prior(problem: Problem) -> list[Prior]:
+    """Return all priors of a problem, block by block."""
+    found: list[Prior] = [*problem.beta_priors]
+    for block in problem.blocks:
+        found += [*block.sd_priors, *([] if block.corr_prior is None else [block.corr_prior])]
+    return [*found, problem.sigma_prior]
+
+
+def drawable(problem: Problem) -> bool:
+    """Say whether numpy can draw from all priors and from the family.
+
+    Raises
+    ------
+    ModelError
+        If a prior is flat.
+    """
+    priors = every_prior(problem)
+    if any(isinstance(prior, Flat) for prior in priors):
+        raise ModelError("flat priors cannot be drawn from", "give the parameters proper priors")
+    return problem.family == "gaussian" and not any(isinstance(prior, Custom) for prior in priors)
+
+
+def prior_tree(problem: Problem, labels: Labels, draws: int, seed: int, predictive: bool = True) -> xr.DataTree:
+    """Return draws from the priors under the posterior's names, for the columns as given.
+
+    Parameters
+    ----------
+    problem : Problem
+    labels : Labels
+    draws : int
+    seed : int
+    predictive : bool
+        Draw the response as well.
+
+    Returns
+    -------
+    DataTree
+        Groups prior, prior_predictive and observed_data.
+    """
+    import xarray as xr
+
+    from hierbayes.engines.naming import as_given, posterior_coords, posterior_dims
+
+    rng = np.random.default_rng(seed)
+    drawn = draw_parameters(problem, draws, rng)
+    values, dims = as_given(problem, labels, drawn, 1), posterior_dims(labels)
+    coords: dict[str, Any] = {"chain": [0], "draw": np.arange(draws), **posterior_coords(labels)}
+    used = {"chain", "draw", *(dim for own in dims.values() for dim in own)}
+    prior = xr.Dataset(
+        {name: (("chain", "draw", *own), values[name]) for name, own in dims.items()},
+        coords={dim: coords[dim] for dim in coords if dim in used},
+    )
+    if not predictive:
+        return xr.DataTree.from_dict({"/prior": as_group(prior)})
+    name, row = response_name(labels.response)
+    index = {"chain": [0], "draw": np.arange(draws), row: np.arange(problem.n)}
+    response = (("chain", "draw", row), draw_responses(problem, drawn, rng)[None])
+    observed = xr.Dataset({name: (row, problem.y)}, coords={row: index[row]})
+    return xr.DataTree.from_dict(
+        {
+            "/prior": as_group(prior),
+            "/prior_predictive": as_group(xr.Dataset({name: response}, coords=index)),
+            "/observed_data": as_group(observed),
+        }
+    )
+
+
+def response_name(response: str) -> tuple[str, str]:
+    """Return the names of a variable of the response and of the dim of its rows, different from each other.
+
+    >>> response_name("Reaction"), response_name("row"), response_name("draw")
+    (('Reaction', 'row'), ('row', 'row_number'), ('response_draw', 'row'))
+    """
+    name = f"response_{response}" if response in ("chain", "draw") else response
+    return name, "row" if name != "row" else "row_number"
+
+
+def as_group(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a dataset with names that a group of a tree takes."""
+    names = {str(name): tree_name(str(name)) for name in (*dataset.variables, *dataset.dims)}
+    changed = {old: new for old, new in names.items() if old != new}
+    return dataset.rename(changed) if changed else dataset
+
+
+def draw_parameters(problem: Problem, draws: int, rng: np.random.Generator) -> Expanded:
+    """Return draws of every parameter from its prior, in internal coordinates."""
+    from hierbayes.engines.collapsed.engine import Expanded
+
+    beta = [draw_prior(prior, draws, rng) for prior in problem.beta_priors]
+    sds, corrs, effects = [], [], []
+    for block in problem.blocks:
+        k = block.Z.shape[1]
+        sd = np.column_stack([draw_prior(prior, draws, rng) for prior in block.sd_priors])
+        factor = draw_correlation_factors(block, draws, rng)
+        v = rng.standard_normal((draws, block.n_levels, k))
+        sds.append(sd)
+        corrs.append(factor @ factor.transpose(0, 2, 1))
+        effects.append((v @ factor.transpose(0, 2, 1)) * sd[:, None])
+    sigma = draw_prior(problem.sigma_prior, draws, rng)
+    stacked = np.column_stack(beta) if beta else np.zeros((draws, 0))
+    return Expanded(tuple(sds), tuple(corrs), sigma, stacked, tuple(effects))
+
+
+def draw_responses(problem: Problem, drawn: Expanded, rng: np.random.Generator) -> Floats:
+    """Return a draw of the response for every draw of the parameters, shape (draws, rows)."""
+    found = rng.standard_normal((len(drawn.sigma), problem.n))
+    root = np.sqrt(problem.weights)
+    step = max(1, _NUMBERS // problem.n)
+    for first in range(0, len(found), step):
+        part = slice(first, first + step)
+        found[part] *= drawn.sigma[part, None] / root
+        found[part] += problem.offset + drawn.beta[part] @ problem.X.T
+        for block, b in zip(problem.blocks, drawn.b, strict=True):
+            for k, z in enumerate(block.Z.T):
+                found[part] += b[part][:, block.codes, k] * z
+    return found
+
+
+def draw_prior(prior: Prior, draws: int, rng: np.random.Generator) -> Floats:
+    """Return draws from the prior of one number.
+
+    Raises
+    ------
+    ModelError
+        If it is flat or known to PyMC only.
+    """
+    match prior:
+        case Fixed(float() as value):
+            return np.full(draws, value)
+        case Normal(mu, sigma):
+            return rng.normal(mu, sigma, draws)
+        case HalfNormal(sigma):
+            return np.abs(rng.normal(0, sigma, draws))
+        case HalfStudentT(nu, sigma):
+            return sigma * np.abs(rng.standard_t(nu, draws))
+        case HalfCauchy(beta):
+            return beta * np.abs(rng.standard_cauchy(draws))
+        case Exponential(lam):
+            return rng.exponential(1 / lam, draws)
+        case Gamma(alpha, beta):
+            return rng.gamma(alpha, 1 / beta, draws)
+        case InverseGamma(alpha, beta):
+            return beta / rng.gamma(alpha, 1.0, draws)
+        case LogNormal(mu, sigma):
+            return rng.lognormal(mu, sigma, draws)
+        case Uniform(lower, upper):
+            return rng.uniform(lower, upper, draws)
+    raise ModelError(f"one cannot draw from the prior {prior}")
+
+
+def draw_correlation_factors(block: Block, draws: int, rng: np.random.Generator) -> Floats:
+    """Return Cholesky factors of correlation matrices from the block's prior, shape (draws, k, k).
+
+    Under LKJ(eta) the partial correlations of the rows, ``C[i, j] = r_ij prod_{m<j} sqrt(1 - r_im^2)``, are independent
+    and ``(r_ij + 1) / 2 ~ Beta(a, a)`` with ``a = eta + (k - j - 2) / 2``, j from 0 (Lewandowski et al. 2009).
+    """
+    k, prior = block.Z.shape[1], block.corr_prior
+    factor = np.broadcast_to(np.eye(k), (draws, k, k)).copy()
+    if isinstance(prior, Fixed):
+        factor[:] = np.linalg.cholesky(np.asarray(prior.value))
+    if not isinstance(prior, LKJ):
+        return factor
+    for i in range(1, k):
+        rest = np.ones(draws)
+        for j in range(i):
+            a = prior.eta + (k - j - 2) / 2
+            r = 2 * rng.beta(a, a, draws) - 1
+            factor[:, i, j] = r * rest
+            rest = rest * np.sqrt(1 - r**2)
+        factor[:, i, i] = rest
+    return factor

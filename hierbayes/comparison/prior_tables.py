@@ -1,0 +1,100 @@
+"""Prior beside posterior, and how strongly each of the two sources tells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hierbayes.comparison.prior_densities import prior_densities
+from hierbayes.comparison.row_densities import row_densities
+from hierbayes.engines.assemble import Labels
+from hierbayes.engines.base import Floats, Problem
+from hierbayes.summaries.numbers import estimates
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from hierbayes.design.design import Design
+
+
+def named_parameters(labels: Labels, draws: xr.Dataset) -> dict[str, Floats]:
+    """Return the draws of each parameter that has a prior, by the name of that prior, shape (chains, draws).
+
+    Correlations have the names of both terms, ``corr_g[x, y]``, each pair once and without those that the model
+    leaves out.
+    """
+    values = {str(name): variable.transpose("chain", "draw", ...).to_numpy() for name, variable in draws.items()}
+    found = {name: values["beta"][..., k] for k, name in enumerate(labels.coefficients)}
+    for factor, members in labels.grouped.items():
+        terms = [term for i in members for term in labels.terms[i]]
+        for k, term in enumerate(terms):
+            found[f"sd_{factor}[{term}]"] = values[f"sd_{factor}"][..., k]
+        if f"corr_{factor}" not in values:
+            continue
+        for k, term in enumerate(terms):
+            for j, other in enumerate(terms[:k]):
+                pair = values[f"corr_{factor}"][..., k, j]
+                if not np.all(np.isnan(pair)):
+                    found[f"corr_{factor}[{other}, {term}]"] = pair
+    return {**found, "sigma": values["sigma"]}
+
+
+def beside(labels: Labels, prior: xr.Dataset, posterior: xr.Dataset, ci_prob: float) -> pd.DataFrame:
+    """Return prior and posterior of each parameter, a row each; see `Fit.prior_posterior`."""
+    import pandas as pd
+
+    before, after = named_parameters(labels, prior), named_parameters(labels, posterior)
+    rows = []
+    for name, draws in after.items():
+        own, other = estimates(draws, ci_prob), estimates(before[name], ci_prob)
+        wide, narrow = other["upper"] - other["lower"], own["upper"] - own["lower"]
+        row: dict[str, Any] = {"parameter": name}
+        row |= {f"prior_{key}": float(other[key]) for key in ("median", "lower", "upper")}
+        row |= {key: float(own[key]) for key in ("median", "lower", "upper")}
+        row["contraction"] = float(1 - (narrow / wide) ** 2) if wide > 0 else np.nan
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("parameter")
+
+
+def power_scaling(design: Design, problem: Problem, labels: Labels, posterior: xr.Dataset) -> pd.DataFrame:
+    """Return power-scaling sensitivity by ArviZ; see `Fit.psense`.
+
+    The likelihood enters through its logarithm summed over rows, so that no draws x rows array is made.
+    """
+    import logging
+
+    import arviz_stats
+    import xarray as xr
+
+    moving = {name: values for name, values in named_parameters(labels, posterior).items() if np.ptp(values) > 0}
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
+    total = np.zeros(shape[0] * shape[1])
+    for _, values in row_densities(design, labels, posterior):
+        total += values.sum(axis=1)
+    priors = sum(
+        np.asarray(values.reshape(*shape, -1).sum(axis=2))
+        for values in prior_densities(problem, labels, posterior).values()
+    )
+    tree = xr.DataTree.from_dict(
+        {
+            "/posterior": _scalars(moving),
+            "/log_prior": _scalars({"log_prior": np.asarray(priors)}),
+            "/log_likelihood": _scalars({"log_likelihood": total.reshape(shape)}),
+        }
+    )
+    logger = logging.getLogger("arviz_stats.psense")
+    disabled, logger.disabled = logger.disabled, True
+    try:
+        found: pd.DataFrame = arviz_stats.psense_summary(tree, round_to=6)
+    finally:
+        logger.disabled = disabled
+    found.index.name = "parameter"
+    return found
+
+
+def _scalars(values: dict[str, Floats]) -> xr.Dataset:
+    import xarray as xr
+
+    return xr.Dataset({name: (("chain", "draw"), own) for name, own in values.items()})

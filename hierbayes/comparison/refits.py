@@ -1,0 +1,190 @@
+"""Exact refits without some rows, and the joint density of these rows given all others.
+
+For one theta, ``w(theta) = p(y_out | y_rest, theta) = p(y | theta) / p(y_rest | theta)``: both come from the
+collapsed engine, with beta and b integrated out, whatever the structure. Its mean over theta given ``y_rest`` is
+``p(y_out | y_rest)``, and the mean of ``1 / w`` over theta given y is the inverse of that. The optimal bridge between
+the two posteriors uses the draws of both: far less noise than either, where the rows left out tell much about theta.
+"""
+
+# mypy: allow-untyped-calls
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hierbayes.comparison.bridges import bridge, effective, relative_error
+from hierbayes.comparison.internal import Internal, internal, roots
+from hierbayes.design.proper import refuse_improper
+from hierbayes.engines.assemble import Labels
+from hierbayes.engines.base import Block, Floats, Ints, Problem
+from hierbayes.errors import ModelError
+from hierbayes.priors import Flat
+from hierbayes.run import Runner
+from hierbayes.sampling import Settings, counting
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from hierbayes.design.design import Design
+    from hierbayes.engines.theta import Theta
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The log density of rows left out, and its Monte Carlo standard error."""
+
+    value: float
+    error: float
+
+
+class Evaluated:
+    """A problem's log likelihood at a theta, beta and b integrated out."""
+
+    def __init__(self, problem: Problem, words: Ints) -> None:
+        from hierbayes.engines.collapsed import tape as at
+        from hierbayes.engines.collapsed.factor import block_table
+        from hierbayes.engines.collapsed.kernel import layer_table
+
+        self.words, self.floats = words, words.view(np.float64)
+        self.blocks, self.layers = block_table(words), layer_table(words)
+        self.lam = np.empty(int(words[at.MOMENTS]))
+
+    def at(self, theta: Theta) -> float:
+        """Return ``log p(y | theta)``; the priors of sds, correlations and sigma are not in it."""
+        from hierbayes.engines.collapsed.kernel import fill_lam, log_likelihood
+        from hierbayes.engines.collapsed.tape import BAYES
+
+        sds = np.concatenate([*theta.sds, [theta.sigma]])
+        factors = np.concatenate([np.zeros(0), *(factor.ravel() for factor in theta.factors)])
+        fill_lam(self.words, self.blocks, self.layers, sds, factors, theta.sigma, self.lam)
+        nothing, slopes = np.zeros(0), np.zeros(2)
+        return float(log_likelihood(self.words, self.floats, self.lam, theta.sigma, BAYES, nothing, slopes))
+
+
+class Refits:
+    """Refits of one model without some of its rows; every prior stays that of all the data.
+
+    Raises
+    ------
+    ModelError
+        If the collapsed engine does not take the model.
+    """
+
+    def __init__(self, design: Design, problem: Problem, labels: Labels, posterior: xr.Dataset) -> None:
+        from hierbayes.engines.collapsed.engine import refusal
+
+        refused = refusal(problem)
+        if refused is not None:
+            raise ModelError(
+                f"exact refits use the collapsed engine, which does not take this model: {refused}",
+                'fit.loo(kind="conditional") needs no refits',
+            )
+        self.design, self.problem, self.labels, self.posterior = design, problem, labels, posterior
+        self._given_all: tuple[list[Theta], Floats] | None = None
+
+    @cached_property
+    def whole(self) -> Evaluated:
+        """The log likelihood of all rows."""
+        return Evaluated(self.problem, Runner(self.problem, self.labels).collapsed.tape)
+
+    def given_all(self, wanted: int) -> tuple[list[Theta], Floats]:
+        """Return about as many draws of theta given all rows as wanted, and their log likelihoods (chains, draws)."""
+        if self._given_all is None:
+            chains, draws = self.posterior.sizes["chain"], self.posterior.sizes["draw"]
+            step = max(1, chains * draws // wanted)
+            thetas = thetas_of(internal(self.problem, self.labels, self.posterior.isel(draw=slice(None, None, step))))
+            self._given_all = thetas, np.array([self.whole.at(theta) for theta in thetas]).reshape(chains, -1)
+        return self._given_all
+
+    def score(self, out: Flags, chosen: Settings, what: str) -> Scored:
+        """Return the joint log density of the rows marked in `out` given the others; `what` names them."""
+        from hierbayes.engines.theta import unpack
+
+        self._check(~out, what)
+        runner = Runner(kept(self.problem, ~out), self.labels)
+        draws = runner.sample_theta(chosen)
+        layout, rest = runner.collapsed.layout, Evaluated(runner.problem, runner.collapsed.tape)
+        values = [unpack(layout, theta) for theta in draws.reshape(-1, draws.shape[2])]
+        given_rest = np.array([self.whole.at(value) - rest.at(value) for value in values]).reshape(draws.shape[:2])
+        thetas, whole = self.given_all(draws[..., 0].size if draws.shape[2] else 1)
+        given_all = whole - np.array([rest.at(value) for value in thetas]).reshape(whole.shape)
+        worth = [effective(np.exp(own - own.max())) for own in (-given_all, given_rest)]
+        value, below, above = bridge(given_all, given_rest, *worth)
+        return Scored(value, float(np.hypot(relative_error(below), relative_error(above))))
+
+    def score_all(self, outs: Sequence[tuple[str, Flags]], chosen: Settings, message: str) -> list[Scored]:
+        """Return the score of each set of rows, with a progress bar; sets are named."""
+        quiet = replace(chosen, progress=False)
+        seeds = np.random.SeedSequence(chosen.seed).generate_state(len(outs), np.uint32)
+        found = []
+        with counting(message, len(outs), chosen.progress) as advance:
+            for (what, out), seed in zip(outs, seeds.tolist(), strict=True):
+                found.append(self.score(out, replace(quiet, seed=int(seed)), what))
+                advance()
+        return found
+
+    def _check(self, rows: Flags, what: str) -> None:
+        """Refuse what would leave an improper posterior."""
+        problem = self.problem
+        if not rows.any():
+            raise ModelError(f"without {what} no row is left")
+        flat = [k for k, prior in enumerate(problem.beta_priors) if isinstance(prior, Flat)]
+        improper = np.linalg.matrix_rank(problem.X[rows][:, flat]) < len(flat)
+        try:
+            refuse_improper(
+                problem.beta_priors,
+                [block.sd_priors for block in problem.blocks],
+                problem.sigma_prior,
+                _rows_of(self.design, rows),
+            )
+        except ModelError:
+            improper = True
+        if improper:
+            raise ModelError(
+                f"without {what} the flat priors leave an improper posterior", "use proper priors, such as the defaults"
+            )
+
+
+def thetas_of(drawn: Internal) -> list[Theta]:
+    """Return the draws one by one."""
+    from hierbayes.engines.theta import Theta
+
+    factors = [roots(np.ones(sd.shape), corr) for sd, corr in zip(drawn.sds, drawn.corrs, strict=True)]
+    return [
+        Theta(tuple(sd[i] for sd in drawn.sds), tuple(factor[i] for factor in factors), float(drawn.sigma[i]))
+        for i in range(len(drawn.sigma))
+    ]
+
+
+def kept(problem: Problem, rows: Flags) -> Problem:
+    """Return a problem with some rows only; levels without rows are dropped."""
+    return replace(
+        problem,
+        y=problem.y[rows],
+        X=np.ascontiguousarray(problem.X[rows]),
+        offset=problem.offset[rows],
+        weights=problem.weights[rows],
+        blocks=tuple(_kept_block(block, rows) for block in problem.blocks),
+    )
+
+
+def _kept_block(block: Block, rows: Flags) -> Block:
+    levels, codes = np.unique(block.codes[rows], return_inverse=True)
+    return replace(block, Z=np.ascontiguousarray(block.Z[rows]), codes=codes.astype(np.int64), n_levels=len(levels))
+
+
+def _rows_of(design: Design, rows: Flags) -> Design:
+    """Return a design with some rows only, as far as the check of flat priors looks at it."""
+    groups = []
+    for block in design.groups:
+        levels, codes = np.unique(block.codes[rows], return_inverse=True)
+        names = tuple(block.levels[i] for i in levels)
+        groups.append(replace(block, levels=names, codes=codes.astype(np.int64), Z=block.Z[rows]))
+    return replace(design, y=design.y[rows], X=design.X[rows], groups=tuple(groups))

@@ -1,0 +1,94 @@
+"""The log density of each row given every parameter, ``log p(y_i | beta, b, sigma)``, in blocks of rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hierbayes.comparison.internal import effects_by_block, flat
+from hierbayes.engines.assemble import Labels
+from hierbayes.engines.base import Floats
+from hierbayes.errors import ModelError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from hierbayes.design.design import Design
+
+_LOG_2PI = math.log(2 * math.pi)
+
+CHUNK = 1 << 22
+"""Numbers in one block of draws and rows: 32 MB."""
+
+MOST_GB = 2.0
+"""Size of a draws x rows array from which it is refused unless asked for."""
+
+
+def step_of(draws: int) -> int:
+    """Return the number of rows that are worked on at a time."""
+    return max(1, CHUNK // max(draws, 1))
+
+
+def row_densities(
+    design: Design, labels: Labels, posterior: xr.Dataset, thin: int = 1, step: int | None = None
+) -> Iterator[tuple[slice, Floats]]:
+    """Yield blocks of rows with their log densities, shape (draws, rows of the block).
+
+    Parameters
+    ----------
+    design : Design
+    labels : Labels
+    posterior : Dataset
+        For the columns as given.
+    thin : int
+        Use every `thin`-th draw of each chain.
+    step : int, optional
+        Rows of a block.
+    """
+    posterior = posterior.isel(draw=slice(None, None, thin))
+    sigma = flat(posterior, "sigma")
+    beta = flat(posterior, "beta") if design.coefficients else np.zeros((len(sigma), 0))
+    effects = effects_by_block(labels, posterior)
+    log_sigma = np.log(sigma)[:, None]
+    step = step or step_of(len(sigma))
+    for start in range(0, design.n, step):
+        rows = slice(start, min(start + step, design.n))
+        gaps = beta @ design.X[rows].T
+        for block, own in zip(design.groups, effects, strict=True):
+            codes = block.codes[rows]
+            for k, z in enumerate(block.Z[rows].T):
+                gaps += own[:, codes, k] * z
+        gaps -= design.y[rows] - design.offset[rows]
+        gaps *= np.sqrt(design.weights[rows]) / sigma[:, None]
+        np.square(gaps, out=gaps)
+        gaps *= -0.5
+        gaps -= log_sigma
+        gaps += 0.5 * np.log(design.weights[rows]) - 0.5 * _LOG_2PI
+        yield rows, gaps
+
+
+def all_row_densities(
+    design: Design, labels: Labels, posterior: xr.Dataset, thin: int, max_gb: float = MOST_GB
+) -> Floats:
+    """Return the log densities of all rows, shape (chains, draws, rows).
+
+    Raises
+    ------
+    ModelError
+        If the array would take more than `max_gb`.
+    """
+    chains, draws = posterior.sizes["chain"], len(range(0, posterior.sizes["draw"], thin))
+    size = 8 * chains * draws * design.n / 1e9
+    if size > max_gb:
+        raise ModelError(
+            f"the log density of {design.n} rows at {chains * draws} draws takes {size:.3g} GB",
+            f"thin={math.ceil(thin * size / max_gb)} keeps it below {max_gb:g} GB; max_gb={math.ceil(size)} allows it; "
+            "fit.loo() and fit.psense() need no such array",
+        )
+    found = np.empty((chains * draws, design.n))
+    for rows, values in row_densities(design, labels, posterior, thin):
+        found[:, rows] = values
+    return found.reshape(chains, draws, design.n)
