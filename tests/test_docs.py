@@ -13,7 +13,17 @@ import hierbayes as hb
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 TEXTS = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")])
-EXAMPLES = ["quickstart.md", "priors.md", "data.md", "coming-from-lme4.md"]
+EXAMPLES = [
+    "quickstart.md",
+    "priors.md",
+    "comparison.md",
+    "data.md",
+    "keeping.md",
+    "coming-from-lme4.md",
+    "coming-from-bambi.md",
+    "predict.md",
+    "questions.md",
+]
 # What stands for a value of each kind in the texts.
 OWNERS = {"hb": hb, "fit": hb.Fit, "model": hb.Model, "poolings": hb.PoolingComparison}
 OF_INSTANCES = {"fit": {"model"}, "poolings": {"fit", "factor"}}

@@ -2,8 +2,297 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from hierbayes.errors import ModelError
 from hierbayes.model.base import FitBase
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hierbayes.comparison.hypotheses import HypothesisTable
+    from hierbayes.comparison.point_nulls import Asked
 
 
 class Questioning(FitBase):
     """The part of a `Fit` that has to do with questioning."""
+
+    @cached_property
+    def _asked(self) -> Asked:
+        from hierbayes.comparison.point_nulls import Asked
+        from hierbayes.summaries.questions.parameters import Parameters
+
+        model, problem, why = self.model, None, ""
+        try:
+            problem = model.problem
+        except ModelError:
+            why = "it needs the data of the fit, which its file does not hold"
+        if self.engine == "attached":
+            problem, why = None, "the draws were attached, perhaps from an extended model"
+        parameters = Parameters(self.posterior, self.design)
+        return Asked(parameters, model.labels, model.resolved_priors, problem, why)
+
+    def hypothesis(
+        self,
+        hypothesis: str | Sequence[str],
+        ci_prob: float = 0.95,
+        rope: tuple[float, float] | None = None,
+        progress: bool | None = None,
+    ) -> HypothesisTable:
+        """Judge hypotheses about parameters by the posterior.
+
+        A hypothesis compares two sides, ``"Days > 8"``, ``"Days = 10"``, or gives a range or an order,
+        ``"0 < Days < 3"``. A side is arithmetic (``+ - * / ^``, parentheses, abs, exp, log, sqrt, min, max) with
+        numbers and the parameters of the fit: coefficients (``Days``, ``recipe[B]:temp``, or ``beta[Days]``),
+        ``sd_Subject[Intercept]``, ``corr_Subject[Intercept, Days]``, ``sigma``, deviations of levels
+        ``b_Subject[308, Days]`` and their totals ``coef_Subject[308, Days]``. A name with odd characters stands in
+        backquotes.
+
+        For an order the posterior probability is the share of the draws that obey it, and the evidence ratio the Bayes
+        factor of the hypothesis against its contrary: posterior odds over prior odds. For a point, ``=`` or ``==``,
+        the evidence ratio is the Savage-Dickey ratio in its favour (Dickey 1971), the posterior over the prior density
+        of the difference at 0; at even prior odds its probability is ``ratio / (1 + ratio)``. Where the prior is not
+        known in closed form, or is flat, the ratio is NaN and ``note`` says why.
+
+        Parameters
+        ----------
+        hypothesis : str or list of str
+        ci_prob : float
+            Probability of the equal-tailed interval.
+        rope : tuple of float, optional
+            Region of practical equivalence of the quantity: its share of the posterior stands in ``in_rope``.
+        progress : bool, optional
+            Show a progress bar; by default when it takes longer than two seconds.
+
+        Returns
+        -------
+        HypothesisTable
+            Prints as a table; ``.table`` is the tidy frame with the columns hypothesis, quantity, mean, sd, lower,
+            upper (of left side less right side; of the middle of a range), prob, prob_mcse, odds, prior_prob,
+            evidence_ratio, evidence_mcse and note. ``mcse`` are Monte Carlo standard errors. Where all draws agree the
+            odds are infinite, printed as more than the number of draws.
+
+        Raises
+        ------
+        FormulaError
+            If the text cannot be read or names no parameter; the place is marked.
+        ModelError
+            If an option is out of range.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> fit = hb.fit("Yield ~ 1 | Batch", hb.load_data("dyestuff"), draws=200, chains=2, seed=1, progress=False)
+        >>> asked = fit.hypothesis(["Intercept > 1500", "sd_Batch > sigma"])
+        >>> draws = fit.posterior["beta"].sel(coef="Intercept")
+        >>> bool(asked.table["prob"][0] == float((draws > 1500).mean()))
+        True
+        """
+        from dataclasses import replace
+
+        from hierbayes.comparison.hypotheses import hypothesis_table
+
+        return hypothesis_table(replace(self._asked, progress=progress), hypothesis, ci_prob, rope)
+
+    def rope(
+        self, regions: Mapping[str, tuple[float, float]] | tuple[float, float], ci_prob: float = 0.95
+    ) -> pd.DataFrame:
+        """Return how much of the posterior lies in a region of practical equivalence to nothing (Kruschke 2018).
+
+        There is no default region: what is as good as nothing depends on the units and on the matter.
+
+        Parameters
+        ----------
+        regions : mapping of str to tuple of float, or tuple of float
+            A region for each quantity, such as ``{"Days": (-1, 1)}``; a quantity is a parameter or arithmetic with
+            some, as in `hypothesis`. Two numbers alone are for every coefficient but the intercept.
+        ci_prob : float
+            Probability of the equal-tailed interval. (Kruschke takes the interval of highest density.)
+
+        Returns
+        -------
+        DataFrame
+            Columns quantity, low, high (the region), lower, upper (the interval), below, in_rope, above (shares of the
+            posterior), in_rope_ci (share of the draws within the interval) and decision: "equivalent" if the interval
+            lies within the region, "different" if they are apart, else "undecided".
+
+        Raises
+        ------
+        FormulaError
+            If a quantity cannot be read; the place is marked.
+        ModelError
+            If a region is not two numbers in order.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> sleep = hb.load_data("sleepstudy")
+        >>> fit = hb.fit("Reaction ~ Days + (1 | Subject)", sleep, draws=200, chains=2, seed=1, progress=False)
+        >>> fit.rope({"Days": (-1, 1)})["decision"].tolist()
+        ['different']
+        """
+        from hierbayes.summaries.questions.practical import region_table
+
+        return region_table(self._asked.parameters, regions, ci_prob)
+
+    def means(
+        self,
+        focal: str | Sequence[str],
+        by: str | Sequence[str] | None = None,
+        ci_prob: float = 0.95,
+        weights: Literal["equal", "proportional"] = "equal",
+        at: Mapping[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """Return estimated marginal means, as emmeans: the linear predictor averaged over a reference grid.
+
+        The grid holds every combination of the levels of the categorical predictors, numeric ones at their mean.
+        Cells that are not asked for are averaged, ``m = sum_c w_c (x_c' beta + offset_c)``, group-level effects zero.
+
+        Parameters
+        ----------
+        focal : str or list of str
+            The predictors whose means are wanted. A numeric one needs its values in `at`.
+        by : str or list of str, optional
+            Predictors by which the table is split; a numeric one at mean - sd, mean and mean + sd, or as `at` says.
+        ci_prob : float
+            Probability of the equal-tailed interval.
+        weights : "equal" or "proportional"
+            Cells count alike, or by the number of rows of the data with those levels.
+        at : mapping, optional
+            Values that predictors are held at, one or several: ``{"Days": [0, 9]}``. Several values of a predictor
+            that is not asked for are averaged.
+
+        Returns
+        -------
+        DataFrame
+            A column for each predictor that was asked for, then mean, sd, median, lower, upper.
+
+        Raises
+        ------
+        ModelError
+            If a predictor, level or option is not known, or a numeric predictor has no values.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> oats = hb.load_data("oats")
+        >>> fit = hb.fit("Y ~ V + N + (1 | B/V)", oats, draws=100, chains=2, seed=1, progress=False)
+        >>> fit.means("N", by="V").shape
+        (12, 7)
+        """
+        from hierbayes.summaries.questions.marginal_means import means_table
+
+        return means_table(self.posterior, self.design, focal, by, ci_prob, weights, at)
+
+    def contrasts(
+        self,
+        focal: str | Sequence[str],
+        by: str | Sequence[str] | None = None,
+        kind: Literal["pairwise", "reference", "sequential", "mean"] = "pairwise",
+        reference: Any = None,
+        interaction: bool = False,
+        ci_prob: float = 0.95,
+        weights: Literal["equal", "proportional"] = "equal",
+        at: Mapping[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """Return contrasts of estimated marginal means, later less earlier, with the probability of being positive.
+
+        Parameters
+        ----------
+        focal, by, ci_prob, weights, at
+            As in `means`. Contrasts are taken within each combination of `by`.
+        kind : str
+            ``"pairwise"``, all pairs; ``"reference"``, each less the reference; ``"sequential"``, each less the one
+            before; ``"mean"``, each less the mean of all.
+        reference : str or list, optional
+            The level (one of each focal predictor) that ``"reference"`` compares with; the first by default.
+        interaction : bool
+            Return the pairwise differences, between the combinations of `by`, of the contrasts: differences of
+            differences, which are 0 without an interaction.
+
+        Returns
+        -------
+        DataFrame
+            Columns contrast, those of `by`, mean, sd, median, lower, upper, prob_positive (posterior probability that
+            the contrast is above 0).
+
+        Raises
+        ------
+        ModelError
+            As `means`; or if there is nothing to compare.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> oats = hb.load_data("oats")
+        >>> fit = hb.fit("Y ~ V + N + (1 | B/V)", oats, draws=100, chains=2, seed=1, progress=False)
+        >>> fit.contrasts("N", kind="sequential")["contrast"].tolist()
+        ['0.2cwt - 0.0cwt', '0.4cwt - 0.2cwt', '0.6cwt - 0.4cwt']
+        """
+        from hierbayes.summaries.questions.marginal_means import contrasts_table
+
+        return contrasts_table(
+            self.posterior, self.design, focal, by, kind, reference, ci_prob, weights, at, interaction
+        )
+
+    def slopes(
+        self,
+        variable: str | Sequence[str],
+        by: str | Sequence[str] | None = None,
+        at: Mapping[str, Any] | None = None,
+        average: bool = False,
+        groups: str | None = None,
+        levels: Sequence[str] | None = None,
+        ci_prob: float = 0.95,
+        weights: Literal["equal", "proportional"] = "equal",
+    ) -> pd.DataFrame:
+        """Return slopes: derivatives of the linear predictor in a numeric predictor, as marginaleffects.
+
+        The design row is differentiated by differences over five points, exact for polynomials up to degree four, and
+        averaged; group-level effects are zero unless `groups` names a factor.
+
+        Parameters
+        ----------
+        variable : str or list of str
+            Numeric predictors.
+        by : str or list of str, optional
+            Predictors by which the table is split, as in `means`.
+        at : mapping, optional
+            Values that predictors are held at; several values of the variable give a row each.
+        average : bool
+            Average over the rows of the data (marginaleffects' ``avg_slopes``) instead of at the reference grid, where
+            the variable stands at its mean.
+        groups : str, optional
+            A grouping factor: return the slope of each of its levels, with its group-level effects, averaged over its
+            own rows. The effects of other factors are zero.
+        levels : list of str, optional
+            The levels of `groups` that are wanted; all by default.
+        ci_prob : float
+            Probability of the equal-tailed interval.
+        weights : "equal" or "proportional"
+            As in `means`.
+
+        Returns
+        -------
+        DataFrame
+            Columns predictor, group and level (if `groups` is given), those of `by`, the variable (if `at` holds it),
+            mean, sd, median, lower, upper, prob_positive (posterior probability that the slope is above 0).
+
+        Raises
+        ------
+        ModelError
+            If a predictor, factor, level or option is not known, or a predictor is categorical.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> sleep = hb.load_data("sleepstudy")
+        >>> fit = hb.fit("Reaction ~ Days + (1 | Subject)", sleep, draws=100, chains=2, seed=1, progress=False)
+        >>> bool(abs(fit.slopes("Days")["mean"][0] - fit.fixef()["mean"]["Days"]) < 1e-9)
+        True
+        """
+        from hierbayes.summaries.questions.slope_tables import slopes_table
+
+        return slopes_table(self.posterior, self.design, variable, by, at, ci_prob, weights, average, groups, levels)

@@ -67,3 +67,16 @@ def described(draws: Floats, ci_prob: float, chains_too: bool = True) -> pd.Data
     if chains_too:
         columns |= convergence(draws)
     return pd.DataFrame({name: np.atleast_1d(values) for name, values in columns.items()})
+
+
+def mean_error(draws: Floats) -> float:
+    """Return the Monte Carlo standard error of the mean of draws (chain, draw), from ArviZ; 0 for a constant."""
+    from arviz_stats.base import array_stats
+
+    if draws.size < 2 or np.ptp(draws) == 0:
+        return 0.0 if draws.size > 1 else float("nan")
+    if draws.shape[1] < 4:
+        return float(draws.std(ddof=1) / np.sqrt(draws.size))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return float(array_stats.mcse(draws, method="mean", chain_axis=0, draw_axis=1))

@@ -1,0 +1,293 @@
+"""Slopes: derivatives of the linear predictor in one numeric predictor, averaged over a grid or over rows.
+
+The design row is differentiated, ``d = dx/dv``, and the slope is ``d' beta``; averages are taken of the rows, before
+the draws come in. The derivative is a difference over five points, exact for polynomials up to degree four, and
+one-sided at the ends of the data, beyond which a spline may not reach (Fornberg 1988, Mathematics of Computation 51).
+The vocabulary is that of marginaleffects.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from hierbayes.design.design import Design
+from hierbayes.design.new_rows import rows_of
+from hierbayes.design.table import Ints
+from hierbayes.errors import ModelError
+from hierbayes.formula.names import suggest
+from hierbayes.summaries.numbers import ESTIMATES, Floats, check_prob, described
+from hierbayes.summaries.questions.grid import CHUNK, Weights, average_grid, frame
+from hierbayes.summaries.questions.marginal_means import linear_draws, split_values
+from hierbayes.summaries.questions.predictors import (
+    Value,
+    check_named,
+    chosen,
+    fixed_values,
+    label_columns,
+    levels_by_row,
+    numbers_of,
+    predictors,
+)
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+STEP = 1e-3
+"""Distance between the points, in sds of the predictor."""
+
+POINTS = {
+    "central": (-2, (1, -8, 0, 8, -1)),
+    "forward": (0, (-25, 48, -36, 16, -3)),
+    "backward": (-4, (3, -16, 36, -48, 25)),
+}
+"""First point and twelve times the weights of ``f(v + k h)``, k from the first point on."""
+
+OWN_COLUMNS = ("predictor", "group", "level", *ESTIMATES, "prob_positive")
+
+
+@dataclass(frozen=True)
+class Derivatives:
+    """Design rows differentiated in one predictor.
+
+    Attributes
+    ----------
+    X : array, shape (n, p)
+    offset : array, shape (n,)
+    Z : tuple of array, shape (n, k)
+        One a group-level term; empty if these were not asked for.
+    """
+
+    X: Floats
+    offset: Floats
+    Z: tuple[Floats, ...]
+
+
+def slopes_table(
+    posterior: xr.Dataset,
+    design: Design,
+    variable: Any,
+    by: Any,
+    at: Any,
+    ci_prob: float,
+    weights: Weights,
+    average: bool,
+    groups: Any,
+    levels: Any,
+) -> pd.DataFrame:
+    """Return slopes with intervals; see `Fit.slopes`."""
+    ci_prob = check_prob(ci_prob)
+    within = groups is not None
+    if levels is not None and not within:
+        raise ModelError("levels chooses among those of a grouping factor", 'name it: groups="Subject"')
+    names = chosen(design, variable, "slopes of", within)
+    check_named(design, names)
+    parts = []
+    for name in names:
+        _check_numeric(design, name)
+        if within or average:
+            parts.append(_over_rows(posterior, design, name, by, at, groups, levels))
+        else:
+            parts.append(_over_grid(posterior, design, name, by, at, weights))
+    labels = pd.concat([part[0] for part in parts], ignore_index=True)
+    draws = np.concatenate([part[1] for part in parts], axis=2)
+    table = pd.concat([labels, described(draws, ci_prob, chains_too=False)], axis=1)
+    return table.assign(prob_positive=(draws > 0).mean(axis=(0, 1)))
+
+
+def _check_numeric(design: Design, name: str) -> None:
+    if design.schema.by_name[name].kind != "numeric":
+        raise ModelError(f"{name!r} is categorical and has no slope", f"compare its levels: fit.contrasts({name!r})")
+
+
+def _labelled(name: str, labels: pd.DataFrame) -> pd.DataFrame:
+    own = label_columns(labels, OWN_COLUMNS)
+    own.insert(0, "predictor", name)
+    return own
+
+
+def _over_grid(
+    posterior: xr.Dataset, design: Design, name: str, by: Any, at: Any, weights: Weights
+) -> tuple[pd.DataFrame, Floats]:
+    """Return labels and draws of slopes at the reference grid."""
+    fixed = fixed_values(design, at)
+    splits = {split: split_values(design, split, fixed) for split in chosen(design, by, "by")}
+    if name in fixed:
+        splits.setdefault(name, fixed[name])
+    found = average_grid(design, splits, fixed, weights, partial(_rows_at, name))
+    return _labelled(name, found.labels), linear_draws(posterior, found.X, found.offset)
+
+
+def _rows_at(name: str, design: Design, values: pd.DataFrame) -> tuple[Floats, Floats]:
+    found = derivatives(design, values, name)
+    return found.X, found.offset
+
+
+def derivatives(design: Design, values: pd.DataFrame, name: str, groups: bool = False) -> Derivatives:
+    """Return the design rows of a frame of predictors, differentiated in one of them.
+
+    Parameters
+    ----------
+    design : Design
+    values : DataFrame
+        Predictors as `frame` makes them.
+    name : str
+        A numeric predictor.
+    groups : bool
+        Differentiate the columns of the group-level terms too.
+    """
+    observed = numbers_of(design, name)
+    # a power of two: then neither the points nor their distances are rounded where the data have few digits
+    step = 2.0 ** math.floor(math.log2(STEP * float(np.std(observed))))
+    first, weights = _points(values[name].to_numpy(), step, float(observed.min()), float(observed.max()))
+    parts = []
+    for start in range(0, len(values), CHUNK // 5):
+        rows = slice(start, start + CHUNK // 5)
+        parts.append(_differences(design, values.iloc[rows], name, step, first[rows], weights[rows], groups))
+    return Derivatives(
+        np.concatenate([part.X for part in parts]),
+        np.concatenate([part.offset for part in parts]),
+        tuple(np.concatenate(own) for own in zip(*(part.Z for part in parts), strict=True)),
+    )
+
+
+def _points(at: Floats, step: float, low: float, high: float) -> tuple[Ints, Floats]:
+    """Return the first point and the weights for each row: one-sided where two steps would leave the data."""
+    first = np.full(len(at), POINTS["central"][0])
+    weights = np.tile(np.asarray(POINTS["central"][1], dtype=float), (len(at), 1))
+    inside = (at >= low) & (at <= high)
+    for side, where in (("forward", at - 2 * step < low), ("backward", at + 2 * step > high)):
+        first[inside & where], weights[inside & where] = POINTS[side]
+    return first, weights
+
+
+def _differences(
+    design: Design, values: pd.DataFrame, name: str, step: float, first: Ints, weights: Floats, groups: bool
+) -> Derivatives:
+    n = len(values)
+    spread = values.loc[values.index.repeat(5)].reset_index(drop=True)
+    spread[name] = (values[name].to_numpy()[:, None] + step * (first[:, None] + np.arange(5))).reshape(-1)
+    rows = rows_of(design.schema, spread, groups=groups, absent=True)
+
+    def slope(columns: Floats) -> Floats:
+        return np.asarray(np.einsum("nk,nkp->np", weights, columns.reshape(n, 5, -1)) / (12 * step))
+
+    Z = tuple(slope(own.Z) for own in rows.groups)
+    return Derivatives(slope(rows.X).reshape(n, len(design.coefficients)), slope(rows.offset)[:, 0], Z)
+
+
+def _over_rows(
+    posterior: xr.Dataset, design: Design, name: str, by: Any, at: Any, groups: Any, levels: Any
+) -> tuple[pd.DataFrame, Floats]:
+    """Return labels and draws of slopes averaged over the rows of the fit, those of each level apart if asked."""
+    within = groups is not None
+    fixed = fixed_values(design, at, within)
+    labels, cells = _cells(design, by, groups, levels)
+    kept = np.flatnonzero(cells >= 0)
+    tables, draws = [], []
+    for value in fixed.get(name, (None,)):
+        values = _observed(design, {**fixed, **({} if value is None else {name: (value,)})}, within).iloc[kept]
+        found = derivatives(design, values.reset_index(drop=True), name, within)
+        mean = partial(_cell_means, cells[kept], len(labels))
+        own = linear_draws(posterior, mean(found.X), mean(found.offset[:, None])[:, 0])
+        if within:
+            own = own + _group_part(posterior, design, groups, labels["level"], [mean(Z) for Z in found.Z])
+        tables.append(labels if value is None else labels.assign(**{name: value}))
+        draws.append(own)
+    table = pd.concat(tables, ignore_index=True)
+    keys = ["group", "level"] if within else []
+    table = pd.concat([table[keys], label_columns(table.drop(columns=keys), OWN_COLUMNS)], axis=1)
+    table.insert(0, "predictor", name)
+    return table, np.concatenate(draws, axis=2)
+
+
+def _cells(design: Design, by: Any, groups: Any, levels: Any) -> tuple[pd.DataFrame, Ints]:
+    """Return the labels of the cells that hold rows, and the cell of each row, -1 where it is not asked for."""
+    splits = chosen(design, by, "by")
+    for split in splits:
+        if design.schema.by_name[split].kind == "numeric":
+            raise ModelError(
+                f"by={split!r} is numeric, so the rows do not fall into groups by it",
+                "leave average and groups out, or hold it with at",
+            )
+    codes = [np.zeros(design.n, dtype=np.int64)]
+    columns: dict[str, tuple[str, ...]] = {}
+    if groups is not None:
+        codes.append(_level_codes(design, groups, levels))
+        columns["level"] = design.blocks(groups)[0].levels
+    for split in splits:
+        columns[split] = design.schema.by_name[split].levels
+        place = {level: i for i, level in enumerate(columns[split])}
+        codes.append(np.asarray([place[level] for level in levels_by_row(design, split)], dtype=np.int64))
+    stacked = np.column_stack(codes)
+    used = np.all(stacked >= 0, axis=1)
+    cells, which = np.unique(stacked[used], axis=0, return_inverse=True)
+    found = np.full(design.n, -1, dtype=np.int64)
+    found[used] = which.reshape(-1)
+    labels = pd.DataFrame(
+        {key: np.asarray(own, dtype=object)[cells[:, i + 1]] for i, (key, own) in enumerate(columns.items())},
+        index=range(len(cells)),
+    )
+    if groups is not None:
+        labels.insert(0, "group", groups)
+    return labels, found
+
+
+def _level_codes(design: Design, groups: Any, levels: Any) -> Ints:
+    if groups not in design.factors:
+        nearest = suggest(str(groups), design.factors)
+        guess = f"did you mean {nearest!r}? " if nearest else ""
+        known = ", ".join(design.factors) or "none"
+        raise ModelError(f"there is no grouping factor {groups!r}", f"{guess}grouping factors: {known}")
+    block = design.blocks(groups)[0]
+    if levels is None:
+        return block.codes
+    wanted = [levels] if isinstance(levels, str | int) else list(levels)
+    for level in wanted:
+        if str(level) not in block.levels:
+            nearest = suggest(str(level), block.levels)
+            raise ModelError(
+                f"{groups!r} has no level {str(level)!r}", f"did you mean {nearest!r}?" if nearest else None
+            )
+    asked = np.isin(np.asarray(block.levels), [str(level) for level in wanted])
+    return np.where(asked[block.codes], block.codes, -1)
+
+
+def _observed(design: Design, fixed: dict[str, tuple[Value, ...]], groups: bool) -> pd.DataFrame:
+    """Return the predictors in the rows of the fit, held where ``at`` says so."""
+    values: dict[str, Any] = {}
+    for column in predictors(design, groups):
+        held = fixed.get(column.name)
+        if held is not None and len(held) > 1:
+            raise ModelError(f"at holds {column.name!r} at {len(held)} values; over rows it can be held at one")
+        if held is not None:
+            values[column.name] = list(held) * design.n
+        elif column.kind in ("numeric", "number"):
+            values[column.name] = numbers_of(design, column.name)
+        else:
+            values[column.name] = levels_by_row(design, column.name)
+    return frame(design, values)
+
+
+def _cell_means(cells: Ints, count: int, columns: Floats) -> Floats:
+    sums = np.zeros((count, columns.shape[1]))
+    np.add.at(sums, cells, columns)
+    return np.asarray(sums / np.bincount(cells, minlength=count)[:, None])
+
+
+def _group_part(posterior: xr.Dataset, design: Design, groups: str, levels: pd.Series, means: list[Floats]) -> Floats:
+    """Return what the group-level effects of one factor add to the slopes, (chain, draw, cells)."""
+    block = design.blocks(groups)[0]
+    place = {level: i for i, level in enumerate(block.levels)}
+    codes = np.asarray([place[level] for level in levels], dtype=np.int64)
+    effects = posterior[f"b_{groups}"].to_numpy()
+    own = np.column_stack([mean for mean, each in zip(means, design.groups, strict=True) if each.factor == groups])
+    total = np.zeros((*effects.shape[:2], len(codes)))
+    for i in np.flatnonzero(np.any(own != 0, axis=0)):
+        total += own[:, i] * effects[:, :, codes, i]
+    return total

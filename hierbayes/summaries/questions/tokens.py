@@ -1,0 +1,223 @@
+"""The text of a hypothesis to tokens. Names are those of parameters, brackets and all.
+
+A name is a plain name, a name in backquotes or a call, each with brackets after it if it has any, joined by colons:
+``Days``, ``recipe[B]:temp``, ``sd_Subject[Intercept]``, ``poly(x, 2)[1]``. A whole name may stand in backquotes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from hierbayes.errors import FormulaError, ModelError
+from hierbayes.formula.names import suggest
+from hierbayes.formula.scanner import NUMBER, Kind, Token, identifier_end, quoted
+from hierbayes.formula.syntax import Span
+from hierbayes.summaries.questions.parameters import Parameter, Parameters
+
+FUNCTIONS = ("abs", "exp", "log", "sqrt", "min", "max")
+LONGEST_TEXT = 10_000
+
+OPERATORS = ("==", "<=", ">=", "**", *"=<>+-*/^(),")
+SEVERAL = "Give several hypotheses as a list, or a range as in 0 < x < 3."
+REFUSED: tuple[tuple[str, str, str], ...] = (
+    (r"!=|<>|≠", "{found} is no hypothesis: a continuous parameter differs from any number", "Write = or a range."),
+    (r"=<|=>", "{found} is written the other way round", "Write <= or >=."),
+    (r"&&?|\|\|?", "{found} does not join hypotheses", SEVERAL),
+    (r"~", "~ belongs to a formula", "Compare two sides with <, > or =."),
+    (r"[≤≥]", "{found} is not available", "Write <= or >=."),
+    (r"[−–×·÷]", "{found} is not available", "Write -, * or /."),
+    (r"[\[\]]", "a bracket stands only in a name, straight after it", "Write sd_Subject[Intercept]."),
+    (r"\"|'", "text has no place in a hypothesis", "Put an odd name between backquotes: `my name`."),
+    (r";", "a hypothesis is one comparison, without ;", SEVERAL),
+    (r"%", "% is not available", "Write the number: 0.05 for 5%."),
+)
+
+
+def split(text: str, parameters: Parameters) -> tuple[Token, ...]:
+    """Return the tokens of a hypothesis; the last one is the end of the text.
+
+    Raises
+    ------
+    FormulaError
+        Where something cannot be read, or is the name of no parameter; the place is marked.
+    """
+    if len(text) > LONGEST_TEXT:
+        raise FormulaError(f"the hypothesis has {len(text):,} characters; the limit is {LONGEST_TEXT:,}")
+    tokens: list[Token] = []
+    position = 0
+    while position < len(text):
+        if text[position].isspace():
+            position += 1
+            continue
+        tokens.append(_next_token(text, position, parameters))
+        position = tokens[-1].span.stop
+    end = len(text.rstrip())
+    return (*tokens, Token(Kind.END, "", Span(end, end)))
+
+
+def parameter_at(text: str, name: str, span: Span, parameters: Parameters) -> Parameter:
+    """Return the parameter that a token names.
+
+    Raises
+    ------
+    FormulaError
+        If there is none, or it is not clear which; the place is marked.
+    """
+    try:
+        found = parameters.find(name)
+    except ModelError as error:
+        raise FormulaError(error.what, text, span.start, span.stop, error.hint) from error
+    if found is not None:
+        return found
+    nearest = parameters.nearest(name)
+    guess = f"Did you mean {nearest}? " if nearest else ""
+    hint = f"{guess}Parameters: {parameters.described()}."
+    raise FormulaError(f"there is no parameter {name!r}", text, span.start, span.stop, hint)
+
+
+def _next_token(text: str, start: int, parameters: Parameters) -> Token:
+    if text[start] == "`":
+        whole = quoted(text, start, Kind.QUOTED)
+        if _known(whole.value, parameters):
+            return whole
+    word = identifier_end(text, start)
+    if word is not None or text[start] == "`":
+        return _name(text, start, word, parameters)
+    if match := NUMBER.match(text, start):
+        return _number(text, match)
+    for pattern, what, hint in REFUSED:
+        if match := re.compile(pattern).match(text, start):
+            raise FormulaError(what.format(found=match.group()), text, start, match.end(), hint)
+    for operator in OPERATORS:
+        if text.startswith(operator, start):
+            return Token(Kind.OPERATOR, operator, Span(start, start + len(operator)))
+    hint = "If it belongs to a name, put the whole name between backquotes: `my name`."
+    raise FormulaError(f"the character {text[start]!r} has no meaning in a hypothesis", text, start, hint=hint)
+
+
+def _name(text: str, start: int, word: int | None, parameters: Parameters) -> Token:
+    """Read a name; where brackets hold brackets, the shortest text that is a name is taken."""
+    stop = _name_end(text, start)
+    if word is not None and _is_call(text, word):
+        meant = stop is not None and _known(text[start:stop], parameters)
+        if text[start:word] in FUNCTIONS:
+            if not meant:
+                return Token(Kind.NAME, text[start:word], Span(start, word))
+            _refuse_two_meanings(text, start, word, stop or word, parameters)
+        elif not meant:
+            raise _no_function(text, start, word)
+    candidates = [] if stop is None else [stop]
+    candidates += [i + 1 for i in range(word or start, len(text)) if text[i] == "]"]
+    for end in candidates:
+        if _known(text[start:end], parameters):
+            return Token(Kind.NAME, text[start:end], Span(start, end))
+    if stop is None:
+        opened = text.index("[", start)
+        raise FormulaError("this [ is never closed", text, opened, hint="Close it with ].")
+    whole = quoted(text, start, Kind.QUOTED) if text[start] == "`" else None
+    if whole is not None and whole.span.stop == stop:
+        return whole
+    return Token(Kind.NAME, text[start:stop], Span(start, stop))
+
+
+def _name_end(text: str, start: int) -> int | None:
+    """Return where a name ends by its brackets, None if they do not close."""
+    position: int | None = start
+    while position is not None:
+        position = _piece_end(text, position)
+        if position is None:
+            return None
+        after = _skip(text, position)
+        if text[after : after + 1] != ":":
+            return position
+        after = _skip(text, after + 1)
+        if text[after : after + 1] != "`" and identifier_end(text, after) is None:
+            return position
+        position = after
+    return None
+
+
+def _piece_end(text: str, start: int) -> int | None:
+    if text[start] == "`":
+        position = quoted(text, start, Kind.QUOTED).span.stop
+    else:
+        position = identifier_end(text, start) or start
+    while text[position : position + 1] in ("[", "("):
+        closed = _closed(text, position)
+        if closed is None:
+            return None if text[position] == "[" else position
+        position = closed
+    return position
+
+
+def _closed(text: str, start: int) -> int | None:
+    """Return the place after the bracket that closes the one at `start`."""
+    opening, closing = text[start], {"[": "]", "(": ")"}[text[start]]
+    depth = 0
+    for i in range(start, len(text)):
+        depth += (text[i] == opening) - (text[i] == closing)
+        if depth == 0:
+            return i + 1
+    return None
+
+
+def _skip(text: str, position: int) -> int:
+    while position < len(text) and text[position].isspace():
+        position += 1
+    return position
+
+
+def _is_call(text: str, word: int) -> bool:
+    return text[_skip(text, word) : _skip(text, word) + 1] == "("
+
+
+def _known(name: str, parameters: Parameters) -> bool:
+    try:
+        return parameters.find(name) is not None
+    except ModelError:
+        return True
+
+
+def _refuse_two_meanings(text: str, start: int, word: int, stop: int, parameters: Parameters) -> None:
+    """Refuse ``log(x)`` where both the coefficient of that name and the logarithm of another can be meant."""
+    inner = text[text.index("(", word) + 1 : stop - 1]
+    if any(_known(name, parameters) for name in _plain_names(inner)):
+        name = text[start:stop]
+        raise FormulaError(
+            f"{name} may be a coefficient, or a function of one",
+            text,
+            start,
+            stop,
+            f"Write `{name}` for the coefficient, {text[start:word]}(beta[...]) for the function.",
+        )
+
+
+def _plain_names(text: str) -> Iterator[str]:
+    position = 0
+    while position < len(text):
+        stop = identifier_end(text, position)
+        if stop is not None:
+            yield text[position:stop]
+        position = stop or position + 1
+
+
+def _no_function(text: str, start: int, word: int) -> FormulaError:
+    name = text[start:word]
+    nearest = suggest(name, FUNCTIONS)
+    guess = f"Did you mean {nearest}()? " if nearest else ""
+    return FormulaError(
+        f"there is no function {name}()", text, start, word, f"{guess}Functions: {', '.join(FUNCTIONS)}."
+    )
+
+
+def _number(text: str, match: re.Match[str]) -> Token:
+    stop = match.end()
+    following = identifier_end(text, stop)
+    if following is not None:
+        what = f"{text[match.start() : following]!r} is neither a number nor a name"
+        hint = "Write * between a number and a name; put an odd name between backquotes."
+        raise FormulaError(what, text, match.start(), following, hint)
+    if float(match.group()) == float("inf"):
+        raise FormulaError("this number is too large", text, match.start(), stop)
+    return Token(Kind.NUMBER, match.group(), Span(match.start(), stop))
