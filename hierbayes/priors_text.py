@@ -1,4 +1,4 @@
-"""Reads a prior written as text, ``"HalfNormal(50)"``, or as a table, ``{dist = "HalfNormal", sigma = 50}``.
+"""Reads and writes priors as text, ``"HalfNormal(50)"``, or as a table, ``{dist = "HalfNormal", sigma = 50}``.
 
 The text is parsed and never evaluated: a prior of a fixed list, with numbers, and nothing else.
 """
@@ -67,6 +67,31 @@ def read_prior(value: object, where: str) -> Prior:
     else:
         raise _refusal(value, where)
     return _build(name, args, kwargs, where)
+
+
+def write_prior(prior: Prior) -> dict[str, Any]:
+    """Return a prior as the table that `read_prior` reads: every number to its last bit, in JSON or TOML too.
+
+    Raises
+    ------
+    ModelError
+        If it is a prior that no table can state, as `Custom` is.
+
+    Examples
+    --------
+    >>> from hierbayes.priors import HalfStudentT
+    >>> from hierbayes.priors_text import write_prior
+    >>> write_prior(HalfStudentT(3, 0.1))
+    {'dist': 'HalfStudentT', 'nu': 3.0, 'sigma': 0.1}
+    """
+    kind = type(prior)
+    if KNOWN.get(kind.__name__) is not kind:
+        raise ModelError(f"the prior {prior} cannot be written as a table", f"The priors are {', '.join(KNOWN)}.")
+    table: dict[str, Any] = {"dist": kind.__name__}
+    for parameter in fields(prior):
+        value = getattr(prior, parameter.name)
+        table[parameter.name] = [list(row) for row in value] if isinstance(value, tuple) else value
+    return table
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hierbayes.design.build import build
 from hierbayes.design.design import Design
 from hierbayes.design.scaling import ResolvedPriors, prior_table, resolve
-from hierbayes.engines.assemble import assemble
+from hierbayes.engines.assemble import Labels, assemble
 from hierbayes.engines.base import Problem
 from hierbayes.errors import ModelError, warn
 from hierbayes.families import Family
 from hierbayes.model.fitted import Fit
-from hierbayes.priors import Flat, Prior
-from hierbayes.run import Runner, draw
-from hierbayes.sampling import quiet_libraries, settings, working
+from hierbayes.model.kept_model import KeptModel
+from hierbayes.model.updated import keep_data
+from hierbayes.priors import Prior
+from hierbayes.run import Runner
+from hierbayes.run_tree import labels_of, with_true_names
+from hierbayes.sampling import Settings, quiet_libraries, settings, working
 from hierbayes.spec import ModelSpec, make_spec
 
 if TYPE_CHECKING:
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
     from hierbayes.summaries.classical_fit import ClassicalFit
 
 
-class Model:
+class Model(KeptModel):
     """A hierarchical model: an lme4-style formula, data and priors.
 
     Parameters
@@ -88,6 +93,8 @@ class Model:
         )
         self._design = build(self._spec, data)
         self._resolved = resolve(self._spec, self._design)
+        self._kept = keep_data(data)
+        self._fingerprint = None
 
     @property
     def spec(self) -> ModelSpec:
@@ -114,9 +121,26 @@ class Model:
         """The arrays and priors that the engines work on, in internal (centred) coordinates."""
         return self._runner.problem
 
+    @property
+    def labels(self) -> Labels:
+        """The names of the problem's parts."""
+        return labels_of(self._design)
+
+    @property
+    def runner(self) -> Runner:
+        """The engines of the problem, each made on first use."""
+        return self._runner
+
     @cached_property
     def _runner(self) -> Runner:
         return Runner(*assemble(self._design, self._resolved))
+
+    def with_resolved(self, priors: ResolvedPriors) -> Model:
+        """Return the same model with other priors, already in numbers; whatever is centred stays so."""
+        other = copy(self)
+        other.__dict__.pop("_runner", None)
+        other._resolved = priors
+        return other
 
     @property
     def pymc(self) -> pymc.Model:
@@ -175,20 +199,61 @@ class Model:
         Returns
         -------
         xarray.DataTree
-            Groups ``prior``, ``prior_predictive`` and ``observed_data``.
+            Groups ``prior`` (the variables of `Fit.posterior`), ``prior_predictive`` and ``observed_data``. Drawn at
+            once by numpy; with a `Custom` prior by PyMC, which compiles first and adds the variables that it samples.
 
         Raises
         ------
         ModelError
             If a prior is flat, for one cannot draw from it.
         """
+        chosen = settings(draws=draws, seed=seed)
+        if self._numpy_draws():
+            from hierbayes.comparison.prior_draws import prior_tree
+
+            return prior_tree(self.problem, self.labels, chosen.draws, chosen.seed)
+        return self._pymc_prior(chosen)
+
+    def prior_draws(self, draws: int = 4000, seed: int | None = None) -> xr.Dataset:
+        """Draw parameters from the priors; variables are those of `Fit.posterior`, for the columns as given.
+
+        Parameters
+        ----------
+        draws : int
+        seed : int, optional
+
+        Raises
+        ------
+        ModelError
+            If a prior is flat, for one cannot draw from it.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> model = hb.Model("Yield ~ 1 + (1 | Batch)", hb.load_data("dyestuff"))
+        >>> list(model.prior_draws(draws=10, seed=1).data_vars)
+        ['beta', 'sigma', 'sd_Batch', 'b_Batch']
+        """
+        chosen = settings(draws=draws, seed=seed)
+        if self._numpy_draws():
+            from hierbayes.comparison.prior_draws import prior_tree
+
+            tree = prior_tree(self.problem, self.labels, chosen.draws, chosen.seed, predictive=False)
+            return with_true_names(tree["prior"].to_dataset())
+        from hierbayes.engines.naming import posterior_dims
+
+        drawn = self._pymc_prior(chosen)["prior"].to_dataset()
+        return drawn[[name for name in posterior_dims(self.labels) if name in drawn]]
+
+    def _numpy_draws(self) -> bool:
+        """Say whether numpy can draw from the priors; refuse flat ones."""
+        from hierbayes.comparison.prior_draws import drawable
+
+        return drawable(self.problem)
+
+    def _pymc_prior(self, chosen: Settings) -> xr.DataTree:
         import pymc as pm
 
-        chosen = settings(draws=draws, seed=seed)
-        own = self._resolved
-        every = (*own.beta, own.sigma, *(prior for block in own.blocks for prior in block.sd))
-        if any(isinstance(prior, Flat) for prior in every):
-            raise ModelError("flat priors cannot be drawn from", "give the parameters proper priors")
         with quiet_libraries(), working("drawing from the priors", None):
             tree: xr.DataTree = pm.sample_prior_predictive(chosen.draws, model=self.pymc, random_seed=chosen.seed)
         return tree
@@ -275,6 +340,7 @@ class Model:
         engine: str = "auto",
         target_accept: float | None = None,
         progress: bool | None = None,
+        cache: str | Path | None = None,
     ) -> Fit:
         """Sample the posterior by NUTS.
 
@@ -298,6 +364,9 @@ class Model:
             difficult posterior more closely.
         progress : bool, optional
             Show a progress bar; by default when it takes longer than two seconds. False is silent.
+        cache : path, optional
+            A file for the fit. If one is there whose formula, data, priors, sampling options and seed are the same, it
+            is read instead of sampling; else the fit is sampled and written there. Needs a seed.
 
         Returns
         -------
@@ -306,7 +375,9 @@ class Model:
         Raises
         ------
         ModelError
-            If an option is out of range.
+            If an option is out of range, or `cache` is given without a seed or with a `Custom` prior.
+        DataError
+            If there is a file at `cache` that hierbayes did not write, or that is broken; it is left as it is.
         SamplingError
             If the sampler cannot start.
 
@@ -324,7 +395,7 @@ class Model:
             target_accept=target_accept,
             progress=progress,
         )
-        fit = Fit(self, draw(self._runner, chosen, engine))
+        fit = Fit(self, self._drawn(chosen, engine, cache, seed))
         for complaint in fit.complaints:
             warn(complaint)
         return fit
@@ -344,7 +415,7 @@ def fit(formula: str, data: Any, **options: Any) -> Fit:
     data : data frame
     **options
         Those of `Model` (family, priors, contrasts, weights, missing) and of `Model.fit` (draws, tune, chains, cores,
-        seed, engine, target_accept, progress).
+        seed, engine, target_accept, progress, cache).
 
     Returns
     -------
@@ -356,7 +427,7 @@ def fit(formula: str, data: Any, **options: Any) -> Fit:
     >>> fit = hb.fit("Yield ~ 1 | Batch", hb.load_data("dyestuff"), seed=1, progress=False)  # doctest: +SKIP
     """
     of_model = {"family", "priors", "contrasts", "weights", "missing"}
-    of_fit = {"draws", "tune", "chains", "cores", "seed", "engine", "target_accept", "progress"}
+    of_fit = {"draws", "tune", "chains", "cores", "seed", "engine", "target_accept", "progress", "cache"}
     unknown = sorted(set(options) - of_model - of_fit)
     if unknown:
         raise ModelError(

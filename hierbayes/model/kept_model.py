@@ -1,0 +1,143 @@
+"""What a model has to do with keeping: parts put together, changes, draws from elsewhere, a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from hierbayes.design.design import Design
+from hierbayes.design.scaling import ResolvedPriors, resolve
+from hierbayes.errors import warn
+from hierbayes.model.updated import changed, keep_data
+from hierbayes.run import Draws, Runner, draw
+from hierbayes.sampling import Settings
+from hierbayes.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from hierbayes.model.fitted import Fit
+    from hierbayes.storage.record import Record
+
+
+class KeptModel:
+    """The part of a `Model` that has to do with keeping."""
+
+    _spec: ModelSpec
+    _design: Design
+    _resolved: ResolvedPriors
+    _kept: Any
+    _fingerprint: str | None
+
+    @property
+    def runner(self) -> Runner:
+        """The engines of the problem, each made on first use."""
+        raise NotImplementedError
+
+    @classmethod
+    def of_parts(
+        cls, spec: ModelSpec, design: Design, priors: ResolvedPriors, fingerprint: str | None = None, kept: Any = None
+    ) -> Self:
+        """Return a model of stages that are there already: a spec, a design, and priors in numbers.
+
+        Parameters
+        ----------
+        spec : ModelSpec
+        design : Design
+        priors : ResolvedPriors
+        fingerprint : str, optional
+            Of the data, where the design does not hold them.
+        kept : data frame, optional
+            The data, for `update`.
+        """
+        model = cls.__new__(cls)
+        model._spec, model._design, model._resolved = spec, design, priors
+        model._fingerprint, model._kept = fingerprint, kept
+        return model
+
+    def update(self, formula: str | None = None, data: Any = None, priors: Any = None, **options: Any) -> Self:
+        """Return a new model with something changed; default priors are scaled anew.
+
+        Parameters
+        ----------
+        formula : str, optional
+            A formula, or the difference from the old one: ``". ~ . + x"``, ``"log(.) ~ ."``, ``"~ . - x"``.
+        data : data frame, optional
+        priors : mapping or "flat", optional
+            A mapping is laid over the old priors; None for a parameter gives it its default. Old priors of parameters
+            that the new model has not are dropped, with a warning.
+        **options
+            family, contrasts, weights, missing, as for `Model`.
+
+        Raises
+        ------
+        FormulaError, DataError, ModelError
+            As for `Model`, and if the data are needed but not there.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> model = hb.Model("Reaction ~ Days + (Days | Subject)", hb.load_data("sleepstudy"))
+        >>> model.update(". ~ . - Days").spec.formula.canonical
+        'Reaction ~ 1 + (1 + Days | Subject)'
+        >>> print(model.update(priors={"sigma": hb.HalfNormal(50)}).priors.loc["sigma", "prior"])
+        HalfNormal(50)
+        """
+        new = changed(self._spec, self._design, self._kept, formula, data, priors, options)
+        kept = self._kept if data is None else keep_data(data)
+        return self.of_parts(new.spec, new.design, resolve(new.spec, new.design), kept=kept)
+
+    def attach(self, tree: Any) -> Fit:
+        """Make a fit of draws that were sampled by hand from `pymc`, extended with potentials or not.
+
+        Parameters
+        ----------
+        tree : xarray.DataTree or Dataset
+            What ``pm.sample`` or ``nutpie.sample`` gives, or its posterior. Levels and dims may stand in any order;
+            variables of your own are kept.
+
+        Returns
+        -------
+        Fit
+            Its `engine` is ``"attached"``.
+
+        Raises
+        ------
+        DataError
+            If a variable is missing, has other dims or levels, or holds a draw that is not finite.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> import pymc as pm
+        >>> model = hb.Model("Yield ~ 1 + (1 | Batch)", hb.load_data("dyestuff"))
+        >>> with model.pymc:
+        ...     tree = pm.sample(random_seed=1)  # doctest: +SKIP
+        >>> fit = model.attach(tree)  # doctest: +SKIP
+        """
+        from hierbayes.model.attached import attached
+        from hierbayes.model.fitted import Fit
+        from hierbayes.model.model import Model
+
+        assert isinstance(self, Model)
+        fit = Fit(self, attached(tree, self.labels, self.problem))
+        for complaint in fit.complaints:
+            warn(complaint)
+        return fit
+
+    def record(self, draws: Draws) -> Record:
+        """Return everything that makes a fit of these draws, for its file."""
+        from hierbayes.storage.record import Record
+
+        return Record(self._spec, self._resolved, self._design, draws, self._fingerprint)
+
+    def _drawn(self, chosen: Settings, engine: str, cache: str | Path | None, seed: int | None) -> Draws:
+        def sample() -> Draws:
+            return draw(self.runner, chosen, engine)
+
+        if cache is None:
+            return sample()
+        import xarray as xr
+
+        from hierbayes.model.cached import cached
+
+        wanted = Draws(xr.DataTree(), engine, "", 0.0, 0, chosen.seed, chosen, engine)
+        return cached(cache, seed, self.record(wanted), sample)

@@ -1,0 +1,148 @@
+"""A model with something changed: formula, data, priors or options."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from hierbayes.design.build import build, from_columns
+from hierbayes.design.design import Design
+from hierbayes.design.scaling import prior_keys
+from hierbayes.errors import DataError, ModelError, warn
+from hierbayes.formula import Formula, parse
+from hierbayes.formula.dots import fill_dots
+from hierbayes.priors_bambi import without_bambi
+from hierbayes.spec import ModelSpec, make_spec
+from hierbayes.storage.fingerprint import data_fingerprint
+
+OF_MODEL = ("family", "contrasts", "weights", "missing")
+
+
+class Changed(NamedTuple):
+    """A spec and its design after a change."""
+
+    spec: ModelSpec
+    design: Design
+
+
+def keep_data(data: Any) -> Any:
+    """Return the data for later; what the user then does to a pandas frame does not reach the copy.
+
+    pandas copies only what is changed, so the copy costs nothing.
+    """
+    return data.copy(deep=False) if isinstance(data, pd.DataFrame) else data
+
+
+def changed(
+    old: ModelSpec,
+    design: Design,
+    kept: Any,
+    formula: str | None,
+    data: Any,
+    priors: Mapping[str, Any] | str | None,
+    options: Mapping[str, Any],
+) -> Changed:
+    """Return the spec and design of an updated model.
+
+    Parameters
+    ----------
+    old : ModelSpec
+    design : Design
+    kept : data frame or None
+        The data of the old model, None if only its design is left.
+    formula, data, priors, options
+        As `Model.update` takes them; None is unchanged.
+    """
+    unknown = sorted(set(options) - set(OF_MODEL))
+    if unknown:
+        raise ModelError(f"there is no option {unknown[0]!r}", f"options: formula, data, priors, {', '.join(OF_MODEL)}")
+    spec = _changed_spec(old, formula, priors, options)
+    new = _changed_design(spec, old, design, kept, data)
+    return Changed(_without_lost(spec, priors, new), new)
+
+
+def _changed_spec(
+    old: ModelSpec, formula: str | None, priors: Mapping[str, Any] | str | None, options: Mapping[str, Any]
+) -> ModelSpec:
+    read = old.formula if formula is None else _read(formula, old.formula)
+    contrasts = options.get("contrasts", {k: v for k, v in old.contrasts.items() if k in read.columns})
+    return make_spec(
+        read,
+        family_name=options.get("family", old.family),
+        priors=_laid_over(old.priors, priors, [group.label for group in read.groups]),
+        contrasts=contrasts,
+        weights=options.get("weights", old.weights),
+        missing=options.get("missing", old.missing),
+    )
+
+
+def _read(formula: str, old: Formula) -> Formula:
+    """Return the formula that a text means; one that was written by its difference is shown in full."""
+    filled = fill_dots(formula, old) if isinstance(formula, str) and formula.strip() else formula
+    read = parse(filled)
+    return read if filled == formula else parse(read.canonical)
+
+
+def _laid_over(
+    old: Mapping[str, Any] | str, new: Mapping[str, Any] | str | None, factors: Sequence[str]
+) -> Mapping[str, Any] | str:
+    """Return the old priors with the new ones in their place; None for a parameter gives it its default."""
+    if new is None:
+        return old
+    if isinstance(new, str) or not isinstance(new, Mapping):
+        return new
+    base = {} if isinstance(old, str) else dict(old)
+    return {key: prior for key, prior in {**base, **without_bambi(new, factors)}.items() if prior is not None}
+
+
+def _changed_design(spec: ModelSpec, old: ModelSpec, design: Design, kept: Any, data: Any) -> Design:
+    if data is not None:
+        return build(spec, data)
+    if kept is not None:
+        _check_unchanged(old, design, kept)
+        return build(spec, kept)
+    columns = {column.name: column for column in design.columns}
+    absent = [name for name in spec.columns if name not in columns]
+    if absent:
+        raise DataError(
+            f"the fit was loaded from a file, which holds only the columns that its model reads, not {absent[0]!r}",
+            "give the data: update(data=...)",
+        )
+    return from_columns(spec, columns, design.rows, design.rows_given)
+
+
+def _check_unchanged(old: ModelSpec, design: Design, kept: Any) -> None:
+    """Refuse data that have been changed since; a pandas frame of ours cannot be, others may."""
+    if isinstance(kept, pd.DataFrame):
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        now = build(old, kept)
+    if _fingerprint(now) != _fingerprint(design):
+        raise DataError("the data have been changed since the model was made", "give them anew: update(data=...)")
+
+
+def _fingerprint(design: Design) -> str:
+    return data_fingerprint(design.columns, design.rows, design.rows_given)
+
+
+def _without_lost(spec: ModelSpec, given: Any, design: Design) -> ModelSpec:
+    """Return the spec without inherited priors of parameters that are no more; warn of them."""
+    if isinstance(spec.priors, str):
+        return spec
+    known, new = set(prior_keys(design)), set(given) if isinstance(given, Mapping) else set()
+    lost = [key for key in spec.priors if key not in known and key not in new]
+    if not lost:
+        return spec
+    warn(f"the priors of {', '.join(map(repr, lost))} are dropped: the new model has no such parameters")
+    return make_spec(
+        spec.formula,
+        family_name=spec.family,
+        priors={key: prior for key, prior in spec.priors.items() if key not in lost},
+        contrasts=spec.contrasts,
+        weights=spec.weights,
+        missing=spec.missing,
+    )

@@ -1,0 +1,150 @@
+"""A spec and its resolved priors as JSON, every number to its last bit, and back."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import asdict
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from hierbayes.design.scaling import BlockPriors, ResolvedPriors
+from hierbayes.errors import DataError, ModelError
+from hierbayes.families import FAMILIES, Family
+from hierbayes.formula import Formula, parse
+from hierbayes.priors import Custom, Prior
+from hierbayes.priors_text import read_prior, write_prior
+from hierbayes.spec import Contrast, ModelSpec
+
+_LONGEST_SOURCE = 10_000
+
+
+class KeptFunction:
+    """The function of a `Custom` prior as its file keeps it: a name and its source, which is never run."""
+
+    def __init__(self, name: str, source: str) -> None:
+        self.__name__ = name
+        self.source = source
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse: there is a text only."""
+        raise ModelError(
+            f"the prior Custom({self.__name__}) is a Python function, of which the file of the fit keeps the text "
+            f"only, so the model cannot be built again. The text is:\n{self.source.rstrip()}",
+            "give it anew: fit.update(priors={...: hb.Custom(...)}), or make the model from its data",
+        )
+
+
+def spec_to_json(spec: ModelSpec) -> dict[str, Any]:
+    """Return a spec as mappings, lists, texts and numbers."""
+    formula = spec.formula
+    priors = spec.priors
+    return {
+        "formula": formula.text if parse(formula.text) == formula else formula.canonical,
+        "canonical": formula.canonical,
+        "family": asdict(spec.family),
+        "priors": priors if isinstance(priors, str) else {key: prior_to_json(prior) for key, prior in priors.items()},
+        "contrasts": {name: [own.kind, own.reference] for name, own in spec.contrasts.items()},
+        "weights": spec.weights,
+        "missing": spec.missing,
+    }
+
+
+def spec_from_json(given: Mapping[str, Any]) -> ModelSpec:
+    """Return the spec that `spec_to_json` wrote.
+
+    Raises
+    ------
+    DataError
+        If a part is missing, of another kind, or not known.
+    """
+    priors: Any = given["priors"]
+    if priors != "flat":
+        priors = MappingProxyType({key: prior_from_json(own, key) for key, own in priors.items()})
+    weights, missing = given["weights"], given["missing"]
+    if missing not in ("drop", "raise") or not (weights is None or isinstance(weights, str)):
+        raise DataError("the spec in the file is not one that hierbayes writes")
+    return ModelSpec(
+        formula=_formula(given["formula"], given["canonical"]),
+        family=_family(given["family"]),
+        priors=priors,
+        contrasts=MappingProxyType({name: Contrast(*own) for name, own in given["contrasts"].items()}),
+        weights=weights,
+        missing=missing,
+    )
+
+
+def _formula(text: str, canonical: str) -> Formula:
+    formula = parse(text)
+    if formula.canonical != canonical:
+        raise DataError(f"the formula {text!r} does not mean {canonical!r}, as it did when the fit was saved")
+    return formula
+
+
+def _family(given: Mapping[str, Any]) -> Family:
+    if given["name"] not in FAMILIES or not isinstance(given["link"], str):
+        raise DataError(f"the family {given['name']!r} of the file is not known", "update hierbayes")
+    return Family(**given)
+
+
+def priors_to_json(priors: ResolvedPriors) -> dict[str, Any]:
+    """Return every prior of a model with its numbers."""
+    return {
+        "beta": [prior_to_json(prior) for prior in priors.beta],
+        "centre": priors.centre.tolist(),
+        "blocks": [
+            {
+                "sd": [prior_to_json(prior) for prior in block.sd],
+                "corr": None if block.corr is None else prior_to_json(block.corr),
+                "centre": block.centre.tolist(),
+            }
+            for block in priors.blocks
+        ],
+        "sigma": prior_to_json(priors.sigma),
+        "user": sorted(priors.user),
+    }
+
+
+def priors_from_json(given: Mapping[str, Any]) -> ResolvedPriors:
+    """Return the priors that `priors_to_json` wrote."""
+    blocks = tuple(
+        BlockPriors(
+            sd=tuple(prior_from_json(prior, "sd") for prior in own["sd"]),
+            corr=None if own["corr"] is None else prior_from_json(own["corr"], "corr"),
+            centre=np.asarray(own["centre"], dtype=np.float64),
+        )
+        for own in given["blocks"]
+    )
+    return ResolvedPriors(
+        beta=tuple(prior_from_json(prior, "beta") for prior in given["beta"]),
+        centre=np.asarray(given["centre"], dtype=np.float64),
+        blocks=blocks,
+        sigma=prior_from_json(given["sigma"], "sigma"),
+        user=frozenset(given["user"]),
+    )
+
+
+def prior_to_json(prior: Prior) -> dict[str, Any]:
+    """Return a prior as a table; of a `Custom` prior the name of its function and the source, where there is one."""
+    if isinstance(prior, Custom):
+        name = str(getattr(prior.make, "__name__", repr(prior.make)))
+        return {"dist": "Custom", "name": name, "source": _source(prior.make)}
+    return write_prior(prior)
+
+
+def prior_from_json(given: Mapping[str, Any], where: str) -> Prior:
+    """Return the prior of a table; a `Custom` prior comes back as a text that cannot be run."""
+    if given["dist"] == "Custom":
+        return Custom(KeptFunction(str(given["name"]), str(given["source"])))
+    return read_prior(given, where)
+
+
+def _source(make: Any) -> str:
+    if isinstance(make, KeptFunction):
+        return make.source
+    try:
+        return inspect.getsource(make)[:_LONGEST_SOURCE]
+    except (OSError, TypeError):
+        return repr(make)
