@@ -10,6 +10,7 @@ from hierbayes.comparison.prior_densities import prior_densities
 from hierbayes.comparison.row_densities import row_densities
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
+from hierbayes.run_tree import tree_name, true_name
 from hierbayes.summaries.numbers import estimates
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def power_scaling(design: Design, problem: Problem, labels: Labels, posterior: x
     )
     tree = xr.DataTree.from_dict(
         {
-            "/posterior": _scalars(moving),
+            "/posterior": _scalars({tree_name(name): values for name, values in moving.items()}),
             "/log_prior": _scalars({"log_prior": np.asarray(priors)}),
             "/log_likelihood": _scalars({"log_likelihood": total.reshape(shape)}),
         }
@@ -90,7 +91,7 @@ def power_scaling(design: Design, problem: Problem, labels: Labels, posterior: x
         found: pd.DataFrame = arviz_stats.psense_summary(tree, round_to=6)
     finally:
         logger.disabled = disabled
-    found.index.name = "parameter"
+    found.index = found.index.map(true_name).rename("parameter")
     return found
 
 

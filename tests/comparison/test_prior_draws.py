@@ -156,3 +156,9 @@ def test_power_scaling_leaves_out_what_does_not_move():
     names = list(fit.psense().index)
     assert "sigma" not in names
     assert not any(name.startswith("corr_") for name in names)
+
+
+def test_power_scaling_names_a_factor_with_a_slash():
+    data = hb.load_data("dyestuff").rename(columns={"Batch": "site/batch"})
+    fit = hb.fit("Yield ~ 1 + (1 | `site/batch`)", data, draws=100, chains=2, seed=1, progress=False)
+    assert "sd_site/batch[Intercept]" in set(fit.psense().index)
