@@ -464,7 +464,7 @@ def test_a_cached_fit_is_sampled_once(sleep, tmp_path, counted):
         {"target_accept": 0.91},
         {"engine": "collapsed"},
     ],
-    ids=str,
+    ids=("formula", "last digit", "order", "levels", "prior", "seed", "draws", "tune", "target_accept", "engine"),
 )
 def test_a_change_is_sampled_anew(sleep, tmp_path, counted, change):
     path = tmp_path / "fit.nc"

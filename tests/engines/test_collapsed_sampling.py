@@ -24,6 +24,7 @@ from hierbayes.engines.theta import layout, unpack
 from hierbayes.errors import DataError, ModelError
 from hierbayes.priors import HalfStudentT, Normal
 from hierbayes.run import Runner
+from hierbayes.run_tree import THETA
 from hierbayes.sampling import run, settings
 
 
@@ -174,7 +175,7 @@ def test_the_runner_gives_named_draws_that_do_not_depend_on_the_cores(name, dear
         chosen = settings(draws=150, chains=2, cores=cores, seed=3, progress=False)
         traces.append(Runner(problem, labels).sample("collapsed", chosen))
     assert ("accepted" in traces[0].stats) is dear
-    assert set(traces[0].draws) == set(posterior_dims(labels))
+    assert set(traces[0].draws) == {*posterior_dims(labels), THETA}
     for key, values in traces[0].draws.items():
         assert values.shape[:2] == (2, 150)
         np.testing.assert_array_equal(values, traces[1].draws[key])
