@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -15,12 +16,15 @@ from hierbayes.design.design import Design
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.engines.collapsed.curvature import Components, components
 from hierbayes.engines.collapsed.likelihood import Estimates
+from hierbayes.summaries.cells import number
+from hierbayes.summaries.exporting import Tables
 from hierbayes.summaries.numbers import ESTIMATES, check_prob
-from hierbayes.summaries.printing import indent, number
+from hierbayes.summaries.printing import indent
+from hierbayes.summaries.tidying import Effect, tidied
 
 
 @dataclass(frozen=True)
-class ClassicalFit:
+class ClassicalFit(Tables):
     """A REML or ML fit.
 
     Tables have the columns of the posterior's: the estimate stands in ``mean`` and ``median``, its standard error in
@@ -138,12 +142,12 @@ class ClassicalFit:
             else pd.DataFrame(columns=["group", "level", "term", *ESTIMATES])
         )
 
-    @cached_property
-    def _text(self) -> str:
-        title = (
-            f"Linear mixed model fit by {self.method}" if self.design.groups else f"Linear model fit by {self.method}"
-        )
-        shown = self.varcorr()
+    @property
+    def _title(self) -> str:
+        return f"Linear {'mixed ' if self.design.groups else ''}model fit by {self.method}"
+
+    @property
+    def _components(self) -> pd.DataFrame:
         rows = [
             {
                 "Group": r["group"],
@@ -152,24 +156,43 @@ class ClassicalFit:
                 "kind": r["kind"],
                 "estimate": number(r["mean"], r["mean"] / 50),
             }
-            for _, r in shown.iterrows()
+            for _, r in self.varcorr().iterrows()
         ]
+        return pd.DataFrame(rows)
+
+    @property
+    def _coefficients(self) -> pd.DataFrame:
         fixed = self.fixef()
-        plain = pd.DataFrame(
+        return pd.DataFrame(
             {"estimate": [number(m, s) for m, s in zip(fixed["mean"], fixed["sd"], strict=True)],
              "se": [number(s, s / 10) for s in fixed["sd"]]},
             index=fixed.index.rename(None),
         )  # fmt: skip
+
+    def tables(self) -> tuple[tuple[str, pd.DataFrame], ...]:
+        """Return the two tables as they are printed, each with its caption."""
+        return (
+            (f"{self._title}: random effects of {self.formula} (sd and correlation)", self._components),
+            (f"{self._title}: fixed effects of {self.formula}", self._coefficients),
+        )
+
+    def tidy(self, effects: Effect | Sequence[Effect] = ("fixed", "ran_pars"), ci_prob: float = 0.95) -> pd.DataFrame:
+        """Return estimates as one tidy frame, one row each; see `hierbayes.Fit.tidy`."""
+        return tidied(self, effects, ci_prob)
+
+    @cached_property
+    def _text(self) -> str:
+        shown, plain = self._components, self._coefficients
         said = " (singular: an sd is 0 or a correlation is at its limit)" if self.singular else ""
         return "\n".join(
             [
-                title + said,
+                self._title + said,
                 f"Formula: {self.formula}",
                 f"{'REML criterion' if self.estimates.reml else 'Deviance'}: {self.criterion:.4f}   "
                 f"log likelihood: {self.loglik:.4f}   AIC: {self.aic:.2f}   BIC: {self.bic:.2f}",
                 "",
                 "Random effects (sd and correlation):",
-                indent(pd.DataFrame(rows).to_string(index=False)),
+                indent(shown.to_string(index=False)),
                 "",
                 "Fixed effects:",
                 indent(plain.to_string()),

@@ -9,9 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hierbayes.summaries.cells import number as number
+from hierbayes.summaries.exporting import Tables
+from hierbayes.summaries.tidying import stacked
+
 
 @dataclass(frozen=True)
-class Summary:
+class Summary(Tables):
     """The tables of a fit.
 
     Attributes
@@ -35,6 +39,18 @@ class Summary:
     counts: str
     method: str
     complaints: tuple[str, ...] = ()
+
+    def tables(self) -> tuple[tuple[str, pd.DataFrame], ...]:
+        """Return the two tables as they are printed, each with its caption."""
+        percent = f"{100 * self.ci_prob:g}%"
+        return (
+            (f"Random effects of {self.formula} (sd, with {percent} interval)", random_effects(self.varcorr)),
+            (f"Fixed effects of {self.formula} (with {percent} interval)", plain_fixed(self.fixed)),
+        )
+
+    def tidy(self) -> pd.DataFrame:
+        """Return coefficients, sds, correlations and sigma as one tidy frame; see `hierbayes.Fit.tidy`."""
+        return stacked({"fixed": self.fixed, "ran_pars": self.varcorr})
 
     def __str__(self) -> str:
         percent = f"{100 * self.ci_prob:g}%"
@@ -109,19 +125,6 @@ def random_effects(varcorr: pd.DataFrame) -> pd.DataFrame:
 
 def _interval(row: pd.Series) -> str:
     return f"{row['median']:.2f} [{row['lower']:.2f}, {row['upper']:.2f}]"
-
-
-def number(value: float, spread: float) -> str:
-    """Write a number with as many decimals as show three digits of its spread."""
-    if not np.isfinite(value):
-        return ""
-    if not (np.isfinite(spread) and spread > 0):
-        return f"{value:.5g}"
-    size = max(abs(value), spread)
-    if size >= 1e7 or size < 1e-4:
-        return f"{value:.4g}"
-    decimals = int(np.clip(2 - np.floor(np.log10(spread)), 0, 8))
-    return f"{value:.{decimals}f}"
 
 
 def _count(value: float) -> str:

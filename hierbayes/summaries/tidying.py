@@ -1,0 +1,78 @@
+"""Fits as tidy frames, in the words of R's broom: one row for each estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import numpy as np
+import pandas as pd
+
+from hierbayes.errors import ModelError
+
+Effect = Literal["fixed", "ran_pars", "ran_vals", "ran_coefs"]
+EFFECTS = ("fixed", "ran_pars", "ran_vals", "ran_coefs")
+NUMBERS = ["estimate", "std_error", "conf_low", "conf_high"]
+
+
+class Tabled(Protocol):
+    """A fit with the four accessors, Bayesian or classical."""
+
+    def fixef(self, ci_prob: float = ...) -> pd.DataFrame: ...
+    def varcorr(self, ci_prob: float = ...) -> pd.DataFrame: ...
+    def ranef(self, ci_prob: float = ...) -> pd.DataFrame: ...
+    def coef(self, ci_prob: float = ...) -> pd.DataFrame: ...
+
+
+def tidied(
+    fit: Tabled,
+    effects: str | Sequence[str] = ("fixed", "ran_pars"),
+    ci_prob: float = 0.95,
+    estimate: Literal["mean", "median"] | None = None,
+) -> pd.DataFrame:
+    """Return one row for each estimate; see `hierbayes.Fit.tidy`."""
+    asked = (effects,) if isinstance(effects, str) else tuple(effects)
+    unknown = [effect for effect in asked if effect not in EFFECTS]
+    if unknown or not asked:
+        raise ModelError(
+            f"effects={effects!r} is not understood", 'choose from "fixed", "ran_pars", "ran_vals" and "ran_coefs"'
+        )
+    tables = {"fixed": fit.fixef, "ran_pars": fit.varcorr, "ran_vals": fit.ranef, "ran_coefs": fit.coef}
+    return stacked({effect: tables[effect](ci_prob) for effect in asked}, estimate)
+
+
+def stacked(tables: dict[str, pd.DataFrame], estimate: str | None = None) -> pd.DataFrame:
+    """Return the rows of fixef, varcorr, ranef and coef tables, by the names of their effects."""
+    if estimate not in (None, "mean", "median"):
+        raise ModelError(f'estimate={estimate!r} is not understood: write "mean" or "median"')
+    parts = []
+    for effect, table in tables.items():
+        centre = estimate or ("median" if effect == "ran_pars" else "mean")
+        names = {"fixed": _coefficients, "ran_pars": _components}.get(effect, _levels)(table)
+        numbers = table[[centre, "sd", "lower", "upper"]].to_numpy(dtype=float)
+        values = pd.DataFrame(numbers, columns=NUMBERS)
+        parts.append(pd.concat([names.assign(effect=effect).reset_index(drop=True), values], axis=1))
+    joined = pd.concat(parts, ignore_index=True)
+    if "level" in joined:
+        joined["level"] = joined["level"].fillna("")
+    return joined[["effect", "group", *(["level"] if "level" in joined else []), "term", *NUMBERS]]
+
+
+def _coefficients(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({"group": "", "term": np.asarray(table.index, dtype=object)})
+
+
+def _levels(table: pd.DataFrame) -> pd.DataFrame:
+    return table[["group", "level", "term"]]
+
+
+def _components(table: pd.DataFrame) -> pd.DataFrame:
+    terms = [component(*row) for row in table[["kind", "term", "term2"]].itertuples(index=False)]
+    return pd.DataFrame({"group": table["group"], "term": pd.Series(terms, dtype=object)})
+
+
+def component(kind: str, term: str, term2: str) -> str:
+    """Name an sd, a correlation or sigma as broom.mixed does."""
+    if kind == "sigma":
+        return "sd__Observation"
+    return f"sd__{term}" if kind == "sd" else f"cor__{term}.{term2}"
