@@ -6,6 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hierbayes.comparison.bayes_factors import BayesFactor, bayes_factor
+    from hierbayes.comparison.table import compare
     from hierbayes.datasets.loader import list_data, load_data
     from hierbayes.errors import (
         DataError,
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
         SamplingError,
     )
     from hierbayes.model import Fit, Model, fit
+    from hierbayes.model.bridging import from_bambi
+    from hierbayes.model.loaded import load
     from hierbayes.priors import (
         LKJ,
         Custom,
@@ -31,11 +35,17 @@ if TYPE_CHECKING:
         Normal,
         Uniform,
     )
+    from hierbayes.studies.classical_twins import ClassicalTwins, classical
     from hierbayes.studies.pooled import PoolingComparison, pooling
+    from hierbayes.studies.prior_sensitivity import Sensitivity, sensitivity
+    from hierbayes.summaries.exporting import export
+    from hierbayes.summaries.mean_variance import variance_of_mean
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "hierbayes.comparison.bayes_factors": ("BayesFactor", "bayes_factor"),
+    "hierbayes.comparison.table": ("compare",),
     "hierbayes.datasets.loader": ("list_data", "load_data"),
     "hierbayes.errors": (
         "DataError",
@@ -46,6 +56,8 @@ _HOMES = {
         "SamplingError",
     ),
     "hierbayes.model": ("Fit", "Model", "fit"),
+    "hierbayes.model.bridging": ("from_bambi",),
+    "hierbayes.model.loaded": ("load",),
     "hierbayes.priors": (
         "LKJ",
         "Custom",
@@ -61,12 +73,18 @@ _HOMES = {
         "Normal",
         "Uniform",
     ),
+    "hierbayes.studies.classical_twins": ("ClassicalTwins", "classical"),
     "hierbayes.studies.pooled": ("PoolingComparison", "pooling"),
+    "hierbayes.studies.prior_sensitivity": ("Sensitivity", "sensitivity"),
+    "hierbayes.summaries.exporting": ("export",),
+    "hierbayes.summaries.mean_variance": ("variance_of_mean",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "LKJ",
+    "BayesFactor",
+    "ClassicalTwins",
     "Custom",
     "DataError",
     "Exponential",
@@ -87,11 +105,20 @@ __all__ = [
     "Normal",
     "PoolingComparison",
     "SamplingError",
+    "Sensitivity",
     "Uniform",
+    "bayes_factor",
+    "classical",
+    "compare",
+    "export",
     "fit",
+    "from_bambi",
     "list_data",
+    "load",
     "load_data",
     "pooling",
+    "sensitivity",
+    "variance_of_mean",
 ]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hierbayes.model.comparing import Comparing
 from hierbayes.model.decomposing import Decomposing
@@ -15,6 +16,7 @@ from hierbayes.summaries.numbers import check_prob
 from hierbayes.summaries.poolings import PoolingTables, pooling_tables
 from hierbayes.summaries.printing import Summary, method_line
 from hierbayes.summaries.tables import fixed_effects, group_coefficients, group_effects, variance_components
+from hierbayes.summaries.tidying import Effect, tidied
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,6 +95,46 @@ class Fit(Predicting, Decomposing, Questioning, Comparing, Keeping):
             method=method_line(self.diagnostics),
             complaints=self.complaints,
         )
+
+    def tidy(
+        self,
+        effects: Effect | Sequence[Effect] = ("fixed", "ran_pars"),
+        ci_prob: float = 0.95,
+        estimate: Literal["mean", "median"] | None = None,
+    ) -> pd.DataFrame:
+        """Return estimates as one tidy frame, one row each, in the words of R's broom.
+
+        Parameters
+        ----------
+        effects : str or sequence of str
+            ``"fixed"`` (coefficients), ``"ran_pars"`` (sds, not variances, correlations and sigma), ``"ran_vals"``
+            (deviations of the levels), ``"ran_coefs"`` (their totals).
+        ci_prob : float
+            Probability of the equal-tailed interval.
+        estimate : "mean" or "median", optional
+            By default the mean of coefficients and levels and the median of sds and correlations, as the summary shows.
+
+        Returns
+        -------
+        DataFrame
+            Columns effect, group, (level, where levels are asked for,) term, estimate, std_error (the posterior sd),
+            conf_low, conf_high. Terms of sds and correlations are written ``sd__Days`` and ``cor__Intercept.Days``,
+            sigma ``sd__Observation``.
+
+        Raises
+        ------
+        ModelError
+            If an effect or estimate is not known.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> model = hb.Model("Yield ~ 1 + (1 | Batch)", hb.load_data("dyestuff"))
+        >>> fit = model.fit(draws=100, chains=2, seed=1, progress=False)
+        >>> fit.tidy()["term"].tolist()
+        ['Intercept', 'sd__Intercept', 'sd__Observation']
+        """
+        return tidied(self, effects, ci_prob, estimate)
 
     def pooling_tables(self, factor: str | None = None, ci_prob: float = 0.95) -> PoolingTables:
         """Return complete, no and partial pooling of one grouping factor as tables, the first factor by default."""
