@@ -21,6 +21,8 @@ from hierbayes.summaries.tidying import Effect, tidied
 if TYPE_CHECKING:
     import pandas as pd
 
+    from hierbayes.report.explorer import Explorer
+
 
 class Fit(Predicting, Decomposing, Questioning, Comparing, Keeping):
     """A posterior and what one may ask of it. Made by `Model.fit`.
@@ -146,17 +148,97 @@ class Fit(Predicting, Decomposing, Questioning, Comparing, Keeping):
         return FitPlots(self)
 
     def report(self, path: str | Path) -> Path:
-        """Write one self-contained HTML page: model, tables, priors, diagnostics and figures.
+        """Write one self-contained HTML page that needs no network and no script, and prints well.
+
+        It has the question that the formula asks, the model in mathematics, the priors, whether the draws can be
+        trusted, coefficients, variance components and group-level effects, figures, pooling factors, shares of the
+        variance, the classical fits beside the posterior, seed, versions and a fingerprint of the data. What a fit
+        cannot give (without groups, or loaded without its data) is left out, and the page says so.
+
+        Parameters
+        ----------
+        path : str or Path
+
+        Returns
+        -------
+        Path
 
         Raises
         ------
         DataError
             If the file cannot be written.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> fit = hb.fit("Yield ~ 1 | Batch", hb.load_data("dyestuff"), draws=100, chains=2, seed=1, progress=False)
+        >>> fit.report("report.html")  # doctest: +SKIP
+        PosixPath('report.html')
         """
         from hierbayes.report.fit_page import fit_page
         from hierbayes.report.page import write_page
+        from hierbayes.sampling import working
+        from hierbayes.storage.record import texts_of
 
-        return write_page(path, fit_page(self))
+        with working("writing the report", None):
+            return write_page(path, fit_page(self, texts_of(self.model.record(self._draws))))
+
+    def explore(
+        self,
+        path: str | Path | None = None,
+        factor: str | None = None,
+        levels: Sequence[str] | None = None,
+        terms: Sequence[str] | None = None,
+    ) -> Explorer:
+        """Show one grouping factor from complete to no pooling, on a page with a slider.
+
+        The slider multiplies the sds (not variances) of the factor's effects by m, from 0 through 1 (REML's values) to
+        100, in 60 steps; sigma, the correlations and all other factors stay at REML's estimates. The lines of the
+        levels are exact at each step, for a flat beta: with ``V = m² Z Sigma Z' + R``, R all other variation,
+
+            beta = (X' V⁻¹ X)⁻¹ X' V⁻¹ y        b_j = m² Sigma Z_j' V⁻¹ (y - X beta)
+
+        (Henderson, 1975). Below the slider lies the posterior density of the sd. The page is one file that asks nothing
+        of the network; in a notebook the result shows itself. Where REML is singular the posterior's median sds and
+        mean correlations stand in for its own, and the page says so.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where to write the page.
+        factor : str, optional
+            Grouping factor; the first by default.
+        levels : sequence of str, optional
+            Levels whose panels are open at first; by default all, or 24 spread evenly. The page can open others.
+        terms : sequence of str, optional
+            The two terms of the plane of arrows, or a single one; by default the first two.
+
+        Returns
+        -------
+        Explorer
+            With ``html``, ``write(path)``, and ``data``, which holds all numbers of the page.
+
+        Raises
+        ------
+        ModelError
+            If the model has no grouping factor, or not this factor or term, or is not Gaussian.
+        DataError
+            If a level does not exist or the file cannot be written.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> model = hb.Model("Yield ~ 1 + (1 | Batch)", hb.load_data("dyestuff"))
+        >>> fit = model.fit(draws=100, chains=2, seed=1, progress=False)
+        >>> fit.explore()
+        Explorer of Batch: 6 levels, 61 positions of the slider
+        """
+        from hierbayes.report.explorer import explore
+
+        shown = explore(self, factor, levels, terms)
+        if path is not None:
+            shown.write(path)
+        return shown
 
     def __repr__(self) -> str:
         return str(self.summary())
