@@ -90,17 +90,24 @@ def settings(
     if progress not in (None, True, False):
         raise ModelError(f"progress={progress!r} must be None, True or False")
     return Settings(
-        draws=_whole("draws", draws, 1),
-        tune=None if isinstance(tune, str) and tune == "auto" else _whole("tune", tune, 1),
-        chains=_whole("chains", chains, 1),
-        cores=None if cores is None else _whole("cores", cores, 1),
-        seed=_whole("seed", seed, 0),
+        draws=whole_number("draws", draws, 1),
+        tune=None if isinstance(tune, str) and tune == "auto" else whole_number("tune", tune, 1),
+        chains=whole_number("chains", chains, 1),
+        cores=None if cores is None else whole_number("cores", cores, 1),
+        seed=whole_number("seed", seed, 0),
         target_accept=None if target_accept is None else float(target_accept),
         progress=progress,
     )
 
 
-def _whole(name: str, value: Any, least: int) -> int:
+def whole_number(name: str, value: Any, least: int = 1) -> int:
+    """Return a whole number that the user gave.
+
+    Raises
+    ------
+    ModelError
+        If it is none, or too small or large; it is named.
+    """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ModelError(f"{name}={value!r} must be a whole number, at least {least}")
     if value >= 2**63:

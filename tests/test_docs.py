@@ -23,6 +23,7 @@ EXAMPLES = [
     "coming-from-bambi.md",
     "predict.md",
     "questions.md",
+    "simulation.md",
 ]
 # What stands for a value of each kind in the texts.
 OWNERS = {"hb": hb, "fit": hb.Fit, "model": hb.Model, "poolings": hb.PoolingComparison}

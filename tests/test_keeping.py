@@ -486,6 +486,17 @@ def test_an_extended_fit_is_not_taken_for_the_one_asked_for(sleep, tmp_path, cou
     assert len(counted) == 2
 
 
+@pytest.mark.parametrize("path", [3, None, b"fit.nc", ["fit.nc"]])
+def test_what_is_no_path_is_refused(fit, sleep, path):
+    with pytest.raises(hb.DataError, match="is a path, not"):
+        fit.save(path)
+    with pytest.raises(hb.DataError, match="is a path, not"):
+        hb.load(path)
+    if path is not None:
+        with pytest.raises(hb.DataError, match="is a path, not"):
+            hb.fit(SLEEP, sleep, **FEW, cache=path)
+
+
 def test_a_cache_needs_a_seed_and_priors_that_can_be_compared(sleep, tmp_path):
     path = tmp_path / "fit.nc"
     with pytest.raises(hb.ModelError, match="needs a seed"):

@@ -221,13 +221,25 @@ def test_errors_name_the_place(name, change, options, words):
 
 @pytest.mark.parametrize(
     "options",
-    [{"groups": "all"}, {"groups": None}, {"kind": "link"}, {"ci_prob": 95}, {"seed": -1}, {"seed": 0.5}],
+    [
+        {"groups": "all"},
+        {"groups": None},
+        {"kind": "link"},
+        {"ci_prob": 95},
+        {"seed": -1},
+        {"seed": 0.5},
+        {"draws": "yes"},
+    ],
 )
 def test_options_that_are_not_understood(options):
     with pytest.raises(hb.ModelError, match=next(iter(options))):
         made_up("correlated").predict(**options)
     with pytest.raises(hb.ModelError, match="nsim=0"):
         made_up("correlated").simulate(nsim=0)
+    with pytest.raises(hb.ModelError, match="standardized='no'"):
+        made_up("correlated").residuals(standardized="no")
+    with pytest.raises(hb.DataError, match="1000000000 draws, so many copies of the parameters, would take"):
+        made_up("correlated").simulate(nsim=10**9)
 
 
 @pytest.mark.parametrize("groups", ["population", "average"])

@@ -125,6 +125,7 @@ def test_keys_stand_for_their_priors_and_centres_stay():
         ({}, {"sigma": [0]}, "must be a positive number"),
         ({}, {"sigma": [True]}, "must be a positive number"),
         ({}, {"sigma": ["2"]}, "must be a positive number"),
+        ({}, {"sigma": []}, "there is no factor for 'sigma'"),
         ({"sd_Batch": hb.Fixed(3)}, {"sd_Batch": [2]}, "fixed at 3"),
         ({"Intercept": hb.Flat()}, {"Intercept": [2]}, "flat, and has no scale"),
         ({"sigma": hb.Custom(print)}, {"sigma": [2]}, "a function"),
@@ -134,6 +135,11 @@ def test_what_has_no_scale_is_refused(priors, factors, message):
     model = hb.Model(DYESTUFF, hb.load_data("dyestuff"), priors=priors)
     with pytest.raises(hb.ModelError, match=message):
         hb.sensitivity(model, factors, progress=False)
+
+
+def test_what_is_no_model_is_refused():
+    with pytest.raises(hb.ModelError, match="a Model or a Fit, not int"):
+        hb.sensitivity(3, {"sigma": [2]})
 
 
 def test_the_figure(found):

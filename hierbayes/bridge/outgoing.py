@@ -16,6 +16,7 @@ from hierbayes.design.design import Design
 from hierbayes.design.scaling import ResolvedPriors
 from hierbayes.design.table import Floats, Ints
 from hierbayes.errors import ModelError, warn
+from hierbayes.run_tree import with_true_names
 from hierbayes.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _tree(model: Any, design: Design, draws: xr.DataTree, maps: Maps, seed: int)
     import bambi
     import xarray as xr
 
-    posterior = draws["posterior"].to_dataset()
+    posterior = with_true_names(draws["posterior"].to_dataset())
     parent = model.parameters["mu"]
     variables: dict[str, Variable] = {}
     coords: dict[str, Any] = {"chain": posterior["chain"].values, "draw": posterior["draw"].values}
@@ -145,11 +146,22 @@ def _tree(model: Any, design: Design, draws: xr.DataTree, maps: Maps, seed: int)
         variables |= _split_groups(terms, effects, spread, coords)
     variables["sigma"] = (("chain", "draw"), posterior["sigma"].transpose("chain", "draw").values)
     observed = ({model.response_term.name: (("__obs__",), design.y)}, {"__obs__": np.arange(design.n)})
+    _refuse_slashes([*variables, *coords, model.response_term.name])
     attrs = {"modeling_interface": "bambi", "modeling_interface_version": bambi.__version__}
     groups = {"posterior": xr.Dataset(variables, coords, attrs), "observed_data": xr.Dataset(*observed, attrs)}
     if "sample_stats" in draws.children:
         groups["sample_stats"] = draws["sample_stats"].to_dataset()
     return xr.DataTree.from_dict(groups)
+
+
+def _refuse_slashes(names: list[str]) -> None:
+    """Refuse names that are paths to a DataTree, in which Bambi keeps its draws."""
+    odd = [name for name in names if "/" in name]
+    if odd:
+        raise ModelError(
+            f"Bambi's draws cannot hold the name {odd[0]!r}, for its slash",
+            "rename the column, or put the derived column into the data under a name of its own, and fit again",
+        )
 
 
 def _split(terms: list[Any], beta: Floats, coords: dict[str, Any]) -> dict[str, Variable]:

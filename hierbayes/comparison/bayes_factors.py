@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hierbayes.comparison.checks import refuse_other_data
+from hierbayes.errors import ModelError
 
 if TYPE_CHECKING:
     from hierbayes.comparison.checks import Comparable
@@ -60,9 +61,7 @@ class BayesFactor:
         prior : float
             Its prior probability.
         """
-        from hierbayes.errors import ModelError
-
-        if not 0 < prior < 1:
+        if isinstance(prior, bool) or not isinstance(prior, int | float) or not 0 < prior < 1:
             raise ModelError(f"prior={prior!r} must lie between 0 and 1")
         log_odds = self.log + math.log(prior) - math.log1p(-prior)
         return 1 / (1 + math.exp(-log_odds)) if log_odds > -700 else 0.0
@@ -76,7 +75,11 @@ class BayesFactor:
 
 
 def bayes_factor(
-    fit_a: Comparable, fit_b: Comparable, names: tuple[str, str] = ("a", "b"), seed: int | None = None
+    fit_a: Comparable,
+    fit_b: Comparable,
+    names: tuple[str, str] = ("a", "b"),
+    seed: int | None = None,
+    progress: bool | None = None,
 ) -> BayesFactor:
     """Return the Bayes factor of one fit's model against another's.
 
@@ -92,6 +95,8 @@ def bayes_factor(
         What the models are called in the result.
     seed : int, optional
         Fixes the points of the proposal; by default that of each fit.
+    progress : bool, optional
+        Show progress bars; by default when it takes longer than two seconds.
 
     Returns
     -------
@@ -103,7 +108,7 @@ def bayes_factor(
     DataError
         If the fits are of different responses or rows.
     ModelError
-        If a prior of either is improper, or beta and b do not integrate out.
+        If a prior of either is improper, beta and b do not integrate out, or one of the two is no fit.
 
     Examples
     --------
@@ -117,6 +122,8 @@ def bayes_factor(
     >>> hb.bayes_factor(slope, without, names=("with", "without")).evidence
     'decisive evidence for with over without'
     """
-    refuse_other_data({names[0]: fit_a, names[1]: fit_b})
-    one, other = fit_a.log_marginal_likelihood(seed=seed), fit_b.log_marginal_likelihood(seed=seed)
+    if not isinstance(names, tuple | list) or len(set(map(str, names))) != 2 or len(names) != 2:
+        raise ModelError(f"names={names!r} must be two different names", 'write names=("with", "without")')
+    refuse_other_data({str(names[0]): fit_a, str(names[1]): fit_b})
+    one, other = (fit.log_marginal_likelihood(seed, progress) for fit in (fit_a, fit_b))
     return BayesFactor(one.value - other.value, math.hypot(one.error, other.error), (str(names[0]), str(names[1])))

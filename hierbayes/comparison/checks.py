@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from hierbayes.errors import DataError
+from hierbayes.errors import DataError, ModelError
 
 if TYPE_CHECKING:
     from hierbayes.comparison.elpd import Loo
     from hierbayes.comparison.evidence import Evidence
     from hierbayes.design.design import Design
+
+
+_FEWEST = 20
 
 
 class Comparable(Protocol):
@@ -21,9 +24,9 @@ class Comparable(Protocol):
     @property
     def design(self) -> Design: ...
 
-    def loo(self, kind: str = "conditional") -> Loo: ...
+    def loo(self, kind: str = "conditional", *, progress: bool | None = None) -> Loo: ...
 
-    def log_marginal_likelihood(self, seed: int | None = None) -> Evidence: ...
+    def log_marginal_likelihood(self, seed: int | None = None, progress: bool | None = None) -> Evidence: ...
 
 
 def refuse_other_data(fits: Mapping[str, Comparable]) -> None:
@@ -33,7 +36,12 @@ def refuse_other_data(fits: Mapping[str, Comparable]) -> None:
     ------
     DataError
         Names the fits and what differs.
+    ModelError
+        If one of them is no fit.
     """
+    for name, fit in fits.items():
+        if not (hasattr(fit, "design") and hasattr(fit, "loo")):
+            raise ModelError(f"{name!r} is no fit, but {type(fit).__name__}", "give what model.fit() returns")
     (first, base), *others = fits.items()
     for name, fit in others:
         found = difference(base.design, fit.design)
@@ -42,6 +50,18 @@ def refuse_other_data(fits: Mapping[str, Comparable]) -> None:
                 f"the fits {first!r} and {name!r} cannot be compared: {found}",
                 "a comparison needs the same response in the same rows; drop rows with missing values beforehand",
             )
+
+
+def refuse_few_draws(draws: int) -> None:
+    """Refuse importance sampling from so few draws that their weights tell nothing.
+
+    Raises
+    ------
+    ModelError
+        Says how many there are.
+    """
+    if draws < _FEWEST:
+        raise ModelError(f"{draws} draws are too few for importance sampling", "sample at least 100")
 
 
 def difference(one: Design, other: Design) -> str | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hierbayes.comparison.checks import refuse_few_draws
 from hierbayes.comparison.internal import internal
 from hierbayes.comparison.row_densities import row_densities
 from hierbayes.engines.assemble import Labels
@@ -44,12 +45,9 @@ def psis_loo(
     """
     if kind not in KINDS:
         raise ModelError(f"kind={kind!r} is not understood: write {' or '.join(map(repr, KINDS))}")
-    if thin < 1:
-        raise ModelError(f"thin={thin!r} must be a whole number, at least 1")
     posterior = posterior.isel(draw=slice(None, None, thin))
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
-    if shape[0] * shape[1] < 20:
-        raise ModelError(f"{shape[0] * shape[1]} draws are too few for importance sampling", "sample at least 100")
+    refuse_few_draws(shape[0] * shape[1])
     if kind == "marginal":
         blocks = _marginal(problem, labels, posterior, progress)
     else:
@@ -86,7 +84,7 @@ def _result(
             if efficiency is None:
                 efficiency = relative_efficiency(own[:: -(-len(own) // _ROWS)])
             for i, row in enumerate(own, rows.start):
-                found[:, i] = array_stats.loo(row, r_eff=efficiency)
+                found[:, i] = array_stats.loo(row, r_eff=efficiency) if np.ptp(row) > 0 else (row[0, 0], -np.inf, 0.0)
                 advance()
     elpd_i, pareto_k, p_i = found
     elpd, se, p, _ = array_stats.loo_summary(elpd_i, p_i)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -116,12 +116,20 @@ def with_refits(found: Loo, refits: Refits, chosen: Settings) -> Loo:
     return refitted
 
 
-def _checked(rows: Sequence[Any], design: Design) -> list[int]:
-    found = []
+def _checked(rows: Any, design: Design) -> list[int]:
+    if isinstance(rows, int | np.integer):
+        rows = [rows]
+    if isinstance(rows, str) or not isinstance(rows, Iterable):
+        raise DataError(f"rows are a list of numbers, not {rows!r}", "write rows=[0, 7]")
+    found: list[int] = []
     for row in rows:
         if isinstance(row, bool) or not isinstance(row, int | np.integer) or not 0 <= row < design.n:
             raise DataError(f"there is no row {row!r}", f"rows in use are numbered 0 to {design.n - 1}")
+        if row in found:
+            raise DataError(f"the row {row} is named twice", "name each row once")
         found.append(int(row))
+    if not found:
+        raise DataError("no row is named", "leave rows out for all of them")
     return found
 
 

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hierbayes.comparison.checks import refuse_few_draws
 from hierbayes.comparison.prior_densities import prior_densities
 from hierbayes.comparison.row_densities import row_densities
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
+from hierbayes.errors import ModelError
 from hierbayes.run_tree import tree_name, true_name
 from hierbayes.summaries.numbers import estimates
 
@@ -63,6 +65,11 @@ def power_scaling(design: Design, problem: Problem, labels: Labels, posterior: x
     """Return power-scaling sensitivity by ArviZ; see `Fit.psense`.
 
     The likelihood enters through its logarithm summed over rows, so that no draws x rows array is made.
+
+    Raises
+    ------
+    ModelError
+        If there are too few draws, or no prior has a density that varies.
     """
     import logging
 
@@ -71,13 +78,16 @@ def power_scaling(design: Design, problem: Problem, labels: Labels, posterior: x
 
     moving = {name: values for name, values in named_parameters(labels, posterior).items() if np.ptp(values) > 0}
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
-    total = np.zeros(shape[0] * shape[1])
-    for _, values in row_densities(design, labels, posterior):
-        total += values.sum(axis=1)
+    refuse_few_draws(shape[0] * shape[1])
     priors = sum(
         np.asarray(values.reshape(*shape, -1).sum(axis=2))
         for values in prior_densities(problem, labels, posterior).values()
     )
+    if np.ptp(priors) == 0:
+        raise ModelError("every prior is flat or fixed, so none can be scaled", "give the parameters proper priors")
+    total = np.zeros(shape[0] * shape[1])
+    for _, values in row_densities(design, labels, posterior):
+        total += values.sum(axis=1)
     tree = xr.DataTree.from_dict(
         {
             "/posterior": _scalars({tree_name(name): values for name, values in moving.items()}),

@@ -111,9 +111,10 @@ class Refits:
         runner = Runner(kept(self.problem, ~out), self.labels)
         draws = runner.sample_theta(chosen)
         layout, rest = runner.collapsed.layout, Evaluated(runner.problem, runner.collapsed.tape)
-        values = [unpack(layout, theta) for theta in draws.reshape(-1, draws.shape[2])]
-        given_rest = np.array([self.whole.at(value) - rest.at(value) for value in values]).reshape(draws.shape[:2])
-        thetas, whole = self.given_all(draws[..., 0].size if draws.shape[2] else 1)
+        chains, kept_draws, free = draws.shape
+        values = [unpack(layout, theta) for theta in draws.reshape(chains * kept_draws, free)]
+        given_rest = np.array([self.whole.at(value) - rest.at(value) for value in values]).reshape(chains, kept_draws)
+        thetas, whole = self.given_all(chains * kept_draws if free else 1)
         given_all = whole - np.array([rest.at(value) for value in thetas]).reshape(whole.shape)
         worth = [effective(np.exp(own - own.max())) for own in (-given_all, given_rest)]
         value, below, above = bridge(given_all, given_rest, *worth)

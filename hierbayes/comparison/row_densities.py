@@ -78,8 +78,10 @@ def all_row_densities(
     Raises
     ------
     ModelError
-        If the array would take more than `max_gb`.
+        If the array would take more than `max_gb`, or that is no size.
     """
+    if isinstance(max_gb, bool) or not isinstance(max_gb, int | float) or not max_gb > 0:
+        raise ModelError(f"max_gb={max_gb!r} must be a number above 0, in gigabytes")
     chains, draws = posterior.sizes["chain"], len(range(0, posterior.sizes["draw"], thin))
     size = 8 * chains * draws * design.n / 1e9
     if size > max_gb:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 BY = ("loo", "loo_marginal", "evidence")
 
 
-def compare(fits: Mapping[str, Comparable], by: str = "loo", seed: int | None = None) -> pd.DataFrame:
+def compare(
+    fits: Mapping[str, Comparable], by: str = "loo", seed: int | None = None, progress: bool | None = None
+) -> pd.DataFrame:
     """Compare fits of the same rows, the best one first.
 
     Parameters
@@ -31,6 +33,8 @@ def compare(fits: Mapping[str, Comparable], by: str = "loo", seed: int | None = 
         bridge sampling (`Fit.log_marginal_likelihood`).
     seed : int, optional
         For ``"evidence"``: fixes the points of the proposal; by default that of each fit.
+    progress : bool, optional
+        Show progress bars; by default when it takes longer than two seconds.
 
     Returns
     -------
@@ -68,16 +72,17 @@ def compare(fits: Mapping[str, Comparable], by: str = "loo", seed: int | None = 
     if by not in BY:
         raise ModelError(f"by={by!r} is not understood", f"available: {', '.join(map(repr, BY))}")
     named = {str(name): fit for name, fit in fits.items()}
+    if len(named) < len(fits):
+        raise ModelError(f"two of the names {list(fits)} are the same text", "give each fit a name of its own")
     refuse_other_data(named)
-    return _by_evidence(named, seed) if by == "evidence" else _by_loo(named, by)
+    return _by_evidence(named, seed, progress) if by == "evidence" else _by_loo(named, by, progress)
 
 
-def _by_loo(fits: Mapping[str, Comparable], by: str) -> pd.DataFrame:
+def _by_loo(fits: Mapping[str, Comparable], by: str, progress: bool | None) -> pd.DataFrame:
     import arviz_stats
 
-    found: dict[str, Any] = {
-        name: fit.loo(kind="marginal" if by == "loo_marginal" else "conditional") for name, fit in fits.items()
-    }
+    kind = "marginal" if by == "loo_marginal" else "conditional"
+    found: dict[str, Any] = {name: fit.loo(kind, progress=progress) for name, fit in fits.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         table = arviz_stats.compare(dict(found), method="stacking", round_to="none")
@@ -88,10 +93,10 @@ def _by_loo(fits: Mapping[str, Comparable], by: str) -> pd.DataFrame:
     return ordered
 
 
-def _by_evidence(fits: Mapping[str, Comparable], seed: int | None) -> pd.DataFrame:
+def _by_evidence(fits: Mapping[str, Comparable], seed: int | None, progress: bool | None) -> pd.DataFrame:
     import pandas as pd
 
-    found = {name: fit.log_marginal_likelihood(seed=seed) for name, fit in fits.items()}
+    found = {name: fit.log_marginal_likelihood(seed, progress) for name, fit in fits.items()}
     names = sorted(found, key=lambda name: -found[name].value)
     best = found[names[0]]
     values = np.array([found[name].value for name in names])

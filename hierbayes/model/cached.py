@@ -12,7 +12,7 @@ from hierbayes.errors import ModelError
 from hierbayes.priors import Custom
 from hierbayes.run import Draws
 from hierbayes.sampling import Settings
-from hierbayes.storage.file import read_texts
+from hierbayes.storage.file import check_path, read_texts
 from hierbayes.storage.record import Record, read_record, texts_of, write_record
 
 _OF_SETTINGS = ("draws", "tune", "chains", "seed", "target_accept")
@@ -35,9 +35,11 @@ def cached(path: str | Path, seed: int | None, wanted: Record, sample: Callable[
     ModelError
         If there is no seed, or a prior is a function, of which one cannot tell whether it has changed.
     DataError
-        If there is a file that hierbayes did not write, or that is broken or of a later version; it stays as it is.
+        If there is a file that hierbayes did not write, or that is broken or of a later version (it stays as it is), or
+        `path` is none.
     """
     _check(seed, wanted)
+    check_path(path)
     if os.path.lexists(path) and _identity(read_texts(path)) == _identity(json.loads(json.dumps(texts_of(wanted)))):
         found = read_record(path).draws
         if found.tree["posterior"].sizes["draw"] == _asked(wanted.draws).draws:

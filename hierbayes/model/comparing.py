@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hierbayes.errors import ModelError
-from hierbayes.model.weighing import Weighing, step_of
-from hierbayes.sampling import Settings, settings
+from hierbayes.model.weighing import Weighing
+from hierbayes.sampling import Settings, settings, whole_number
+from hierbayes.summaries.numbers import check_flag
 
 if TYPE_CHECKING:
     from hierbayes.comparison.elpd import Loo
@@ -34,8 +35,7 @@ class Comparing(Weighing):
         - ``"conditional"``: ``p(y_i | beta, b, sigma)``, the usual one. It asks the draws of a level's effects to do
           without one of the level's rows, which fails where levels have few rows.
         - ``"marginal"``: ``p(y_i | y_-i, theta)``, beta and group-level effects integrated out exactly. The weights
-        are far
-          more even: only sds, correlations and sigma need to do without the row.
+          are far more even: only sds, correlations and sigma need to do without the row.
 
         To predict a new level instead of a new row of a known one, use `leave_one_group_out`.
 
@@ -85,10 +85,12 @@ class Comparing(Weighing):
         self._gaussian_only()
         if kind == "marginal":
             self._own_draws("marginal leave-one-out")
-        model = self.model
-        found = psis_loo(self.design, model.problem, model.labels, self.posterior, kind, step_of(thin), progress)
+        model, again = self.model, self._settings(draws=500, seed=seed, progress=progress)
+        check_flag("refit", refit)
+        step = whole_number("thin", thin)
+        found = psis_loo(self.design, model.problem, model.labels, self.posterior, kind, step, progress)
         if refit and found.bad_rows:
-            return with_refits(found, self._refits(), self._settings(draws=500, seed=seed, progress=progress))
+            return with_refits(found, self._refits(), again)
         complain(found)
         return found
 
@@ -107,7 +109,7 @@ class Comparing(Weighing):
         Parameters
         ----------
         rows : sequence of int, optional
-            Rows to leave out, numbered as in `design`; all by default.
+            Rows to leave out, numbered as in `design`, each once; all by default.
         draws, chains : int
             Of each refit.
         seed : int, optional
@@ -124,7 +126,7 @@ class Comparing(Weighing):
         ModelError
             If the collapsed engine does not take the model, or the rest would leave an improper posterior.
         DataError
-            If there is no such row.
+            If there is no such row, or one is named twice.
 
         Examples
         --------

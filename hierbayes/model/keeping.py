@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hierbayes.errors import warn
 from hierbayes.model.base import FitBase
 from hierbayes.run import Draws
+from hierbayes.summaries.numbers import check_flag
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,9 +33,9 @@ class Keeping(FitBase):
         ----------
         path : str or Path
         data : bool
-            Keep the columns that the model reads, and the response. Without them a loaded fit still gives every table
-            and predicts from new data; plots of the data, residuals and refits then need the data. Names of levels are
-            always kept.
+            Keep the columns that the model reads, and the response. Without them a loaded fit still gives its estimates
+            (coefficients, sds, levels) and predicts from new data; figures, residuals, shares of variance, comparisons
+            and refits then need the data. Names of levels are always kept.
 
         Returns
         -------
@@ -44,10 +45,17 @@ class Keeping(FitBase):
         ------
         DataError
             If the file cannot be written; a file that was there before is then as it was.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> fit = hb.fit("Yield ~ 1 | Batch", hb.load_data("dyestuff"), draws=200, chains=2, seed=1, progress=False)
+        >>> fit.save("dyestuff.nc")  # doctest: +SKIP
+        >>> hb.load("dyestuff.nc").predict({"Batch": "A"})  # doctest: +SKIP
         """
         from hierbayes.storage.record import write_record
 
-        return write_record(self.model.record(self._draws), path, data)
+        return write_record(self.model.record(self._draws), path, check_flag("data", data))
 
     def update(self, formula: str | None = None, data: Any = None, priors: Any = None, **options: Any) -> Fit:
         """Fit again with something changed; what is not named stays as it was, the seed too.

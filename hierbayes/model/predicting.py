@@ -5,18 +5,16 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import numpy as np
-
 from hierbayes.design.new_rows import design_rows
 from hierbayes.errors import ModelError
 from hierbayes.model.base import FitBase
-from hierbayes.predict.answers import all_draws, estimate_table, labelled_draws
+from hierbayes.predict.answers import all_draws, check_memory, estimate_table, labelled_draws
 from hierbayes.predict.asked import asked, row_draws
 from hierbayes.predict.posterior_draws import PosteriorDraws, posterior_draws
 from hierbayes.predict.row_draws import residual_of
 from hierbayes.run_tree import row_name, tree_name
-from hierbayes.sampling import settings
-from hierbayes.summaries.numbers import check_prob
+from hierbayes.sampling import settings, whole_number
+from hierbayes.summaries.numbers import check_flag, check_prob
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,7 +131,7 @@ class Predicting(FitBase):
         chosen = settings(seed=seed, progress=progress)
         prob, question = check_prob(ci_prob), asked(groups, kind, chosen.seed)
         source = row_draws(question, self.spec.family, self._arrays, self.design, newdata)
-        if draws:
+        if check_flag("draws", draws):
             return labelled_draws(source, "row", chosen.progress)
         return estimate_table(source, prob, chosen.progress)
 
@@ -174,7 +172,8 @@ class Predicting(FitBase):
         True
         """
         source = row_draws(asked("known", "mean", 0), self.spec.family, self._arrays, self.design, None)
-        finish = residual_of(self.spec.family, self._arrays, design_rows(self.design), standardized)
+        scaled = check_flag("standardized", standardized)
+        finish = residual_of(self.spec.family, self._arrays, design_rows(self.design), scaled)
         return estimate_table(source.ending(finish), check_prob(ci_prob), None)
 
     def simulate(
@@ -215,7 +214,8 @@ class Predicting(FitBase):
         """
         import pandas as pd
 
-        chosen, number = settings(seed=seed, progress=progress), _count("nsim", nsim)
+        chosen, number = settings(seed=seed, progress=progress), whole_number("nsim", nsim)
+        check_memory(self._arrays.width, number, ", so many copies of the parameters,")
         posterior = self._arrays.evenly(number)
         question = asked(groups, "response", chosen.seed)
         found = all_draws(row_draws(question, self.spec.family, posterior, self.design, newdata), chosen.progress)
@@ -251,7 +251,7 @@ class Predicting(FitBase):
 
         chosen = settings(seed=seed, progress=progress)
         posterior = self._arrays
-        if draws is not None and _count("draws", draws) < len(posterior.draws):
+        if draws is not None and whole_number("draws", draws) < len(posterior.draws):
             posterior = posterior.thinned(draws)
         question = asked("known", "response", chosen.seed)
         source = row_draws(question, self.spec.family, posterior, self.design, None)
@@ -261,9 +261,3 @@ class Predicting(FitBase):
         tree = self.tree.copy()
         tree["posterior_predictive"] = xr.DataTree(labelled_draws(source, row, chosen.progress).to_dataset(name=name))
         return tree
-
-
-def _count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ModelError(f"{name}={value!r} must be a whole number, at least 1")
-    return int(value)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hierbayes.errors import ModelError
 from hierbayes.model.base import FitBase
+from hierbayes.sampling import settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +95,8 @@ class Questioning(FitBase):
 
         from hierbayes.comparison.hypotheses import hypothesis_table
 
-        return hypothesis_table(replace(self._asked, progress=progress), hypothesis, ci_prob, rope)
+        shown = settings(progress=progress).progress
+        return hypothesis_table(replace(self._asked, progress=shown), hypothesis, ci_prob, rope)
 
     def rope(
         self, regions: Mapping[str, tuple[float, float]] | tuple[float, float], ci_prob: float = 0.95

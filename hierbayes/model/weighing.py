@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hierbayes.comparison.prior_draws import as_group, response_name
 from hierbayes.errors import ModelError
 from hierbayes.model.base import FitBase
+from hierbayes.sampling import whole_number
 from hierbayes.summaries.numbers import check_prob
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Weighing(FitBase):
         from hierbayes.comparison.row_densities import all_row_densities
 
         self._gaussian_only()
-        step = step_of(thin)
+        step = whole_number("thin", thin)
         values = all_row_densities(self.design, self.model.labels, self.posterior, step, max_gb)
         name, row = response_name(self.design.response)
         index = {"chain": self.posterior["chain"], "draw": self.posterior["draw"][::step]}
@@ -154,7 +155,8 @@ class Weighing(FitBase):
         Raises
         ------
         ModelError
-            If a prior is a `Custom` one, whose density PyMC alone knows.
+            If a prior is a `Custom` one, whose density PyMC alone knows, or every prior is flat or fixed, or there are
+            fewer than 20 draws.
 
         Examples
         --------
@@ -178,10 +180,3 @@ class Weighing(FitBase):
         family = self.spec.family.name
         if family != "gaussian":
             raise ModelError(f"the density of a row is not available for the {family} family")
-
-
-def step_of(thin: Any) -> int:
-    """Return the step between the draws in use, checked."""
-    if isinstance(thin, bool) or not isinstance(thin, int) or thin < 1:
-        raise ModelError(f"thin={thin!r} must be a whole number, at least 1")
-    return thin

@@ -41,7 +41,7 @@ def all_draws(source: RowDraws, progress: bool | None) -> Floats:
         If they are more than the memory of the machine.
     """
     n, size = source.rows.n, source.posterior.size
-    _check_memory(8 * n * size, n, size)
+    check_memory(n, size)
     found = np.empty((size, n))
 
     def work(piece: Piece) -> None:
@@ -61,13 +61,28 @@ def labelled_draws(source: RowDraws, row: str, progress: bool | None) -> xr.Data
     return xr.DataArray(found, coords=coords, dims=("chain", "draw", row))
 
 
-def _check_memory(asked: int, n: int, size: int) -> None:
+def check_memory(n: int, size: int, what: str = "") -> None:
+    """Refuse more draws of rows than the machine can hold.
+
+    Parameters
+    ----------
+    n, size : int
+        Rows (or numbers of another kind) and draws.
+    what : str
+        What they are, if not rows.
+
+    Raises
+    ------
+    DataError
+        Says how much they would take.
+    """
+    asked = 8 * n * size
     try:
         there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # not every system tells
         return
     if asked > there:
         raise DataError(
-            f"{size} draws of {n} rows would take {asked / 2**30:.0f} GB, more than this machine has",
-            "leave draws=True out for a table of estimates, or predict fewer rows at a time",
+            f"{size} draws{what or f' of {n} rows'} would take {asked / 2**30:.0f} GB, more than this machine has",
+            "ask for a table of estimates, without draws=True, or for fewer draws or rows at a time",
         )

@@ -63,6 +63,12 @@ class PosteriorDraws:
         """Number of draws, S."""
         return len(self.sigma)
 
+    @property
+    def width(self) -> int:
+        """Number of numbers that one draw holds."""
+        arrays = [array for part in self.factors.values() for array in (part.b, part.sd, part.corr)]
+        return len(self.beta) + 1 + sum(int(array[0].size) for array in arrays)
+
     def evenly(self, number: int) -> PosteriorDraws:
         """Return so many draws, evenly spread over all chains, as one chain; more than S repeat some."""
         return self._at(_spread(self.size, number), (0,), tuple(range(number)))

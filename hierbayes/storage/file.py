@@ -73,6 +73,7 @@ def write_file(
     """
     import xarray as xr
 
+    check_path(path)
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise DataError(f"the fit cannot be written to {str(path)!r}: it is a directory", "add a file name, fit.nc")
@@ -157,7 +158,20 @@ _HEADER = ("format", "format_version", "contents", "formula", "engine", "seed")
 _REMEDY = "fit again, or take a copy of the file"
 
 
+def check_path(path: Any) -> None:
+    """Refuse what is no path.
+
+    Raises
+    ------
+    DataError
+        If it is neither text nor a path.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise DataError(f"the place of a file is a path, not {path!r}", 'write "fit.nc", for instance')
+
+
 def _check_place(path: str | Path) -> None:
+    check_path(path)
     place = Path(path)
     if place.is_dir():
         raise DataError(f"{str(path)!r} is a directory, not the file of a fit")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +112,8 @@ def sensitivity(
     >>> found.table["factor"].unique().tolist()
     [0.5, 1.0, 2.0]
     """
+    if not isinstance(model_or_fit, Fit | Model):
+        raise ModelError(f"hb.sensitivity takes a Model or a Fit, not {type(model_or_fit).__name__}")
     model = model_or_fit.model if isinstance(model_or_fit, Fit) else model_or_fit
     if seed is None and isinstance(model_or_fit, Fit):
         seed = model_or_fit.diagnostics["seed"]
@@ -189,7 +191,9 @@ def _checked(model: Model, factors: Mapping[str, Sequence[float]]) -> dict[str, 
             nearest = suggest(str(key), tuple(known))
             guess = f"did you mean {nearest!r}? " if nearest else ""
             raise ModelError(f"there is no prior {key!r}", f"{guess}keys: {', '.join(known)}")
-        numbers = [given] if isinstance(given, int | float) else list(given)
+        numbers = list(given) if isinstance(given, Iterable) else [given]
+        if not numbers:
+            raise ModelError(f"there is no factor for {key!r}", "write [0.5, 2], for instance")
         for factor in numbers:
             number = isinstance(factor, int | float | np.number) and not isinstance(factor, bool)
             if not (number and factor > 0 and np.isfinite(factor)):

@@ -1,21 +1,22 @@
-"""Design rows along one predictor, the other predictors as the data have them, averaged over the rows of each level."""
+"""Design rows along one predictor, everything else about the rows as the data have it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from hierbayes.design.design import Design
 from hierbayes.design.new_rows import rows_of
-from hierbayes.design.table import Floats, Ints, Numeric
+from hierbayes.design.table import Floats, Ints
 from hierbayes.errors import ModelError
 from hierbayes.formula.names import suggest
 from hierbayes.formula.syntax import names_in
 from hierbayes.sampling import counting
-from hierbayes.summaries.covariances import factor_columns, sums_by
+from hierbayes.summaries.covariances import factor_columns
 from hierbayes.summaries.questions.grid import CHUNK, frame
 from hierbayes.summaries.questions.predictors import levels_by_row, numbers_of, predictors
 
@@ -52,20 +53,29 @@ class Along:
 
 
 @dataclass(frozen=True)
-class CurveRows:
-    """Design rows of a curve for each of J levels, averaged over the rows of the level.
+class CurvePart:
+    """Some rows of the fit, equal ones once, moved along the axis while all else about them stays.
 
     Attributes
     ----------
-    X : array, shape (J, G, p)
-    offset : array, shape (J, G)
-    Z : mapping of str to array, shape (J, G, k)
+    level : array of int, shape (c,)
+        What each belongs to.
+    share : array, shape (c,)
+        Its weight in the average over what it belongs to.
+    X : array, shape (c, G, p)
+    offset : array, shape (c, G)
+    Z : mapping of str to array, shape (c, G, k)
         The columns of each grouping factor, the terms of all its blocks together.
+    codes : mapping of str to array of int, shape (c,)
+        The level of each kept grouping factor.
     """
 
+    level: Ints
+    share: Floats
     X: Floats
     offset: Floats
     Z: dict[str, Floats]
+    codes: dict[str, Ints]
 
 
 def along(design: Design, factor: str, x: str | None = None) -> Along:
@@ -120,88 +130,86 @@ def _places(codes: Ints) -> Along:
     return Along(OBSERVATION, np.unique([1.0, rows.max()]), rows, predictor=False)
 
 
-def varies_within(values: Floats, codes: Ints) -> bool:
+def varies_within(values: Any, codes: Ints) -> bool:
     """Say whether values differ within at least one level."""
     grouped = pd.Series(values).groupby(codes)
     return bool((grouped.max() > grouped.min()).any())
 
 
-def curve_rows(design: Design, axis: Along, codes: Ints, count: int) -> CurveRows:
-    """Return the design rows of every level along the axis, averaged over the rows of the level.
+def curve_parts(design: Design, axis: Along, level: Ints, keep: Sequence[str] = ()) -> Iterator[CurvePart]:
+    """Give the design rows of curves along the axis, a part at a time.
 
-    Each row of the fit moves along the axis while its other predictors stay what they are. Rows with equal predictors
-    are made once.
+    Each row of the fit moves along the axis while its other predictors stay what they are; an average over the shares
+    is thus one over the rows of a level.
 
     Parameters
     ----------
     design : Design
     axis : Along
-    codes : array of int, shape (n,)
-        The level of each row; rows below 0 are left out.
-    count : int
-        Number of levels, J. Each must have a row.
+    level : array of int, shape (n,)
+        What each row belongs to, 0, 1, ...; rows below 0 are left out.
+    keep : sequence of str
+        Grouping factors whose levels the rows keep apart.
     """
-    if not axis.predictor:
-        return _still(design, len(axis.grid), codes, count)
-    cells = _cells(design, axis.name, codes)
-    shape = (count, len(axis.grid))
-    found = CurveRows(
-        np.zeros((*shape, len(design.coefficients))),
-        np.zeros(shape),
-        {own.name: np.zeros((*shape, len(own.terms))) for own in factor_columns(design)},
-    )
-    totals = np.bincount(cells["code"], weights=cells["count"], minlength=count)
+    cells = _cells(design, axis, level, keep)
+    totals = np.bincount(cells["level"], weights=cells["count"])
     step = max(1, CHUNK // len(axis.grid))
     starts = range(0, len(cells), step)
     with counting(f"design rows along {axis.name}", len(starts), None) as advance:
         for start in starts:
             part = cells.iloc[start : start + step]
-            _add(design, axis, part, part["count"].to_numpy() / totals[part["code"]], found)
+            own = part["level"].to_numpy()
+            X, offset, Z = _moved(design, axis, part) if axis.predictor else _still(design, axis, part)
+            codes = {factor: part[f"of {i}"].to_numpy() for i, factor in enumerate(keep)}
+            yield CurvePart(own, part["count"].to_numpy() / totals[own], X, offset, Z, codes)
             advance()
-    return found
 
 
-def _still(design: Design, points: int, codes: Ints, count: int) -> CurveRows:
-    """Return the same averaged row at every point."""
-    kept = codes >= 0
-    totals = np.bincount(codes[kept], minlength=count).astype(float)
-
-    def spread(columns: Floats) -> Floats:
-        means = np.zeros((count, 0))
-        if columns.shape[1]:
-            means = sums_by(codes[kept], columns[kept], count) / totals[:, None]
-        return np.repeat(means[:, None], points, axis=1)
-
-    blocks = {own.name: spread(own.Z) for own in factor_columns(design)}
-    return CurveRows(spread(design.X), spread(design.offset[:, None])[..., 0], blocks)
-
-
-def _cells(design: Design, x: str, codes: Ints) -> pd.DataFrame:
-    """Return each combination of level and other predictors that occurs, with its number of rows."""
-    kept = np.flatnonzero(codes >= 0)
-    columns: dict[str, object] = {"code": codes[kept]}
-    for i, column in enumerate(predictors(design, groups=True)):
-        if column.name != x:
-            numeric = isinstance(design.column(column.name), Numeric) and column.kind == "numeric"
-            values = numbers_of(design, column.name) if numeric else levels_by_row(design, column.name)
-            columns[f"{i}"] = np.asarray(values)[kept]
+def _cells(design: Design, axis: Along, level: Ints, keep: Sequence[str]) -> pd.DataFrame:
+    """Return each combination of level, kept factors and other predictors that occurs, with its number of rows."""
+    kept = np.flatnonzero(level >= 0)
+    columns: dict[str, Any] = {"level": level[kept]}
+    columns |= {f"of {i}": design.blocks(factor)[0].codes[kept] for i, factor in enumerate(keep)}
+    if not axis.predictor:
+        columns["row"] = kept
+    for i, column in enumerate(predictors(design, groups=True) if axis.predictor else ()):
+        if column.name != axis.name:
+            reader = numbers_of if column.kind == "numeric" else levels_by_row
+            columns[f"{i}"] = np.asarray(reader(design, column.name))[kept]
     table = pd.DataFrame(columns)
     return table.groupby(list(table), sort=True).size().rename("count").reset_index()
 
 
-def _add(design: Design, axis: Along, cells: pd.DataFrame, shares: Floats, found: CurveRows) -> None:
-    size, grid = len(cells), len(axis.grid)
-    values: dict[str, Sequence[object]] = {}
+_Made = tuple[Floats, Floats, dict[str, Floats]]
+
+
+def _still(design: Design, axis: Along, cells: pd.DataFrame) -> _Made:
+    """Return the rows as they are, the same at every point."""
+    rows, points = cells["row"].to_numpy(), len(axis.grid)
+    Z = {own.name: np.repeat(own.Z[rows, None], points, axis=1) for own in factor_columns(design)}
+    offset = np.repeat(design.offset[rows, None], points, axis=1)
+    return np.repeat(design.X[rows, None], points, axis=1), offset, Z
+
+
+def _moved(design: Design, axis: Along, cells: pd.DataFrame) -> _Made:
+    size, points = len(cells), len(axis.grid)
+    values: dict[str, Any] = {}
     for i, column in enumerate(predictors(design, groups=True)):
         if column.name == axis.name:
             places = axis.grid if axis.names is None else np.asarray(axis.names, dtype=object)
             values[column.name] = np.tile(places, size)
         else:
-            values[column.name] = np.repeat(cells[f"{i}"].to_numpy(), grid)
+            values[column.name] = np.repeat(cells[f"{i}"].to_numpy(), points)
     rows = rows_of(design.schema, frame(design, values), weights=False, absent=True)
-    codes = cells["code"].to_numpy()
-    np.add.at(found.X, codes, rows.X.reshape(size, grid, -1) * shares[:, None, None])
-    np.add.at(found.offset, codes, rows.offset.reshape(size, grid) * shares[:, None])
-    for factor, own in found.Z.items():
-        Z = np.hstack([group.Z for group in rows.groups if group.factor == factor])
-        np.add.at(own, codes, Z.reshape(size, grid, -1) * shares[:, None, None])
+    Z = {}
+    for factor in design.factors:
+        own = np.hstack([group.Z for group in rows.groups if group.factor == factor])
+        Z[factor] = own.reshape(size, points, -1)
+    return rows.X.reshape(size, points, -1), rows.offset.reshape(size, points), Z
+
+
+def contains(design: Design, factor: str) -> tuple[str, ...]:
+    """Return the grouping factors that the factor is nested in: each of its levels lies in one of theirs."""
+    codes = design.blocks(factor)[0].codes
+    others = [name for name in design.factors if name != factor]
+    return tuple(name for name in others if not varies_within(design.blocks(name)[0].codes, codes))

@@ -77,8 +77,8 @@ def export(
 
     Parameters
     ----------
-    table : DataFrame, or a summary, classical fit or comparison
-        Any table of hierbayes, or of pandas. The index is written unless it only counts.
+    table : DataFrame, or a fit, summary, classical fit or comparison
+        Any table of hierbayes, or of pandas; of a fit its summary. The index is written unless it only counts.
     kind : "latex", "markdown" or "html", optional
         LaTeX needs ``\usepackage{booktabs}``. Markdown is GitHub's. HTML carries its style inline, so that it can be
         pasted into Word. By default what the ending of `path` says, Markdown without one.
@@ -126,6 +126,9 @@ def _parts(table: Any, caption: str) -> Sequence[tuple[str, pd.DataFrame]]:
         return [(caption, table)]
     if isinstance(table, Tables):
         return table.tables()
+    summary = getattr(table, "summary", None)
+    if callable(summary) and isinstance(summed := summary(), Tables):
+        return summed.tables()
     raise ModelError(
         f"{type(table).__name__} is not a table", "pass a DataFrame, such as fit.ranef(), or fit.summary()"
     )

@@ -15,8 +15,8 @@ from hierbayes.design.table import Floats, Ints
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import Family
 from hierbayes.formula.names import suggest
-from hierbayes.summaries.covariances import coefficients, count_draws, covariances, drawn, spaced
-from hierbayes.summaries.curve_rows import Along, CurveRows, along, curve_rows
+from hierbayes.summaries.covariances import CHUNK, coefficients, count_draws, covariances, drawn, factor_columns, spaced
+from hierbayes.summaries.curve_rows import Along, along, contains, curve_parts
 from hierbayes.summaries.numbers import check_prob
 from hierbayes.summaries.poolings import pick_factor
 from hierbayes.summaries.variation import residual_variance
@@ -68,12 +68,14 @@ def fan_tables(
 ) -> FanTables:
     """Return posterior curves of the levels of a factor, and the posterior predictive ribbon of a new level.
 
-    The curve of level j under one draw is ``x' beta + z' b_j`` (through the inverse link), with the design rows averaged
-    over the rows of the level: each keeps its other predictors while x moves. Effects of other factors are zero.
+    The curve of level j under one draw is ``x' beta + sum_f z_f' b_f`` (through the inverse link), averaged over the
+    rows of the level: each keeps its other predictors and its levels of other factors while x moves. So the curve runs
+    through the data of the level.
 
-    Under one draw the linear predictor of a new level is ``N(x' beta, z' Sigma z)``, and a response of it, with every
-    factor at a new level, ``N(x' beta, sum_f z_f' Sigma_f z_f + sigma**2 / weight)``, the rows averaged over all rows
-    and ``1 / weight`` likewise. The ribbons are exact equal-tailed quantiles of the mixture over the draws.
+    Under one draw the linear predictor of a new level is normal around the same average over all rows, without the
+    effects of the factor and of those that it is nested in; its variance is ``sum z' Sigma z`` over these. A response
+    of it, every factor at a new level, is ``N(x' beta, sum_f z_f' Sigma_f z_f + sigma**2 / weight)``, ``1 / weight`` on
+    average over the rows. The ribbons are exact equal-tailed quantiles of the mixture over the draws.
 
     Parameters
     ----------
@@ -94,14 +96,13 @@ def fan_tables(
     own = _positions(block.levels, levels, name)
     place = np.full(len(block.levels), -1)
     place[own] = np.arange(len(own))
-    chosen = [block.levels[i] for i in own]
-    rows = curve_rows(design, axis, place[block.codes], len(own))
-    kept = place[block.codes] >= 0
-    level = np.asarray(block.levels, dtype=object)[block.codes]
+    places = place[block.codes]
+    names = np.asarray(block.levels, dtype=object)
+    kept = places >= 0
     return FanTables(
         factor=name,
-        lines=_lines(rows, axis, chosen, own, name, posterior, design, family, lines),
-        points=pd.DataFrame({"level": level[kept], "x": axis.rows[kept], "y": design.y[kept]}),
+        lines=_lines(design, family, posterior, axis, places, names[own], lines),
+        points=pd.DataFrame({"level": names[block.codes[kept]], "x": axis.rows[kept], "y": design.y[kept]}),
         ribbon=_ribbon(design, family, posterior, name, axis, prob),
         x_label=axis.name,
         y_label=design.response,
@@ -128,25 +129,24 @@ def _positions(known: Sequence[str], levels: Sequence[str] | None, factor: str) 
 
 
 def _lines(
-    rows: CurveRows,
-    axis: Along,
-    levels: list[str],
-    own: Ints,
-    factor: str,
-    posterior: xr.Dataset,
-    design: Design,
-    family: Family,
-    count: int,
+    design: Design, family: Family, posterior: xr.Dataset, axis: Along, places: Ints, levels: Any, count: int
 ) -> pd.DataFrame:
     draws = spaced(count_draws(posterior), count)
     beta = coefficients(posterior, design)[draws]
-    b = drawn(posterior, f"b_{factor}")[draws][:, own]
-    predictor = rows.offset[:, None] + np.einsum("jgp,dp->jdg", rows.X, beta)
-    predictor += np.einsum("jgk,djk->jdg", rows.Z[factor], b)
+    b = {factor: drawn(posterior, f"b_{factor}")[draws] for factor in design.factors}
+    predictor = np.zeros((len(levels), len(draws), len(axis.grid)))
+    for part in curve_parts(design, axis, places, design.factors):
+        step = max(1, CHUNK // (len(draws) * len(axis.grid)))
+        for start in range(0, len(part.level), step):
+            own = slice(start, start + step)
+            values = part.offset[own, None] + np.einsum("cgp,dp->cdg", part.X[own], beta)
+            for factor, codes in part.codes.items():
+                values += np.einsum("cgk,dck->cdg", part.Z[factor][own], b[factor][:, codes[own]])
+            np.add.at(predictor, part.level[own], values * part.share[own, None, None])
     j, d, g = predictor.shape
     return pd.DataFrame(
         {
-            "level": np.repeat(np.asarray(levels, dtype=object), d * g),
+            "level": np.repeat(levels, d * g),
             "draw": np.tile(np.repeat(draws, g), j),
             "x": np.tile(axis.grid, j * d),
             "y": np.asarray(family.mean(predictor)).ravel(),
@@ -157,33 +157,56 @@ def _lines(
 def _ribbon(
     design: Design, family: Family, posterior: xr.Dataset, factor: str, axis: Along, ci_prob: float
 ) -> pd.DataFrame:
-    rows = curve_rows(design, axis, np.zeros(design.n, dtype=np.int64), 1)
     kept = spaced(count_draws(posterior), MIXED)
-    mean = rows.offset[0] + coefficients(posterior, design)[kept] @ rows.X[0].T
-    between = {name: _spread(Z[0], covariances(posterior, name)[kept]) for name, Z in rows.Z.items()}
+    new = (factor, *contains(design, factor))
+    rows = _average_row(design, axis, [name for name in design.factors if name not in new])
+    whole_mean = rows.offset + coefficients(posterior, design)[kept] @ rows.X.T
+    mean = whole_mean.copy()
+    for name, weights in rows.by_level.items():
+        mean += np.einsum("lgk,dlk->dg", weights, drawn(posterior, f"b_{name}")[kept], optimize=True)
+    spread = {name: _spread(Z, covariances(posterior, name)[kept]) for name, Z in rows.Z.items()}
+    sd = np.sqrt(sum(spread[name] for name in new))
     tail = (1 - ci_prob) / 2
-    probs = (tail, 0.5, 1 - tail)
-    lower, median, upper = (mixture_quantile(mean, np.sqrt(between[factor]), prob) for prob in probs)
-    table: dict[str, Any] = {
-        "x": axis.grid,
-        "median": family.mean(median),
-        "level_lower": family.mean(lower),
-        "level_upper": family.mean(upper),
-        "lower": np.nan,
-        "upper": np.nan,
-    }
+    table: dict[str, Any] = {"x": axis.grid}
+    for column, prob in (("median", 0.5), ("level_lower", tail), ("level_upper", 1 - tail)):
+        table[column] = family.mean(mixture_quantile(mean, sd, prob))
+    table |= {"lower": np.nan, "upper": np.nan}
     if family.name == "gaussian":
-        whole = sum(between.values()) + residual_variance(design, posterior)[kept, None]
-        table |= {
-            "lower": mixture_quantile(mean, np.sqrt(whole), tail),
-            "upper": mixture_quantile(mean, np.sqrt(whole), 1 - tail),
-        }
+        sd = np.sqrt(sum(spread.values()) + residual_variance(design, posterior)[kept, None])
+        table |= {column: mixture_quantile(whole_mean, sd, p) for column, p in (("lower", tail), ("upper", 1 - tail))}
     return pd.DataFrame(table)
+
+
+@dataclass(frozen=True)
+class _AverageRow:
+    """The average over all rows: X (G, p), offset (G,), Z by factor (G, k), and that of some factors by level."""
+
+    X: Floats
+    offset: Floats
+    Z: dict[str, Floats]
+    by_level: dict[str, Floats]
+
+
+def _average_row(design: Design, axis: Along, apart: Sequence[str]) -> _AverageRow:
+    """Average over all rows; the columns of the factors in `apart` also level by level, (levels, G, k)."""
+    points = len(axis.grid)
+    X, offset = np.zeros((points, len(design.coefficients))), np.zeros(points)
+    own = factor_columns(design)
+    Z = {factor.name: np.zeros((points, len(factor.terms))) for factor in own}
+    by_level = {f.name: np.zeros((f.n_levels, points, len(f.terms))) for f in own if f.name in apart}
+    for part in curve_parts(design, axis, np.zeros(design.n, dtype=np.int64), apart):
+        X += np.einsum("c,cgp->gp", part.share, part.X)
+        offset += part.share @ part.offset
+        for factor in Z:
+            Z[factor] += np.einsum("c,cgk->gk", part.share, part.Z[factor])
+        for factor, weights in by_level.items():
+            np.add.at(weights, part.codes[factor], part.Z[factor] * part.share[:, None, None])
+    return _AverageRow(X, offset, Z, by_level)
 
 
 def _spread(Z: Floats, Sigma: Floats) -> Floats:
     """Return ``z_g' Sigma_d z_g``, (draws, points)."""
-    return np.maximum(np.einsum("gi,dij,gj->dg", Z, Sigma, Z, optimize=True), 0.0)
+    return np.asarray(np.maximum(np.einsum("gi,dij,gj->dg", Z, Sigma, Z, optimize=True), 0.0))
 
 
 def mixture_quantile(mean: Floats, sd: Floats, prob: float) -> Floats:

@@ -33,6 +33,19 @@ def check_prob(ci_prob: Any) -> float:
     return float(ci_prob)
 
 
+def check_flag(name: str, value: Any) -> bool:
+    """Return an option that is on or off.
+
+    Raises
+    ------
+    ModelError
+        If it is neither True nor False; it is named.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ModelError(f"{name}={value!r} must be True or False")
+    return bool(value)
+
+
 def estimates(draws: Floats, ci_prob: float) -> dict[str, Floats]:
     """Return mean, sd (ddof 1), median and the limits of the equal-tailed interval, over chains and draws."""
     tail = (1 - check_prob(ci_prob)) / 2

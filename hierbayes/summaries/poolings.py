@@ -11,7 +11,7 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.design.table import Categorical, Numeric
 from hierbayes.errors import ModelError
-from hierbayes.estimates import complete_pooling, no_pooling
+from hierbayes.estimates import NoPooling, complete_pooling, no_pooling
 from hierbayes.formula.names import suggest
 from hierbayes.formula.syntax import Formula, names_in
 from hierbayes.summaries.covariances import FactorColumns, covariances
@@ -56,8 +56,20 @@ class PoolingTables:
 
 
 @dataclass(frozen=True)
-class _Pieces:
-    """The arrays of one factor. `T` takes the population coefficients that vary to the terms; the rest are shared."""
+class LevelPieces:
+    """The arrays of one factor.
+
+    Attributes
+    ----------
+    Z : array, shape (n, k)
+        All columns that vary by the factor.
+    T : array, shape (k, inside.sum())
+        Takes the population-level coefficients in the span of Z to the terms: their mean over the levels.
+    inside : array of bool, shape (p,)
+        The population-level columns in the span of Z; the others have coefficients that all levels share.
+    codes : array of int, shape (n,)
+    terms, levels : tuple of str
+    """
 
     Z: Floats
     T: Floats
@@ -107,14 +119,9 @@ def pooling_tables(
       information in the level's own rows. With a random intercept alone it is ``sigma^2 / (sigma^2 + n_j sd^2)``.
     """
     name = pick_factor(design, factor)
-    pieces = _pieces(design, name)
-    y = design.y - design.offset
-    pooled = complete_pooling(y, design.X, design.weights) if design.coefficients else None
-    beta = pooled.beta if pooled else np.zeros(0)
+    pieces = level_pieces(design, name)
+    beta, separate = own_fits(design, pieces)
     shared = design.X[:, ~pieces.inside]
-    separate = no_pooling(
-        y, shared, pieces.Z, pieces.codes, len(pieces.levels), design.weights, gamma_complete=beta[~pieces.inside]
-    )
     draws_beta = posterior["beta"].to_numpy() if design.coefficients else np.zeros((*_shape(posterior), 0))
     common = draws_beta[..., pieces.inside] @ pieces.T.T
     totals = estimates(common[:, :, None, :] + posterior[f"b_{name}"].to_numpy(), ci_prob)
@@ -129,6 +136,7 @@ def pooling_tables(
         "no": shared @ separate.gamma + _rowwise(pieces, separate.coef),
         "partial": partial,
     }
+    y = design.y - design.offset
     x, x_label = _horizontal(design, formula, name, pieces)
     points, curves = _lines(pieces, x, y, fits)
     return PoolingTables(
@@ -148,7 +156,14 @@ def _shape(posterior: xr.Dataset) -> tuple[int, int]:
     return posterior.sizes["chain"], posterior.sizes["draw"]
 
 
-def _pieces(design: Design, factor: str) -> _Pieces:
+def level_pieces(design: Design, factor: str) -> LevelPieces:
+    """Return the arrays of one grouping factor.
+
+    Raises
+    ------
+    ModelError
+        If its terms are linearly dependent.
+    """
     blocks = design.blocks(factor)
     Z = np.hstack([block.Z for block in blocks])
     terms = tuple(term for block in blocks for term in block.terms)
@@ -159,15 +174,31 @@ def _pieces(design: Design, factor: str) -> _Pieces:
     left = np.sqrt(np.sum((design.X - Z @ T) ** 2, axis=0)) / length
     inside = left < 1e-9
     exact = np.where(np.abs(T - np.round(T)) < 1e-9, np.round(T), T)
-    return _Pieces(Z, exact[:, inside], inside, blocks[0].codes, terms, blocks[0].levels)
+    return LevelPieces(Z, exact[:, inside], inside, blocks[0].codes, terms, blocks[0].levels)
 
 
-def _rowwise(pieces: _Pieces, coefficients: Floats) -> Floats:
+def own_fits(design: Design, pieces: LevelPieces) -> tuple[Floats, NoPooling]:
+    """Return the complete-pooling coefficients, (p,), and the separate fit of each level."""
+    y = design.y - design.offset
+    beta = complete_pooling(y, design.X, design.weights).beta if design.coefficients else np.zeros(0)
+    separate = no_pooling(
+        y,
+        design.X[:, ~pieces.inside],
+        pieces.Z,
+        pieces.codes,
+        len(pieces.levels),
+        design.weights,
+        gamma_complete=beta[~pieces.inside],
+    )
+    return np.asarray(beta), separate
+
+
+def _rowwise(pieces: LevelPieces, coefficients: Floats) -> Floats:
     return np.asarray(np.einsum("ik,ik->i", pieces.Z, coefficients[pieces.codes]))
 
 
 def _table(
-    name: str, pieces: _Pieces, complete: Floats, separate: Floats, totals: dict[str, Floats], factors: Floats
+    name: str, pieces: LevelPieces, complete: Floats, separate: Floats, totals: dict[str, Floats], factors: Floats
 ) -> pd.DataFrame:
     J, k = len(pieces.levels), len(pieces.terms)
     return pd.DataFrame(
@@ -185,7 +216,7 @@ def _table(
     )
 
 
-def _horizontal(design: Design, formula: Formula, factor: str, pieces: _Pieces) -> tuple[Any, str]:
+def _horizontal(design: Design, formula: Formula, factor: str, pieces: LevelPieces) -> tuple[Any, str]:
     """Choose what to draw along x: a number that varies by level, any predictor, else the row within its level."""
     own = [g for g in formula.groups if g.label == factor]
     varying = [n.name for g in own for t in g.part.terms for atom in t.atoms for n in names_in(atom)]
@@ -201,12 +232,12 @@ def _horizontal(design: Design, formula: Formula, factor: str, pieces: _Pieces) 
     return order.astype(float), "observation"
 
 
-def _varies_within(values: Floats, pieces: _Pieces) -> bool:
+def _varies_within(values: Floats, pieces: LevelPieces) -> bool:
     grouped = pd.Series(values).groupby(pieces.codes)
     return bool((grouped.max() - grouped.min() > 0).any())
 
 
-def _lines(pieces: _Pieces, x: Any, y: Floats, fits: dict[str, Floats]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _lines(pieces: LevelPieces, x: Any, y: Floats, fits: dict[str, Floats]) -> tuple[pd.DataFrame, pd.DataFrame]:
     level = np.asarray(pieces.levels, dtype=object)[pieces.codes]
     points = pd.DataFrame({"level": level, "x": x, "y": y})
     rows = pd.DataFrame({"level": level, "x": x, **fits})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -137,8 +138,15 @@ def _ratio(value: float) -> str:
 
 def method_line(found: dict[str, Any]) -> str:
     """Return one line on how the fit was made."""
-    return (
-        f"{found['chains']} chains x {found['draws']} draws, engine {found['engine']} ({found['reason']}), "
-        f"{found['seconds']:.1f} s, {found['divergences']} divergences, largest R-hat {_ratio(found['max_rhat'])}, "
-        f"least bulk ESS {_count(found['min_ess_bulk'])}, seed {found['seed']}"
-    )
+    chains = found["chains"]
+    parts = [
+        f"{chains} {'chain' if chains == 1 else 'chains'} x {found['draws']} draws",
+        f"engine {found['engine']} ({found['reason']})",
+        "" if math.isnan(found["seconds"]) else f"{found['seconds']:.1f} s",
+        f"{found['divergences']} divergences",
+        "" if math.isnan(found["max_rhat"]) else f"largest R-hat {_ratio(found['max_rhat'])}",
+        "" if math.isnan(found["min_ess_bulk"]) else f"least bulk ESS {_count(found['min_ess_bulk'])}",
+        # attached draws have a seed that hierbayes does not know
+        "" if found["engine"] == "attached" else f"seed {found['seed']}",
+    ]
+    return ", ".join(filter(None, parts))

@@ -11,7 +11,7 @@ from hierbayes.design.design import Design
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
 from hierbayes.summaries.covariances import FactorColumns, covariances, drawn, factor_columns, inner, sums_by
-from hierbayes.summaries.numbers import described
+from hierbayes.summaries.numbers import check_flag, described
 from hierbayes.summaries.variation import group_variances, population_variance, residual_variance
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def variance_shares(
     if kind not in KINDS:
         raise ModelError(f'kind={kind!r} is not understood: write "adjusted" or "unadjusted"')
     parts = dict(group_variances(design, posterior))
-    if not by_group:
+    if not check_flag("by_group", by_group):
         parts = {"all groups": np.sum(list(parts.values()), axis=0)} if parts else {}
     if kind == "unadjusted":
         parts["Fixed"] = population_variance(design, posterior)

@@ -175,11 +175,13 @@ def _factor(
 
 def _residual(design: Design, posterior: xr.Dataset, probs: Floats, used: int) -> Source:
     spread = row_spread(design, posterior)
+    columns = span_of(design.X, np.zeros((design.n, 0)))
+    mean = 1 - span_of(np.ones((design.n, 1)), columns).shape[1]  # of the rows, which takes 1 df where X can hold it
     whole = drawn(posterior, "sigma") * np.sqrt(np.mean(1 / design.weights))
     return Source(
         "Residual",
         "residual",
-        max(design.n - 1 - used, 0),
+        max(design.n - mean - used, 0),
         np.quantile(np.sqrt(spread.error), probs),
         np.quantile(whole, probs),
     )

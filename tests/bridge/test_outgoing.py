@@ -333,6 +333,14 @@ def test_a_name_that_bambi_cannot_take_is_refused():
         fake_fit("Y ~ `a|b` + (1 | B)", data).to_bambi()
 
 
+def test_names_with_slashes_are_refused():
+    data = oats().rename(columns={"B": "the/block"})
+    with pytest.raises(ModelError, match=r"'1\|the/block', for its slash"):
+        fake_fit("Y ~ nitro + (1 | `the/block`)", data).to_bambi()
+    with pytest.raises(ModelError, match=r"'I\(nitro / 2\)', for its slash"):
+        fake_fit("Y ~ I(nitro / 2) + (1 | B)", oats()).to_bambi()
+
+
 def test_columns_that_bambi_cannot_make_are_named():
     # formulae codes an interaction beside an intercept by contrasts of both, which leaves out the cells' means
     fit = fake_fit("Y ~ nitro + (1 + V:N | B)", oats())

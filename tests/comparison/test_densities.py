@@ -126,6 +126,12 @@ def test_thin_is_checked(thin):
         fit_of("intercepts").log_likelihood(thin=thin)
 
 
+@pytest.mark.parametrize("size", ["a", 0, True, None])
+def test_a_size_is_checked(size):
+    with pytest.raises(hb.ModelError, match="max_gb"):
+        fake_fit("y ~ x + (1 | g)", table(), draws=10).log_likelihood(max_gb=size)
+
+
 def test_a_custom_prior_is_named():
     fit = fake_fit("y ~ x + (1 | g)", table(), priors={"x": LAPLACE})
     with pytest.raises(hb.ModelError, match="Custom"):

@@ -194,3 +194,8 @@ def test_attached_draws_give_no_evidence(sleep):
     assert asked.table["prob"][0] == sleep.hypothesis("Days > 0").table["prob"][0]
     assert asked.table["evidence_ratio"].isna().all()
     assert asked.table["note"].str.contains("attached").all()
+
+
+def test_progress_is_checked_where_no_bar_is_shown(sleep):
+    with pytest.raises(hb.ModelError, match="progress='loud'"):
+        sleep.hypothesis("Days > 8", progress="loud")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from fits import fake_fit
 from oracles.structures import table
+from scipy import stats
 
 import hierbayes as hb
 
@@ -141,3 +142,52 @@ def test_a_model_without_groups():
     fit = hb.fit("Yield ~ 1", data, draws=500, chains=2, seed=1, progress=False)
     marginal, conditional = quiet_loo(fit, "marginal"), quiet_loo(fit)
     assert marginal.elpd == pytest.approx(conditional.elpd, abs=0.1)
+
+
+def test_known_sds_give_the_closed_form():
+    """With sds and sigma fixed every marginal weight is the same, and the density of a row is a dense normal's."""
+    data = table()
+    data["w"], data["o"] = np.linspace(0.5, 2, len(data)), np.linspace(-1, 1, len(data))
+    priors = {"Intercept": hb.Normal(1, 2), "x": hb.Normal(0, 3), "sd_g": hb.Fixed(0.7), "sigma": hb.Fixed(1.3)}
+    options = {"weights": "w", "priors": priors, "draws": 100, "chains": 2, "seed": 1, "progress": False}
+    fit = hb.fit("y ~ x + offset(o) + (1 | g)", data, **options)
+    x, code = data["x"].to_numpy(), fit.design.groups[0].codes
+    X = np.column_stack([np.ones(len(data)), x - x.mean()])
+    V = 0.49 * (code[:, None] == code) + np.diag(1.69 / data["w"]) + X @ np.diag([4.0, 9.0]) @ X.T
+    P, gap = np.linalg.inv(V), data["y"].to_numpy() - 1 - data["o"].to_numpy()
+    wanted = stats.norm.logpdf(P @ gap / np.diag(P), scale=1 / np.sqrt(np.diag(P)))
+    found = fit.loo(kind="marginal")
+    np.testing.assert_allclose(found.elpd_i, wanted, rtol=1e-9)
+    assert found.bad_rows == ()
+    groups = fit.leave_one_group_out(draws=50, chains=2, progress=False).table
+    out, rest = code == 0, code != 0
+    weights = np.linalg.solve(V[np.ix_(rest, rest)], V[np.ix_(rest, out)])
+    left = stats.multivariate_normal(weights.T @ gap[rest], V[np.ix_(out, out)] - V[np.ix_(out, rest)] @ weights)
+    assert groups["elpd"].iloc[0] == pytest.approx(left.logpdf(gap[out]), rel=1e-9)
+    assert groups["error"].tolist() == [0] * len(groups)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"rows": []}, hb.DataError, "no row is named"),
+        ({"rows": [3, 3]}, hb.DataError, "row 3 is named twice"),
+        ({"rows": "3"}, hb.DataError, "list of numbers"),
+        ({"rows": 2.5}, hb.DataError, "list of numbers"),
+        ({"rows": 30}, hb.DataError, "no row 30"),
+        ({"rows": [0], "seed": -1}, hb.ModelError, "seed"),
+    ],
+)
+def test_rows_that_cannot_be_left_out(dyestuff, options, error, message):
+    with pytest.raises(error, match=message):
+        dyestuff.leave_one_out_exact(**options)
+
+
+@pytest.mark.parametrize("options", [{"seed": -1}, {"refit": "yes"}, {"thin": 0}])
+def test_options_are_checked_before_they_are_needed(dyestuff, options):
+    with pytest.raises(hb.ModelError, match=next(iter(options))):
+        dyestuff.loo("marginal", **options)
+
+
+def test_numpys_numbers_are_numbers(dyestuff):
+    assert quiet_loo(dyestuff, thin=np.int64(2)).elpd == quiet_loo(dyestuff, thin=2).elpd

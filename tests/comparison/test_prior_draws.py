@@ -162,3 +162,11 @@ def test_power_scaling_names_a_factor_with_a_slash():
     data = hb.load_data("dyestuff").rename(columns={"Batch": "site/batch"})
     fit = hb.fit("Yield ~ 1 + (1 | `site/batch`)", data, draws=100, chains=2, seed=1, progress=False)
     assert "sd_site/batch[Intercept]" in set(fit.psense().index)
+
+
+def test_power_scaling_needs_a_prior_and_draws():
+    fit = fake_fit("y ~ x + (1 | g)", table(), chains=2, draws=100, priors="flat")
+    with pytest.raises(hb.ModelError, match="every prior is flat or fixed"):
+        fit.psense()
+    with pytest.raises(hb.ModelError, match="8 draws are too few"):
+        fake_fit("y ~ x + (1 | g)", table(), chains=2, draws=4).psense()

@@ -52,6 +52,14 @@ def test_by_evidence(fits):
     assert found["weight"].sum() == pytest.approx(1)
 
 
+@pytest.mark.parametrize("by", ["loo", "evidence"])
+def test_progress_is_handed_on(fits, by):
+    with pytest.raises(hb.ModelError, match="progress='loud'"):
+        hb.compare(fits, by=by, progress="loud")
+    with pytest.raises(hb.ModelError, match="progress='loud'"):
+        hb.bayes_factor(*fits.values(), progress="loud")
+
+
 def other(fits, change, formula="Reaction ~ Days + (1 | Subject)"):
     return {"slope": fits["slope"], "other": hb.fit(formula, change(hb.load_data("sleepstudy")), **OPTIONS)}
 
@@ -77,3 +85,19 @@ def test_what_cannot_be_compared(fits):
         hb.compare({"slope": fits["slope"]})
     with pytest.raises(hb.ModelError, match="'loo_marginal'"):
         hb.compare(fits, by="aic")
+    with pytest.raises(hb.ModelError, match="'b' is no fit, but int"):
+        hb.compare({"a": fits["slope"], "b": 3})
+    with pytest.raises(hb.ModelError, match="the same text"):
+        hb.compare({1: fits["slope"], "1": fits["intercept"]})
+
+
+def test_what_has_no_bayes_factor(fits):
+    with pytest.raises(hb.ModelError, match="'b' is no fit, but int"):
+        hb.bayes_factor(fits["slope"], 3)
+    # under one name the rows of the two would not be compared
+    for names in (("a", "a"), ("a",), "ab", 3):
+        with pytest.raises(hb.ModelError, match="two different names"):
+            hb.bayes_factor(fits["slope"], fits["intercept"], names=names)
+    for prior in (0, 1, "a", True):
+        with pytest.raises(hb.ModelError, match="between 0 and 1"):
+            hb.bayes_factor(fits["slope"], fits["intercept"]).probability(prior)

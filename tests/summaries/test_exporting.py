@@ -255,6 +255,7 @@ def test_summaries_and_fits_are_written_whole(hostile_fit):
         assert thing.to_latex().count(r"\begin{table}") == 2
         _, tags = markdown_rows(thing.to_markdown())
         assert "b" not in tags
+    assert export(hostile_fit, "latex") == hostile_fit.summary().to_latex()
     text = export(hostile_fit.ranef(), "markdown")
     assert len(markdown_rows(text)[0]) == 37
     assert markdown_rows(text)[0][1][:2] == ["a|<b>_%", "<script>308|"]

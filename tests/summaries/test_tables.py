@@ -9,6 +9,7 @@ from fits import fake_fit
 
 import hierbayes as hb
 from hierbayes.summaries.numbers import convergence, estimates
+from hierbayes.summaries.printing import method_line
 
 ESTIMATES = ["mean", "sd", "median", "lower", "upper"]
 CHAINS = ["ess_bulk", "ess_tail", "r_hat"]
@@ -180,6 +181,17 @@ def test_print_looks_like_lme4_with_intervals(sleep):
     fixed = next(i for i, line in enumerate(lines) if line.startswith("Fixed effects"))
     assert lines[fixed + 1].split()[:4] == ["mean", "sd", "lower", "upper"]
     assert [lines[fixed + i].split()[0] for i in (2, 3)] == ["Intercept", "Days"]
+
+
+def test_the_last_line_leaves_out_what_is_not_known():
+    found = {"chains": 1, "draws": 5, "engine": "attached", "reason": "sampled by hand", "divergences": 0, "seed": 0}
+    nothing = dict.fromkeys(("seconds", "max_rhat", "min_ess_bulk"), float("nan"))
+    assert method_line({**found, **nothing}) == "1 chain x 5 draws, engine attached (sampled by hand), 0 divergences"
+    known = {"chains": 4, "engine": "collapsed", "seconds": 0.21, "max_rhat": 1.001, "min_ess_bulk": 3000.4}
+    assert method_line({**found, **known}) == (
+        "4 chains x 5 draws, engine collapsed (sampled by hand), 0.2 s, 0 divergences, largest R-hat 1.001, "
+        "least bulk ESS 3000, seed 0"
+    )
 
 
 def test_estimates_of_one_draw_have_no_sd():

@@ -108,6 +108,8 @@ def test_levels_with_one_row_have_no_pairs():
 def test_what_is_not_understood_is_refused(fits):
     with pytest.raises(hb.ModelError, match=r"kind='both'"):
         fits["intercept"].icc(kind="both")
+    with pytest.raises(hb.ModelError, match="by_group='no'"):
+        fits["intercept"].icc(by_group="no")
     with pytest.raises(hb.ModelError, match="ci_prob"):
         fits["intercept"].icc(ci_prob=2)
 

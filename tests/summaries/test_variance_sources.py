@@ -143,6 +143,20 @@ def oats():
     return fake_fit("Y ~ V * N + (1 | B/V)", hb.load_data("oats"), draws=20)
 
 
+@pytest.mark.parametrize(
+    ("formula", "wanted"),
+    [
+        ("Reaction ~ Days + (1 | Subject)", [1, 17, 161]),
+        ("Reaction ~ 0 + Days + (1 | Subject)", [1, 18, 161]),
+        ("Reaction ~ 0 + (Days | Subject)", [18, 18, 144]),
+        ("Reaction ~ 0 + Days", [1, 179]),
+    ],
+)
+def test_degrees_of_freedom_add_up(formula, wanted):
+    """They are n less 1 for the mean where the population part holds one, and n where it does not."""
+    assert fake_fit(formula, hb.load_data("sleepstudy")).anova()["df"].tolist() == wanted
+
+
 def test_population_terms_of_a_balanced_design_are_gelmans_batches(oats):
     data, design = hb.load_data("oats"), oats.design
     found = {"V": [], "N": [], "V:N": []}

@@ -17,7 +17,7 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.errors import ModelError
 from hierbayes.formula.names import suggest
-from hierbayes.summaries.numbers import ESTIMATES, Floats, check_prob, described
+from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
 from hierbayes.summaries.questions.grid import Averaged, Weights, average_grid, product
 from hierbayes.summaries.questions.predictors import (
     Value,
@@ -63,7 +63,7 @@ def contrasts_table(
     interaction: bool,
 ) -> pd.DataFrame:
     """Return contrasts of the marginal means; see `Fit.contrasts`."""
-    ci_prob = check_prob(ci_prob)
+    ci_prob, interaction = check_prob(ci_prob), check_flag("interaction", interaction)
     wanted, apart = _apart(design, focal, by, at)
     names = _names(product(wanted))
     first, labels = contrast_matrix(names, kind, reference)

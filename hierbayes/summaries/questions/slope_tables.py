@@ -21,7 +21,7 @@ from hierbayes.design.new_rows import rows_of
 from hierbayes.design.table import Ints
 from hierbayes.errors import ModelError
 from hierbayes.formula.names import suggest
-from hierbayes.summaries.numbers import ESTIMATES, Floats, check_prob, described
+from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
 from hierbayes.summaries.questions.grid import CHUNK, Weights, average_grid, frame
 from hierbayes.summaries.questions.marginal_means import linear_draws, split_values
 from hierbayes.summaries.questions.predictors import (
@@ -82,7 +82,7 @@ def slopes_table(
 ) -> pd.DataFrame:
     """Return slopes with intervals; see `Fit.slopes`."""
     ci_prob = check_prob(ci_prob)
-    within = groups is not None
+    within, average = groups is not None, check_flag("average", average)
     if levels is not None and not within:
         raise ModelError("levels chooses among those of a grouping factor", 'name it: groups="Subject"')
     names = chosen(design, variable, "slopes of", within)
@@ -248,6 +248,8 @@ def _level_codes(design: Design, groups: Any, levels: Any) -> Ints:
     if levels is None:
         return block.codes
     wanted = [levels] if isinstance(levels, str | int) else list(levels)
+    if not wanted:
+        raise ModelError("levels names no level", "leave it out for all of them")
     for level in wanted:
         if str(level) not in block.levels:
             nearest = suggest(str(level), block.levels)

@@ -284,6 +284,7 @@ WRONG = [
     (lambda f: f.contrasts("v", kind="reference", reference="z"), "there is no mean 'z'"),
     (lambda f: f.contrasts("v", at={"v": "a"}), "only one mean"),
     (lambda f: f.contrasts("v", interaction=True), "an interaction needs by"),
+    (lambda f: f.contrasts("v", by="w", interaction="no"), "interaction='no'"),
     (lambda f: f.means("v", at={"x": np.arange(1e6), "z": [1, 2]}), "the limit is 1,000,000"),
     (lambda f: f.contrasts("x", at={"x": np.arange(300)}), "make 44,850 pairs"),
 ]

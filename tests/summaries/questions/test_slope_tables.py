@@ -198,6 +198,8 @@ WRONG = [
     (lambda f: f.slopes("temp", groups="repl"), "did you mean 'replicate'"),
     (lambda f: f.slopes("temp", levels=["1"]), "levels chooses among"),
     (lambda f: f.slopes("temp", groups="replicate", levels=["77"]), "has no level '77'"),
+    (lambda f: f.slopes("temp", groups="replicate", levels=[]), "levels names no level"),
+    (lambda f: f.slopes("temp", average="yes"), "average='yes'"),
     (lambda f: f.slopes("temp", average=True, by="temp"), "is numeric, so the rows do not fall"),
     (lambda f: f.slopes("temp", average=True, at={"recipe": ["A", "B"]}), "over rows it can be held at one"),
     (lambda f: f.slopes("temp", at={"recipe": "Z"}), "has no level 'Z'"),

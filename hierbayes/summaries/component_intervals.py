@@ -1,0 +1,130 @@
+"""Sds, correlations and shares of variance as intervals: posterior, prior and REML in one table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from hierbayes.design.design import Design
+from hierbayes.design.table import Floats
+from hierbayes.summaries.covariances import drawn
+from hierbayes.summaries.numbers import check_prob, estimates
+from hierbayes.summaries.tables import correlated_pairs
+from hierbayes.summaries.variation import group_variances, residual_variance
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+COLUMNS = ["kind", "group", "term", "term2", "unit", "source", "median", "lower", "upper", "inner_lower", "inner_upper"]
+
+INNER = 0.5
+"""Probability of the inner interval."""
+
+
+def component_intervals(
+    design: Design,
+    posterior: xr.Dataset,
+    prior: xr.Dataset | None = None,
+    reml: pd.DataFrame | None = None,
+    ci_prob: float = 0.95,
+) -> pd.DataFrame:
+    """Return the variance components under the posterior, the prior and REML.
+
+    The share of a factor is ``mean of z' Sigma z over the rows``, that of the residual ``mean of sigma**2 / weight``,
+    each over their sum, draw by draw (`hierbayes.Fit.icc`).
+
+    Parameters
+    ----------
+    design : Design
+    posterior : Dataset
+    prior : Dataset, optional
+        Draws from the prior under the names of the posterior.
+    reml : DataFrame, optional
+        A table as `Model.reml().varcorr()` gives.
+    ci_prob : float
+        Probability of the outer equal-tailed interval; the inner one has 0.5.
+
+    Returns
+    -------
+    DataFrame
+        One row for each component and source. Columns kind ("sd", "sigma", "corr" or "share"), group, term, term2, unit
+        (of sds: that of the response, or per unit of the term), source ("posterior", "prior" or "REML"), median, lower,
+        upper, inner_lower, inner_upper; REML has an estimate and no limits.
+    """
+    prob = check_prob(ci_prob)
+    parts = [_described(design, posterior, "posterior", prob)]
+    if prior is not None:
+        parts.append(_described(design, prior, "prior", prob))
+    if reml is not None:
+        parts.append(_estimated(design, reml))
+    table = pd.concat(parts, ignore_index=True)
+    order = {"sd": 0, "sigma": 1, "corr": 2, "share": 3}
+    return table.sort_values("kind", key=lambda kinds: kinds.map(order), kind="stable", ignore_index=True)[COLUMNS]
+
+
+def _described(design: Design, draws: xr.Dataset, source: str, ci_prob: float) -> pd.DataFrame:
+    names, values = _components(design, draws)
+    stacked = np.stack(values, axis=-1)
+    outer, inner = estimates(stacked[None], ci_prob), estimates(stacked[None], INNER)
+    found = pd.DataFrame(names, columns=["kind", "group", "term", "term2", "unit"]).assign(source=source)
+    found[["median", "lower", "upper"]] = np.column_stack([outer["median"], outer["lower"], outer["upper"]])
+    return found.assign(inner_lower=inner["lower"], inner_upper=inner["upper"])
+
+
+def _estimated(design: Design, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the estimates alone: as a posterior of a single draw."""
+    found = _described(design, one_draw(design, table), "REML", 0.95)
+    found[["lower", "upper", "inner_lower", "inner_upper"]] = np.nan
+    return found
+
+
+_Name = tuple[str, str, str, str, str]
+
+
+def _components(design: Design, draws: xr.Dataset) -> tuple[list[_Name], list[Floats]]:
+    names: list[_Name] = []
+    values: list[Floats] = []
+    for factor in design.factors:
+        blocks = design.blocks(factor)
+        terms = [term for block in blocks for term in block.terms]
+        columns = np.hstack([block.Z for block in blocks])
+        sd = drawn(draws, f"sd_{factor}")
+        for i, term in enumerate(terms):
+            unit = (
+                design.response if np.isin(columns[:, i], (0.0, 1.0)).all() else f"{design.response} per unit of {term}"
+            )
+            names.append(("sd", factor, term, "", unit))
+            values.append(sd[:, i])
+        for i, j in correlated_pairs(design, factor):
+            names.append(("corr", factor, terms[i], terms[j], ""))
+            values.append(drawn(draws, f"corr_{factor}")[:, i, j])
+    names.append(("sigma", "Residual", "", "", design.response))
+    values.append(drawn(draws, "sigma"))
+    shares = group_variances(design, draws) | {"Residual": residual_variance(design, draws)}
+    total = np.sum(list(shares.values()), axis=0)
+    names += [("share", group, "", "", "") for group in shares]
+    values += [own / total for own in shares.values()]
+    return names, values
+
+
+def one_draw(design: Design, table: pd.DataFrame) -> xr.Dataset:
+    """Return the sds, correlations and sigma of a classical fit as a posterior of a single draw."""
+    import xarray as xr
+
+    found: dict[str, tuple[tuple[str, ...], Floats]] = {}
+    for factor in design.factors:
+        rows = table[table["group"] == factor]
+        sds = rows.loc[rows["kind"] == "sd", "mean"].to_numpy(dtype=float)
+        corr = np.full((len(sds), len(sds)), np.nan)
+        np.fill_diagonal(corr, 1.0)
+        own = rows.loc[rows["kind"] == "corr", "mean"].to_numpy(dtype=float)
+        for (i, j), value in zip(correlated_pairs(design, factor), own, strict=True):
+            corr[i, j] = corr[j, i] = value
+        dims = (f"{factor}_term", f"{factor}_term2")
+        found[f"sd_{factor}"] = (("chain", "draw", dims[0]), sds[None, None])
+        found[f"corr_{factor}"] = (("chain", "draw", *dims), corr[None, None])
+    sigma = table.loc[table["kind"] == "sigma", "mean"].to_numpy(dtype=float)
+    found["sigma"] = (("chain", "draw"), sigma[None])
+    return xr.Dataset(found)
