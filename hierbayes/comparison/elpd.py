@@ -27,7 +27,7 @@ class Loo(ELPDDataLOO):
     good_k : float
         Pareto k up to which a row's figure can be trusted.
     conditional_on : str
-        ``"conditional"``: weights from p(y_i | beta, b, sigma); ``"marginal"``: from p(y_i | y_-i, theta).
+        ``"conditional"``: weights from ``p(y_i | beta, b, sigma)``; ``"marginal"``: from ``p(y_i | y_-i, theta)``.
     refitted : tuple of int
         Rows whose density comes from an exact refit without them.
     """

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from hierbayes.plots.arviz_access import ArvizPlots
+from hierbayes.plots.fit_like import FitLike
+from hierbayes.plots.level_plots import LevelPlots
+from hierbayes.plots.model_plots import ModelPlots
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
@@ -12,7 +17,7 @@ if TYPE_CHECKING:
     from hierbayes.summaries.poolings import PoolingTables
 
 
-class HasTables(Protocol):
+class HasTables(FitLike, Protocol):
     """What the figures need of a fit."""
 
     def ranef(self, ci_prob: float = 0.95) -> pd.DataFrame: ...
@@ -20,16 +25,26 @@ class HasTables(Protocol):
     def pooling_tables(self, factor: str | None = None, ci_prob: float = 0.95) -> PoolingTables: ...
 
 
-class FitPlots:
-    """The figures of a fit. Each returns a matplotlib figure."""
+class FitPlots(LevelPlots, ModelPlots, ArvizPlots):
+    """The figures of a fit. Each returns a matplotlib figure; those that ArviZ draws return its PlotCollection."""
+
+    _fit: HasTables
 
     def __init__(self, fit: HasTables) -> None:
         self._fit = fit
 
     def shrinkage(
-        self, factor: str | None = None, levels: Sequence[str] | None = None, ci_prob: float = 0.95, **options: Any
+        self,
+        factor: str | None = None,
+        levels: Sequence[str] | None = None,
+        ci_prob: float = 0.95,
+        terms: Sequence[str] | None = None,
+        **options: Any,
     ) -> Figure:
         """Draw an arrow from the no-pooling to the partial-pooling estimate of each level.
+
+        One term gives a row for each level, two an arrow for each level in their plane with ellipses that hold 10, 30,
+        50, 70 and 90% of the fitted population, more a matrix of such planes.
 
         Parameters
         ----------
@@ -39,10 +54,24 @@ class FitPlots:
             Levels to show; all by default.
         ci_prob : float
             Probability of the intervals, where some are drawn.
+        terms : sequence of str, optional
+            Terms to show; all by default.
         **options
-            ``figsize``.
+            ``figsize``; ``ax``, for one or two terms.
+
+        Returns
+        -------
+        Figure
+
+        Raises
+        ------
+        ModelError
+            If the factor or a term does not exist.
+        DataError
+            If a level does not exist.
         """
-        return draw_shrinkage(self._fit.pooling_tables(factor, ci_prob), levels, ci_prob=ci_prob, **options)
+        tables = self._fit.pooling_tables(factor, ci_prob)
+        return draw_shrinkage(tables, levels, ci_prob=ci_prob, terms=terms, **options)
 
     def pooling(self, factor: str | None = None, levels: Sequence[str] | None = None, **options: Any) -> Figure:
         """Draw a panel for each level: its data and the complete-, no- and partial-pooling fits.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hierbayes.plots import style
+from hierbayes.plots.selection import legend_over, note_away, select
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,10 +72,8 @@ def shrinkage_rows(
     >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
     ['b', 'a']
     """
-    rows = style.of_factor(table, factor)
-    style.terms_of(rows, [term], factor)
-    chosen = style.choose(list(dict.fromkeys(rows["level"])), levels, factor)
-    ordered = rows[rows["term"] == term].set_index("level").loc[chosen].sort_values("partial")
+    chosen = select(table, factor, [term], levels)
+    ordered = chosen.of(term).sort_values("partial")
     height = style.rows_height(len(ordered))
     figure, axes = style.new_axes(ax, figsize, 7.5, height + HEAD)
     _draw(axes, ordered)
@@ -86,10 +85,9 @@ def shrinkage_rows(
     axes.set_xlim(style.core_limits(ordered["no"], core))
     axes.set_xlabel(style.literal(term), color=style.INK)
     style.level_ticks(axes, style.shown_all(ordered.index), figure.get_figheight() - HEAD if ax is None else height)
-    style.legend_above(axes, _handles(style.interval_label(ci_prob)), style.literal(factor), columns=3)
+    legend_over(figure, ax, _handles(style.interval_label(ci_prob)), chosen.title, 3)
     low, high = axes.get_xlim()
-    if away := int(((ordered["no"] < low) | (ordered["no"] > high)).sum()):
-        style.note_below(axes, f"{away} no-pooling estimate{'s' * (away > 1)} outside the frame")
+    note_away(axes, int(((ordered["no"] < low) | (ordered["no"] > high)).sum()))
     return figure
 
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from hierbayes.errors import ModelError
 from hierbayes.plots import style
 from hierbayes.plots.labels import Room, segment_ink
+from hierbayes.plots.selection import legend_over, note_away, select
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,18 +85,16 @@ def shrinkage_arrows(
     >>> figure.axes[0].get_xlabel()
     'Intercept'
     """
-    rows = style.of_factor(table, factor)
-    style.terms_of(rows, [term_x, term_y], factor)
-    chosen = style.choose(list(dict.fromkeys(rows["level"])), levels, factor)
-    figure, ax = style.new_axes(ax, figsize, 7.5, 6.6)
-    ink = draw_plane(ax, rows, (term_x, term_y), chosen, population, complete, covariance)
-    style.legend_above(ax, handles(), style.literal(factor), columns=3)
-    ax.set_xlabel(style.literal(term_x), color=style.INK)
-    ax.set_ylabel(style.literal(term_y), color=style.INK)
-    if away := outside(ax, _estimates(rows, "no", (term_x, term_y), chosen)):
-        style.note_below(ax, f"{away} no-pooling estimate{'s' * (away > 1)} outside the frame")
-    most = MOST_NAMED if len(chosen) <= MOST_NAMED else NAMED_EXTREMES
-    name_levels(ax, rows, (term_x, term_y), chosen, ink, covariance, population, most)
+    chosen = select(table, factor, [term_x, term_y], levels)
+    terms, names = (term_x, term_y), chosen.levels
+    figure, panel = style.new_axes(ax, figsize, 7.5, 6.6)
+    ink = draw_plane(panel, chosen.rows, terms, names, population, complete, covariance)
+    legend_over(figure, ax, handles(), chosen.title, 3)
+    panel.set_xlabel(style.literal(term_x), color=style.INK)
+    panel.set_ylabel(style.literal(term_y), color=style.INK)
+    note_away(panel, outside(panel, _estimates(chosen.rows, "no", terms, names)))
+    most = MOST_NAMED if len(names) <= MOST_NAMED else NAMED_EXTREMES
+    name_levels(panel, chosen.rows, terms, names, ink, covariance, population, most)
     return figure
 
 

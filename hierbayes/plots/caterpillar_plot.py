@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hierbayes.errors import ModelError
 from hierbayes.plots import style
+from hierbayes.plots.selection import legend_over, one_axes_each, select
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+HEAD = 1.0  # inches above and below the rows: legend, ticks and axis label
 NAMED_ENDS = 3  # levels named at either end of the quantile plot
 
 
@@ -74,16 +75,16 @@ def caterpillar(
     >>> [label.get_text() for label in caterpillar(effects, factor="batch").axes[0].get_yticklabels()]
     ['b', 'a']
     """
-    rows = style.of_factor(effects, factor)
-    names = style.terms_of(rows, terms, factor)
-    first = style.terms_of(rows, [order_by] if order_by else names[:1], factor)[0]
-    chosen = style.choose(list(dict.fromkeys(rows["level"])), levels, factor)
-    wide = rows.pivot(index="level", columns="term", values=["mean", "lower", "upper"]).loc[chosen]
-    height = 4.2 if quantiles else style.rows_height(len(chosen))
-    figure, axes = _axes(ax, figsize, len(names), height + 1.0)
-    for panel, term in zip(axes, names, strict=True):
-        table = wide.xs(term, axis=1, level="term")
-        ordered = table.sort_values("mean") if quantiles else table.loc[wide["mean", first].sort_values().index]
+    chosen = select(effects, factor, terms, levels)
+    first = style.terms_of(chosen.rows, [order_by] if order_by else chosen.terms[:1], factor)[0]
+    order = list(chosen.of(first).sort_values("mean").index)
+    height = 4.2 if quantiles else style.rows_height(len(order))
+    n = len(chosen.terms)
+    width = 6.0 if n == 1 else min(style.WIDTH, 2.0 + 3.2 * n)
+    figure, axes = one_axes_each(ax, figsize, chosen.terms, (width, height + HEAD), sharey=True)
+    for panel, term in zip(axes, chosen.terms, strict=True):
+        table = chosen.of(term)
+        ordered = table.sort_values("mean") if quantiles else table.loc[order]
         y = _normal_quantiles(len(ordered)) if quantiles else np.arange(len(ordered), dtype=float)
         _intervals(panel, y, ordered, term)
         if quantiles:
@@ -91,22 +92,9 @@ def caterpillar(
     if quantiles:
         axes[0].set_ylabel("standard normal quantile", color=style.INK)
     else:
-        shown = style.shown_all(wide["mean", first].sort_values().index)
-        style.level_ticks(axes[0], shown, (figure.get_figheight() - 1.0) if ax is None else height)
-    _legend(axes[0], factor, len(chosen), style.interval_label(ci_prob))
+        style.level_ticks(axes[0], style.shown_all(order), (figure.get_figheight() - HEAD) if ax is None else height)
+    legend_over(figure, ax, _handles(ci_prob), chosen.title)
     return figure
-
-
-def _axes(
-    ax: Axes | None, figsize: tuple[float, float] | None, n_terms: int, height: float
-) -> tuple[Figure, list[Axes]]:
-    if n_terms == 1:
-        figure, only = style.new_axes(ax, figsize, 6.0, height)
-        return figure, [only]
-    if ax is not None:
-        raise ModelError(f"{n_terms} terms need {n_terms} axes and ax is one.", "Choose one with terms=[...].")
-    figure = style.new_figure(figsize, min(style.WIDTH, 2.0 + 3.2 * n_terms), height)
-    return figure, list(figure.subplots(1, n_terms, sharey=True))
 
 
 def _intervals(ax: Axes, y: Any, table: Any, term: str) -> None:
@@ -136,7 +124,6 @@ def _name_ends(ax: Axes, y: Any, table: Any) -> None:
         )  # fmt: skip
 
 
-def _legend(ax: Axes, factor: str, n: int, interval_name: str) -> None:
+def _handles(ci_prob: float | None) -> list[Any]:
     mean = style.dot(style.PARTIAL, 5, label="posterior mean")
-    interval = style.line(style.PARTIAL, label=interval_name)
-    style.legend_above(ax, [mean, interval], f"{style.literal(factor)}: {n} level{'s' if n > 1 else ''}")
+    return [mean, style.line(style.PARTIAL, label=style.interval_label(ci_prob))]

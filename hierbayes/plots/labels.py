@@ -35,13 +35,14 @@ class Room:
     """
 
     def __init__(self, ax: Axes, ink: FloatArray) -> None:
-        from matplotlib.patheffects import withStroke
+        from matplotlib.patheffects import Stroke
 
         figure = ax.get_figure(root=True)
         assert figure is not None
         figure.draw_without_rendering()
         self.ax = ax
-        self.halo = [withStroke(linewidth=2, foreground="white")]
+        # Letters of straight lines alone, such as E, would be snapped to whole pixels and lose their thin strokes.
+        self.halo = [Stroke(linewidth=2, foreground="white", snap=False), Stroke(linewidth=0, snap=False)]
         self.unit = figure.dpi / 72
         self.ink = ax.transData.transform(ink)
         self.frame = np.array(ax.get_window_extent().extents)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hierbayes.errors import ModelError
 from hierbayes.plots import arrows, style
 from hierbayes.plots.arrow_rows import shrinkage_rows
+from hierbayes.plots.selection import Selection, legend_over, select
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,8 +78,8 @@ def shrinkage(
     >>> shrinkage(table, factor="g", population=mean, complete=mean, covariance=[[4.0]]).axes[0].get_xlabel()
     'Intercept'
     """
-    rows = style.of_factor(table, factor)
-    names = style.terms_of(rows, terms, factor)
+    chosen = select(table, factor, terms, levels)
+    names = chosen.terms
     common: dict[str, Any] = {"factor": factor, "population": population, "complete": complete, "levels": levels}
     if len(names) == 1:
         return shrinkage_rows(table, term=names[0], ci_prob=ci_prob, ax=ax, figsize=figsize, **common)
@@ -88,21 +89,19 @@ def shrinkage(
         )
     if ax is not None:
         raise ModelError(f"{len(names)} terms need a matrix of axes and ax is one.", "Choose two with terms=[...].")
-    chosen = style.choose(list(dict.fromkeys(rows["level"])), levels, factor)
-    return _matrix(rows, names, chosen, factor, population, complete, covariance, figsize)
+    return _matrix(chosen, population, complete, covariance, figsize)
 
 
 def _matrix(
-    rows: Any, terms: list[str], levels: list[str], factor: str, population: Mapping[str, float],
-    complete: Mapping[str, float], covariance: Any, figsize: tuple[float, float] | None,
+    chosen: Selection, population: Mapping[str, float], complete: Mapping[str, float], covariance: Any,
+    figsize: tuple[float, float] | None,
 ) -> Figure:  # fmt: skip
+    rows, terms, levels = chosen.rows, chosen.terms, chosen.levels
     k = len(terms)
     full = arrows.covariance_of(covariance, terms)
     figure = style.new_figure(figsize, style.WIDTH, min(2.9 * (k - 1), 12.0) + 0.7)
     grid = figure.subplots(k - 1, k - 1, sharex="col", sharey="row", squeeze=False)
-    figure.legend(
-        handles=arrows.handles(), title=style.literal(factor), loc="outside upper left", ncols=5, **style.legend_look()
-    )
+    legend_over(figure, None, arrows.handles(), chosen.title, 5)
     inks = {}
     for row in range(k - 1):
         for column in range(k - 1):

@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 MEANS = {"Intercept": 50.0, "x": 3.0, "size[B]": -2.0}
 HOSTILE = ["", "<script>alert(1)</script>", "$x^2$", "cost $5", "a_very_long_name_of_a_level_that_goes_on_1",
@@ -40,6 +41,36 @@ def deviations(levels: list[str], k: int, seed: int = 1) -> pd.DataFrame:
     mean = table["term"].map(MEANS)
     parts = {"mean": table["partial"] - mean, "lower": table["lower"] - mean, "upper": table["upper"] - mean}
     return table[["group", "level", "term"]].assign(**parts)
+
+
+def sizes(n: int, seed: int = 3) -> np.ndarray:
+    return np.clip(np.exp(np.random.default_rng(seed).normal(2.0, 1.0, n)).round(), 1, 90).astype(int)
+
+
+def sized(levels: list[str], k: int, seed: int = 1, rows: np.ndarray | None = None) -> pd.DataFrame:
+    """Return a table as `summaries.level_sizes.sized_tables` gives: small levels have wide intervals, and move far."""
+    table = pooled(levels, k, seed)
+    rows = np.repeat(sizes(len(levels)) if rows is None else rows, k)
+    reach = 6 / np.sqrt(rows)
+    factor = 1 / (1 + rows / 5)
+    mean = table["term"].map(MEANS)
+    partial = mean + (1 - factor) * (table["no"] - mean).fillna(0)
+    parts = {"partial": partial, "lower": partial - reach / 2, "upper": partial + reach / 2}
+    own = {"no_lower": table["no"] - reach, "no_upper": table["no"] + reach}
+    return table.assign(**parts, factor=factor, rows=rows, **own)
+
+
+def learned(k: int, n: int = 40, seed: int = 5) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the draws and the average density of `summaries.learned.learned_population`."""
+    rng = np.random.default_rng(seed)
+    draws, density = [], []
+    for i, (term, mean) in enumerate(list(MEANS.items())[:k]):
+        sd = np.sqrt(covariance(k)[i, i])
+        own = pd.DataFrame({"group": "g", "term": term, "draw": np.arange(n), "mean": rng.normal(mean, sd / 4, n)})
+        draws.append(own.assign(sd=sd * rng.uniform(0.7, 1.4, n)))
+        x = np.linspace(mean - 4 * sd, mean + 4 * sd, 101)
+        density.append(pd.DataFrame({"group": "g", "term": term, "x": x, "density": norm(mean, sd).pdf(x)}))
+    return pd.concat(draws, ignore_index=True), pd.concat(density, ignore_index=True)
 
 
 def names(n: int) -> list[str]:

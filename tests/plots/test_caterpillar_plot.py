@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from plots.images import image
 from plots.pictures import HOSTILE, deviations, faults, legend_texts, names
 from scipy.stats import norm
 
@@ -19,6 +20,16 @@ def dots(ax) -> np.ndarray:
 
 def intervals(ax) -> np.ndarray:
     return np.array([segment[:, 0] for segment in ax.collections[0].get_segments()])
+
+
+@image
+def test_image_caterpillar():
+    return caterpillar(deviations(names(18), 2), factor="g", ci_prob=0.95)
+
+
+@image
+def test_image_quantiles():
+    return caterpillar(deviations(names(40), 1), factor="g", quantiles=True, ci_prob=0.95)
 
 
 @pytest.mark.parametrize("quantiles", [False, True])
@@ -56,7 +67,7 @@ def test_quantiles_order_each_term_by_itself() -> None:
 def test_the_legend_states_factor_and_interval() -> None:
     figure = caterpillar(deviations(names(6), 1), factor="g", ci_prob=0.9)
     assert legend_texts(figure) == ["posterior mean", "90% interval"]
-    assert figure.axes[0].get_legend().get_title().get_text() == "g: 6 levels"
+    assert figure.legends[0].get_title().get_text() == "g: 6 levels"
 
 
 def test_hostile_names_are_shown_as_they_are() -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
+from plots.images import image
 from plots.pictures import HOSTILE, MEANS, covariance, faults, legend_texts, names, pooled
 from scipy.stats import chi2
 
@@ -30,6 +31,12 @@ def arrows_of(ax) -> tuple[np.ndarray, np.ndarray]:
 
 def annotations(ax) -> list[str]:
     return [text.get_text() for text in ax.texts if text.get_text()]
+
+
+@image
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_image_shrinkage(k):
+    return draw(names(18), k, ci_prob=0.95)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from plots.images import image
 from plots.pictures import HOSTILE, faults, legend_texts, lines, names
 
 from hierbayes.errors import DataError
@@ -21,6 +22,12 @@ def draw(of, x=WEEKS, **options):
 
 def panels(figure) -> list:
     return [ax for ax in figure.axes if ax.get_visible()]
+
+
+@image
+@pytest.mark.parametrize("x", ["numbers", "names"])
+def test_image_trellis(x):
+    return draw(names(11), WEEKS if x == "numbers" else list("CAB"))
 
 
 @pytest.mark.parametrize("x", [WEEKS, [1e6, 2e6, 3e6], list("ABCDEF"), [f"treatment number {i}" for i in range(5)]])
