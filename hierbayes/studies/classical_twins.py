@@ -11,31 +11,18 @@ import pandas as pd
 
 from hierbayes.errors import ModelError
 from hierbayes.model import Fit, Model
-from hierbayes.summaries.cells import number
+from hierbayes.summaries.classical_columns import IN_TABLE, METHODS, classical_columns, side_by_side
 from hierbayes.summaries.exporting import Tables
 from hierbayes.summaries.numbers import check_prob
 from hierbayes.summaries.pairs import PairedTest, paired_test
 from hierbayes.summaries.poolings import pick_factor
 from hierbayes.summaries.printing import indent
-from hierbayes.summaries.side_by_side import (
-    CRITERIA,
-    Column,
-    complete_column,
-    fixed_column,
-    likelihood_column,
-    parameters,
-    separate_column,
-    tidy_column,
-)
+from hierbayes.summaries.side_by_side import CRITERIA, Column, parameters
 from hierbayes.summaries.tidying import NUMBERS
 
 if TYPE_CHECKING:
     from hierbayes.design.design import Design
     from hierbayes.summaries.classical_fit import ClassicalFit
-
-METHODS = ("complete", "separate", "fixed", "REML", "ML", "posterior")
-IN_TABLE = {"loglik": "log-likelihood", "aic": "AIC", "bic": "BIC", "criterion": "-2 log-likelihood"}
-"""The criteria that the wide table shows, and what it calls them."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,6 +53,8 @@ class ClassicalTwins(Tables):
     factor : str
         The grouping factor of the separate fits; empty without groups.
     ci_prob : float
+    columns : tuple of Column
+        The numbers of `table` as arrays, method by method.
     """
 
     formula: str
@@ -79,6 +68,7 @@ class ClassicalTwins(Tables):
     ml: ClassicalFit | None
     factor: str
     ci_prob: float
+    columns: tuple[Column, ...]
 
     @property
     def wide(self) -> pd.DataFrame:
@@ -96,16 +86,7 @@ class ClassicalTwins(Tables):
         return ((f"Classical fits of {self.formula} beside its posterior: estimate (standard error)", self._shown()),)
 
     def _shown(self) -> pd.DataFrame:
-        wide = self.wide
-        shown = pd.DataFrame(index=wide.index.rename(None))
-        for method in METHODS:
-            own = wide[method]
-            if own["estimate"].isna().all():
-                continue
-            values = zip(own["estimate"], own["std_error"], strict=True)
-            rows = len(wide) - len(IN_TABLE)
-            shown[method] = [_cell(v, s) if i < rows else _two_decimals(v) for i, (v, s) in enumerate(values)]
-        return shown
+        return side_by_side(self.fit.design, self.columns)
 
     def __str__(self) -> str:
         parts = [
@@ -179,43 +160,24 @@ def classical(model: Model | Fit, factor: str | None = None, ci_prob: float = 0.
     design = model.design
     chosen = pick_factor(design, factor) if design.factors or factor is not None else ""
     fit = model if isinstance(model, Fit) else model.fit(**options)
-    columns, levels = _least_squares(design, chosen, ci_prob)
-    reml, ml = (_likelihood(fit.model, method) for method in ("REML", "ML"))
-    columns += [found if isinstance(found, Column) else likelihood_column(found, ci_prob) for found in (reml, ml)]
-    columns.append(tidy_column("posterior", fit, ci_prob))
+    found = classical_columns(fit.model, fit, chosen, ci_prob)
     return ClassicalTwins(
         formula=fit.spec.formula.text,
-        table=_long(design, columns),
-        criteria=_criteria(columns),
-        levels=levels,
-        notes=tuple(note for column in columns for note in column.notes),
-        paired=paired_test(design, {column.method: column.numbers for column in columns}, ci_prob),
+        table=_long(design, found.columns),
+        criteria=_criteria(found.columns),
+        levels=found.levels,
+        notes=found.notes,
+        paired=paired_test(design, {column.method: column.numbers for column in found.columns}, ci_prob),
         fit=fit,
-        reml=None if isinstance(reml, Column) else reml,
-        ml=None if isinstance(ml, Column) else ml,
+        reml=found.reml,
+        ml=found.ml,
         factor=chosen,
         ci_prob=ci_prob,
+        columns=found.columns,
     )
 
 
-def _least_squares(design: Design, factor: str, ci_prob: float) -> tuple[list[Column], pd.DataFrame]:
-    complete = complete_column(design, ci_prob)
-    if not factor:
-        return [complete], pd.DataFrame(columns=["group", "level", "term", "rows", *NUMBERS])
-    separate, levels = separate_column(design, factor, ci_prob)
-    return [complete, separate, fixed_column(design, ci_prob)], levels
-
-
-def _likelihood(model: Model, method: str) -> ClassicalFit | Column:
-    try:
-        return model.reml() if method == "REML" else model.ml()
-    except ModelError as error:
-        return Column(
-            method, np.full((len(parameters(model.design)), len(NUMBERS)), np.nan), {}, (f"{method}: {error.what}",)
-        )
-
-
-def _long(design: Design, columns: list[Column]) -> pd.DataFrame:
+def _long(design: Design, columns: tuple[Column, ...]) -> pd.DataFrame:
     names = parameters(design)
     parts = [
         pd.concat([names.assign(method=column.method), pd.DataFrame(column.numbers, columns=NUMBERS)], axis=1)
@@ -224,18 +186,6 @@ def _long(design: Design, columns: list[Column]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _criteria(columns: list[Column]) -> pd.DataFrame:
+def _criteria(columns: tuple[Column, ...]) -> pd.DataFrame:
     rows = {column.method: [column.criteria.get(name, np.nan) for name in CRITERIA] for column in columns}
     return pd.DataFrame.from_dict(rows, orient="index", columns=CRITERIA, dtype=float).rename_axis("method")
-
-
-def _cell(value: float, error: float) -> str:
-    if not np.isfinite(value):
-        return ""
-    if not np.isfinite(error):
-        return number(value, abs(value) / 10)
-    return f"{number(value, error)} ({number(error, error)})"
-
-
-def _two_decimals(value: float) -> str:
-    return f"{value:.2f}" if np.isfinite(value) else ""

@@ -1,0 +1,190 @@
+"""The structure of a simulation, made once: the table without its response, and its design."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hierbayes.design.build import build
+from hierbayes.design.design import Design
+from hierbayes.design.scaling import ResolvedPriors, prior_table, resolve
+from hierbayes.design.table import Floats, to_pandas
+from hierbayes.errors import DataError, FormulaError, HierBayesWarning, ModelError
+from hierbayes.formula import Call, Expression, Name, show
+from hierbayes.formula.names import find_column
+from hierbayes.priors import LKJ
+from hierbayes.spec import ModelSpec, make_spec
+from hierbayes.studies.given_columns import add_columns, longest_values
+from hierbayes.studies.layouts import Layout, lay_out
+
+_INVERSES: Mapping[str, Callable[[Floats], Floats]] = {
+    "log": np.exp,
+    "log1p": np.expm1,
+    "log2": np.exp2,
+    "log10": lambda values: np.power(10.0, values),
+    "I": lambda values: values,
+}
+"""What takes a response of the formula back to its column."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A model with a table that only lacks its response.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+    table : DataFrame
+        All columns; the response holds placeholders, or what the user's data had.
+    design : Design
+    response : str
+        The column of the response.
+    inverse : callable
+        Takes the response of the formula to its column.
+    observed : bool
+        Whether the response is the user's data.
+    """
+
+    spec: ModelSpec
+    table: pd.DataFrame
+    design: Design
+    response: str
+    inverse: Callable[[Floats], Floats]
+    observed: bool
+
+    def filled(self, y: Floats) -> pd.DataFrame:
+        """Return the table with a response, on the scale of the formula."""
+        with np.errstate(over="ignore"):
+            values = self.inverse(y)
+        if not np.isfinite(values).all():
+            raise DataError(f"the simulated {self.response!r} overflows", "look at the truth: it is meant for the log")
+        table = self.table.copy()
+        table[self.response] = values
+        return table
+
+    @cached_property
+    def priors(self) -> ResolvedPriors:
+        """The priors, once for all tables that are simulated.
+
+        Raises
+        ------
+        ModelError
+            If a prior is a default, which is scaled to a response, and there is none.
+        """
+        resolved = resolve(self.spec, self.design)
+        if not self.observed:
+            _refuse_defaults(resolved, self.design)
+        return resolved
+
+
+def make_plan(
+    formula: str,
+    sizes: Any,
+    *,
+    data: Any,
+    predictors: Mapping[str, Any] | None,
+    seed: int,
+    **options: Any,
+) -> Plan:
+    """Return the structure of a simulation.
+
+    Raises
+    ------
+    FormulaError
+        If the response is no column or logarithm of one, or a column has neither sizes nor values.
+    DataError
+        If sizes, predictors or data do not fit each other or the formula.
+    """
+    spec = make_spec(formula, missing="raise", **options)
+    response, inverse = _response(spec)
+    needed = [name for name in spec.columns if name != response]
+    given = _checked_predictors(predictors, response, needed)
+    layout, observed = _layout(sizes, data, needed, given, response)
+    table = add_columns(layout, given, seed)
+    _check_complete(spec, table, needed)
+    if not observed:
+        table.insert(0, response, np.arange(1.0, len(table) + 1.0))
+    with warnings.catch_warnings():
+        # what is odd about a design is said when it is fitted
+        warnings.simplefilter("ignore", HierBayesWarning)
+        design = build(spec, table)
+    return Plan(spec, table, design, response, inverse, observed)
+
+
+def _response(spec: ModelSpec) -> tuple[str, Callable[[Floats], Floats]]:
+    expression: Expression = spec.formula.response
+    if isinstance(expression, Name):
+        return expression.name, _INVERSES["I"]
+    if isinstance(expression, Call) and expression.function in _INVERSES and isinstance(expression.args[0], Name):
+        return expression.args[0].name, _INVERSES[expression.function]
+    raise FormulaError(
+        f"the response {show(expression)!r} cannot be simulated: it must be a column or the logarithm of one",
+        spec.formula.text,
+        expression.span.start,
+        expression.span.stop,
+        "write y ~ ... and transform the simulated y yourself",
+    )
+
+
+def _checked_predictors(given: Mapping[str, Any] | None, response: str, needed: list[str]) -> Mapping[str, Any]:
+    found = {} if given is None else given
+    if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
+        raise DataError(f"predictors is {given!r}: it maps columns to values", 'write {"Days": range(10)}')
+    if response in found:
+        raise DataError(f"predictors names the response {response!r}, which is simulated", "leave it out")
+    return found
+
+
+def _layout(sizes: Any, data: Any, needed: list[str], given: Mapping[str, Any], response: str) -> tuple[Layout, bool]:
+    if data is not None and sizes is not None:
+        raise DataError("sizes and data both say which rows there are", "give one of them")
+    if data is None:
+        rest = [name for name in needed if name not in given]
+        if sizes is None:
+            raise DataError("neither sizes nor data say which rows there are", f"give sizes for {', '.join(rest)}")
+        layout = lay_out(sizes, needed, longest_values(given))
+        both = next((name for name in given if name in layout.frame.columns), None)
+        if both is not None:
+            raise DataError(f"the column {both!r} stands in sizes and in predictors", "give it in one of them")
+        return layout, False
+    table = to_pandas(data).reset_index(drop=True).copy()
+    table.attrs = {}
+    observed = response in table.columns
+    n = len(table)
+    return Layout(table, np.zeros(n, dtype=np.int64), np.arange(n)), observed
+
+
+def _check_complete(spec: ModelSpec, table: pd.DataFrame, needed: list[str]) -> None:
+    missing = [name for name in needed if name not in table.columns]
+    if not missing:
+        return
+    groups = {name for group in spec.formula.groups for name in group.factor}
+    asked = [
+        f'sizes={{"{name}": ...}} (levels)' if name in groups else f'predictors={{"{name}": ...}}' for name in missing
+    ]
+    place = find_column(spec.formula, missing[0])
+    many = len(missing) > 1
+    what = f"nothing says what column{'s' * many} {', '.join(map(repr, missing))} hold{'s' * (not many)}"
+    hint = f"give {'; '.join(asked)}"
+    if place is None:
+        raise FormulaError(what, hint=hint)
+    raise FormulaError(what, spec.formula.text, place.start, place.stop, hint)
+
+
+def _refuse_defaults(resolved: ResolvedPriors, design: Design) -> None:
+    """Refuse default priors, which placeholders have scaled; LKJ has no scale."""
+    table = prior_table(resolved, design)
+    own = table["source"].eq("default") & ~table["prior"].str.startswith(LKJ.__name__)
+    if own.any():
+        names = list(dict.fromkeys(table.index[own]))
+        raise ModelError(
+            f"truths are drawn from the priors, but the priors of {', '.join(names)} are scaled to a response, and "
+            "there is none",
+            "set them in priors={...}, or give data= with a response that they are scaled to",
+        )

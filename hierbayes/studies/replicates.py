@@ -1,0 +1,254 @@
+"""One repetition of an experiment: a world, the fits of its data, and what they say, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from scipy.special import stdtrit
+
+from hierbayes.design.design import Design
+from hierbayes.design.scaling import ResolvedPriors, resolve
+from hierbayes.design.table import Floats, Ints
+from hierbayes.engines.assemble import assemble
+from hierbayes.errors import ModelError
+from hierbayes.estimates import complete_pooling, no_pooling
+from hierbayes.run import Runner
+from hierbayes.sampling import Settings, Trace
+from hierbayes.studies.plans import Plan
+from hierbayes.studies.truths import Address, addresses
+from hierbayes.studies.worlds import FixedSource, PriorSource, World
+from hierbayes.summaries.covariances import factor_columns
+from hierbayes.summaries.numbers import estimates
+from hierbayes.summaries.side_by_side import complete_column, fixed_column
+
+METHODS = ("complete", "no", "partial", "reml")
+NUMBERS = ("estimate", "sd", "lower", "upper")
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The grouping factor whose levels are compared.
+
+    Attributes
+    ----------
+    factor : str
+    names, terms : tuple of str
+        Its levels and its terms.
+    Z : array, shape (n, k)
+    codes : array of int, shape (n,)
+    T : array, shape (k, q)
+        Takes the coefficients that vary by level to the terms.
+    inside : array of bool, shape (p,)
+        Which coefficients do.
+    """
+
+    factor: str
+    names: tuple[str, ...]
+    terms: tuple[str, ...]
+    Z: Floats
+    codes: Ints
+    T: Floats
+    inside: np.ndarray
+
+    @property
+    def counts(self) -> Ints:
+        """Rows of each level."""
+        return np.bincount(self.codes, minlength=len(self.names))
+
+    def totals(self, beta: Floats, b: Floats) -> Floats:
+        """Return what holds for each level, population and deviation together, shape (..., levels, terms)."""
+        return np.asarray((beta[..., self.inside] @ self.T.T)[..., None, :] + b)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is repeated.
+
+    Attributes
+    ----------
+    plan : Plan
+    source : FixedSource or PriorSource
+    methods : tuple of str
+        Of `METHODS`.
+    priors : ResolvedPriors or None
+        The priors of every fit; None scales the defaults to each response anew.
+    factor : str
+        The grouping factor whose levels are compared; empty without groups.
+    chosen : Settings
+        How the hierarchical model is sampled.
+    ci_prob : float
+    """
+
+    plan: Plan
+    source: FixedSource | PriorSource
+    methods: tuple[str, ...]
+    priors: ResolvedPriors | None
+    factor: str
+    chosen: Settings
+    ci_prob: float
+
+    @cached_property
+    def addresses(self) -> tuple[Address, ...]:
+        """The parameters that are compared."""
+        return addresses(self.plan.design)
+
+    @cached_property
+    def levels(self) -> Levels | None:
+        """The levels that are compared."""
+        return find_levels(self.plan.design, self.factor) if self.factor else None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one repetition gave.
+
+    Attributes
+    ----------
+    truth : array, shape (parameters,)
+    numbers : mapping of str to array, shape (parameters, 4)
+        By method: estimate, its standard error or posterior sd, limits of the interval; NaN for what a method has not.
+    totals : array, shape (levels, terms)
+        The truth of each level.
+    by_level : mapping of str to array, shape (levels, terms, 4)
+    divergences : int
+    max_rhat : float
+        Over coefficients, sds, correlations and sigma.
+    """
+
+    truth: Floats
+    numbers: Mapping[str, Floats]
+    totals: Floats
+    by_level: Mapping[str, Floats]
+    divergences: int
+    max_rhat: float
+
+
+def find_levels(design: Design, factor: str) -> Levels:
+    """Return the levels of a grouping factor and how the coefficients enter them."""
+    own = next(each for each in factor_columns(design) if each.name == factor)
+    T, *_ = np.linalg.lstsq(own.Z, design.X, rcond=None)
+    length = np.maximum(np.linalg.norm(design.X, axis=0), 1e-300)
+    inside = np.linalg.norm(design.X - own.Z @ T, axis=0) / length < 1e-9
+    exact = np.where(np.abs(T - np.round(T)) < 1e-9, np.round(T), T)
+    return Levels(factor, own.levels, own.terms, own.Z, own.codes, exact[:, inside], inside)
+
+
+def repeat_once(trial: Trial, seed: int) -> Outcome:
+    """Draw a world and fit its data by every method; the seed fixes every number."""
+    world = trial.source.draw(seed)
+    design = replace(trial.plan.design, y=world.y)
+    numbers: dict[str, Floats] = {}
+    by_level: dict[str, Floats] = {}
+    if "complete" in trial.methods:
+        numbers["complete"] = complete_column(design, trial.ci_prob).numbers
+    if "no" in trial.methods:
+        numbers["no"] = fixed_column(design, trial.ci_prob).numbers
+    if trial.levels is not None:
+        by_level |= _least_squares_levels(trial, design, trial.levels)
+    divergences, rhat = 0, float("nan")
+    if "partial" in trial.methods:
+        found = _sample(trial, design, seed)
+        numbers["partial"], rhat = _described(trial, found)
+        divergences = int(found.stats["diverging"].sum())
+        if trial.levels is not None:
+            by_level["partial"] = _sampled_levels(trial, found, trial.levels)
+    if "reml" in trial.methods:
+        numbers["reml"] = _reml(trial, design)
+    truth = np.array([world.at(address) for address in trial.addresses])
+    return Outcome(truth, numbers, _true_totals(trial, world), by_level, divergences, rhat)
+
+
+def _true_totals(trial: Trial, world: World) -> Floats:
+    levels = trial.levels
+    if levels is None:
+        return np.zeros((0, 0))
+    return levels.totals(world.values["beta"], world.values[f"b_{levels.factor}"])
+
+
+def _least_squares_levels(trial: Trial, design: Design, levels: Levels) -> dict[str, Floats]:
+    """Return complete and no pooling of each level, with t limits; see `summaries.poolings.pooling_tables`."""
+    y, p, J = design.y - design.offset, len(design.coefficients), len(levels.names)
+    beta, spread, df = np.zeros(p), np.zeros((p, p)), 0
+    if p:
+        pooled = complete_pooling(y, design.X, design.weights)
+        beta, spread, df = pooled.beta, pooled.covariance, pooled.df
+    found = {}
+    if "complete" in trial.methods:
+        own = spread[np.ix_(levels.inside, levels.inside)]
+        errors = np.sqrt(np.maximum(np.einsum("ki,ij,kj->k", levels.T, own, levels.T), 0.0))
+        one = with_limits(levels.T @ beta[levels.inside], errors, df, trial.ci_prob)
+        found["complete"] = np.broadcast_to(one, (J, *one.shape))
+    if "no" in trial.methods:
+        shared = design.X[:, ~levels.inside]
+        own_fits = no_pooling(y, shared, levels.Z, levels.codes, J, design.weights, gamma_complete=beta[~levels.inside])
+        found["no"] = with_limits(own_fits.coef, own_fits.se, own_fits.df, trial.ci_prob)
+    return found
+
+
+def with_limits(estimate: Floats, error: Floats, df: int, ci_prob: float) -> Floats:
+    """Return estimate, standard error and the limits of the t interval along a new last axis."""
+    t = float(stdtrit(df, 0.5 + ci_prob / 2)) if df > 0 else np.nan
+    return np.stack([estimate, error, estimate - t * error, estimate + t * error], axis=-1)
+
+
+def _sample(trial: Trial, design: Design, seed: int) -> Trace:
+    priors = trial.priors if trial.priors is not None else resolve(trial.plan.spec, design)
+    return Runner(*assemble(design, priors)).sample("collapsed", replace(trial.chosen, seed=seed))
+
+
+def _described(trial: Trial, found: Trace) -> tuple[Floats, float]:
+    """Return mean of coefficients, median of sds and correlations, sd and limits; and the largest R-hat."""
+    draws = np.stack([each.of(found.draws) for each in trial.addresses], axis=-1)
+    own = estimates(draws, trial.ci_prob)
+    coefficient = np.array([each.variable == "beta" for each in trial.addresses])
+    middle = np.where(coefficient, own["mean"], own["median"])
+    return np.stack([middle, own["sd"], own["lower"], own["upper"]], axis=-1), _largest_rhat(draws)
+
+
+def _largest_rhat(draws: Floats) -> float:
+    from arviz_stats.base import array_stats
+
+    moving = np.ptp(draws, axis=(0, 1)) > 0
+    if draws.shape[0] < 2 or draws.shape[1] < 4 or not moving.any():
+        return float("nan")
+    kept = np.ascontiguousarray(draws[..., moving])
+    return float(np.max(array_stats.rhat(kept, method="rank", chain_axis=0, draw_axis=1)))
+
+
+def _sampled_levels(trial: Trial, found: Trace, levels: Levels) -> Floats:
+    b = found.draws[f"b_{levels.factor}"]
+    beta = found.draws.get("beta", np.zeros((*b.shape[:2], 0)))
+    own = estimates(levels.totals(beta, b), trial.ci_prob)
+    return np.stack([own["mean"], own["sd"], own["lower"], own["upper"]], axis=-1)
+
+
+def _reml(trial: Trial, design: Design) -> Floats:
+    from hierbayes.engines.collapsed.likelihood import fit_reml
+    from hierbayes.summaries.classical_fit import ClassicalFit
+    from hierbayes.summaries.side_by_side import likelihood_column
+
+    problem, _ = assemble(design, trial.priors if trial.priors is not None else resolve(trial.plan.spec, design))
+    fit = ClassicalFit(trial.plan.spec.formula.text, design, problem, fit_reml(problem))
+    return likelihood_column(fit, trial.ci_prob).numbers
+
+
+def check_engine(trial: Trial, seed: int) -> None:
+    """Refuse a model that only PyMC samples: it would compile anew for every repetition.
+
+    Raises
+    ------
+    ModelError
+        With the reason.
+    """
+    design = replace(trial.plan.design, y=trial.source.draw(seed).y)
+    priors = trial.priors if trial.priors is not None else resolve(trial.plan.spec, design)
+    runner = Runner(*assemble(design, priors))
+    name, reason = runner.choose("auto", trial.chosen.progress)
+    if name != "collapsed":
+        raise ModelError(
+            f"an experiment samples with the collapsed engine, which does not suit this model: {reason}",
+            "simulate with hb.simulate and fit by hand",
+        )

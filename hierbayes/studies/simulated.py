@@ -1,0 +1,122 @@
+"""`simulate`: data of any structure that a formula can describe, from a truth that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hierbayes.priors import Prior
+from hierbayes.sampling import settings
+from hierbayes.studies.plans import make_plan
+from hierbayes.studies.worlds import make_source, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def simulate(
+    formula: str,
+    sizes: Mapping[str, Any] | int | None = None,
+    truth: Mapping[str, Any] | str | None = None,
+    seed: int | None = None,
+    *,
+    predictors: Mapping[str, Any] | None = None,
+    data: Any = None,
+    contrasts: Mapping[str, Any] | None = None,
+    weights: str | None = None,
+    priors: Mapping[str, Prior] | None = None,
+) -> pd.DataFrame:
+    r"""Make data from a model whose parameters are known.
+
+    .. math:: y = o + X\beta + \sum_t Z_t b_t + e, \quad b_{tj} \sim N(0, \Sigma_t), \quad e_i \sim N(0, \sigma^2 / w_i)
+
+    Offsets :math:`o`, columns X and Z, contrasts and weights are those that a fit of the same formula to the returned
+    data has: the same code makes them.
+
+    Parameters
+    ----------
+    formula : str
+        Any formula that `Model` takes. The response is a column, or log, log2, log10 or log1p of one.
+    sizes : mapping or int, optional
+        Which rows there are. Each entry is a column with its levels; every column is crossed with those before it, the
+        last varying fastest:
+
+        - ``{"Subject": 18, "rows": 10}``: 18 levels, called 1 to 18, of 10 rows each.
+        - ``{"plate": 24, "sample": 6}``: crossed, one row a cell.
+        - ``{"batch": 10, "cask": 3, "rows": 2}``: for ``(1 | batch/cask)``. The casks of every batch are called 1 to 3,
+          and batch:cask tells them apart.
+        - ``{"batch": 10, "batch/sample": 3}``: levels of their own within each batch, ``1:1`` to ``10:3``, for
+          ``(1 | batch) + (1 | sample)``. A list counts the levels within each batch.
+        - ``{"g": [5, 10, 25, 35]}``: four levels with so many rows; ``{"g": {"a": 5, "b": 10}}`` names them.
+        - ``{"cond": ["low", "high"]}``: levels by name; any column of the formula may be one of these.
+
+        ``rows`` is the number of rows of each cell, or a list with one number a cell (0 leaves the cell out). Without
+        it a cell has one row, or as many as the longest list in `predictors`. A number alone is the number of rows of a
+        table without groups.
+    truth : mapping, or "prior"
+        Every parameter by hierbayes' own name: ``{"beta": {"Intercept": 250, "Days": 10}, "sd_Subject": {"Intercept":
+        25, "Days": 6}, "corr_Subject": 0.1, "sigma": 25}``. Coefficients may also stand by themselves, sds as
+        ``sd_Subject[Days]``, correlations as one number, a matrix or ``corr_Subject[Intercept, Days]``. Lists go in the
+        order of the terms. Group-level parameters are standard deviations, not variances. ``"prior"`` draws the
+        parameters from `priors`.
+    seed : int, optional
+        Fixes every number, bit for bit on one machine. Predictors, effects of each term and residuals have random
+        numbers of their own: another sd scales the same effects.
+    predictors : mapping of str to values, optional
+        What the other columns hold. A list is dealt out over the rows of each cell, from its start again in every cell
+        (a list as long as the table is the column itself). Texts make a categorical whose levels keep their order. A
+        number is a constant; a prior such as ``hb.Normal(0, 1)`` or a distribution of scipy.stats is drawn from; a
+        function is called with (rng, n). Each of these may go by levels instead of rows: ``{"income": {"school":
+        hb.Normal(0, 1)}}`` gives all rows of a school one value.
+    data : data frame, optional
+        Has the rows, in place of `sizes`; its response, if it has one, is replaced. Never changed.
+    contrasts, weights
+        As in `Model`.
+    priors : mapping of str to prior, optional
+        For ``truth="prior"``. Those not named have their defaults, which need the response of `data` as their scale.
+
+    Returns
+    -------
+    DataFrame
+        The response first. ``.attrs["truth"]`` holds the truth as mappings: ``beta``, ``sd_g``, ``corr_g``, ``sigma``
+        and the effects of each level, ``b_g[term][level]``, so that ``pd.DataFrame(truth["b_Subject"])`` is a table.
+
+    Raises
+    ------
+    FormulaError
+        If the formula cannot be read, or a column has neither sizes nor values; the place is marked.
+    DataError
+        If sizes, predictors or data cannot be read or do not fit each other.
+    ModelError
+        If the truth leaves a parameter out (all that are missing are named), or has one that is not in the model.
+
+    See Also
+    --------
+    experiment : Repeat it, fit every time, and compare with the truth.
+
+    Examples
+    --------
+    >>> import hierbayes as hb
+    >>> truth = {"Intercept": 250, "Days": 10, "sd_Subject": [25, 6], "corr_Subject": 0.1, "sigma": 25}
+    >>> data = hb.simulate("Reaction ~ Days + (Days | Subject)", {"Subject": 18}, truth, seed=1,
+    ...                    predictors={"Days": range(10)})
+    >>> data.shape, list(data.columns)
+    ((180, 3), ['Reaction', 'Subject', 'Days'])
+    >>> sorted(data.attrs["truth"])
+    ['b_Subject', 'beta', 'corr_Subject', 'sd_Subject', 'sigma']
+    """
+    chosen = settings(seed=seed).seed
+    plan = make_plan(
+        formula,
+        sizes,
+        data=data,
+        predictors=predictors,
+        seed=chosen,
+        contrasts=contrasts,
+        weights=weights,
+        priors=priors,
+    )
+    world = make_source(plan, truth).draw(chosen)
+    table = plan.filled(world.y)
+    table.attrs["truth"] = plain(plan.design, world)
+    return table

@@ -1,0 +1,194 @@
+"""Worlds: the effects and the response that a truth, or a draw from the priors, gives rise to."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hierbayes.design.design import Design
+from hierbayes.design.table import Floats
+from hierbayes.engines.assemble import Labels, assemble
+from hierbayes.engines.base import Problem
+from hierbayes.engines.naming import as_given
+from hierbayes.errors import ModelError
+from hierbayes.studies.plans import Plan
+from hierbayes.studies.truths import Address, Truth, addresses, read_truth
+from hierbayes.summaries.side_by_side import factor_terms
+
+EFFECTS, RESIDUALS, PRIORS = 0x6566, 0x7265, 0x7072
+"""Keep the random numbers of group-level effects, of residuals and of draws from the priors apart."""
+
+
+@dataclass(frozen=True)
+class World:
+    """One truth with its effects and its response.
+
+    Attributes
+    ----------
+    values : mapping of str to array
+        Under the names of `Fit.posterior`: beta, sigma, and sd_g, corr_g, b_g of each factor.
+    y : array, shape (n,)
+        The response, on the scale of the formula.
+    """
+
+    values: Mapping[str, Floats]
+    y: Floats
+
+    def at(self, address: Address) -> float:
+        """Return one parameter."""
+        return float(self.values[address.variable][address.place])
+
+
+@dataclass(frozen=True)
+class FixedSource:
+    """Worlds of one truth: each has effects and residuals of its own."""
+
+    design: Design
+    truth: Truth
+
+    def draw(self, seed: int) -> World:
+        """Return the world of a seed."""
+        effects = draw_effects(self.design, self.truth, seed)
+        y = draw_response(self.design, self.truth.beta, effects, self.truth.sigma, seed)
+        return World({**_parameters(self.design, self.truth), **_by_factor(self.design, effects)}, y)
+
+
+@dataclass(frozen=True)
+class PriorSource:
+    """Worlds of which each has a truth of its own, drawn from the priors."""
+
+    design: Design
+    problem: Problem
+    labels: Labels
+
+    def draw(self, seed: int) -> World:
+        """Return the world of a seed."""
+        from hierbayes.comparison.prior_draws import draw_parameters
+
+        drawn = draw_parameters(self.problem, 1, np.random.default_rng([seed, PRIORS]))
+        given = {name: array[0, 0] for name, array in as_given(self.problem, self.labels, drawn, 1).items()}
+        beta = given.get("beta", np.zeros(0))
+        y = draw_response(self.design, beta, _by_block(self.design, given), float(given["sigma"]), seed)
+        return World({"beta": beta, **given}, y)
+
+
+def make_source(plan: Plan, truth: Any) -> FixedSource | PriorSource:
+    """Return where worlds come from: a truth by name, or ``"prior"``.
+
+    Raises
+    ------
+    ModelError
+        If the truth does not fit the model, or priors cannot be drawn from.
+    """
+    if not isinstance(truth, str):
+        return FixedSource(plan.design, read_truth(truth, plan.design))
+    if truth != "prior":
+        raise ModelError(f'truth={truth!r} is not understood: write "prior", or a mapping of parameters to numbers')
+    from hierbayes.comparison.prior_draws import drawable
+
+    problem, labels = assemble(plan.design, plan.priors)
+    if not drawable(problem):
+        raise ModelError("one cannot draw from a Custom prior here", "use priors that hierbayes knows by name")
+    return PriorSource(plan.design, problem, labels)
+
+
+def plain(design: Design, world: World) -> dict[str, Any]:
+    """Return a truth as mappings of names to numbers, which survive copies of a frame and JSON.
+
+    Pairs of terms that the model leaves uncorrelated are left out.
+    """
+    found: dict[str, Any] = {"beta": dict(zip(design.coefficients, world.values["beta"].tolist(), strict=True))}
+    for factor in design.factors:
+        terms = factor_terms(design, factor)
+        sd, b = world.values[f"sd_{factor}"].tolist(), world.values[f"b_{factor}"]
+        found[f"sd_{factor}"] = dict(zip(terms, sd, strict=True))
+        if f"corr_{factor}" in world.values:
+            corr = world.values[f"corr_{factor}"].tolist()
+            found[f"corr_{factor}"] = {
+                term: {other: value for other, value in zip(terms, row, strict=True) if value == value}
+                for term, row in zip(terms, corr, strict=True)
+            }
+        levels = design.blocks(factor)[0].levels
+        found[f"b_{factor}"] = {
+            term: dict(zip(levels, column.tolist(), strict=True)) for term, column in zip(terms, b.T, strict=True)
+        }
+    return {**found, "sigma": float(world.values["sigma"])}
+
+
+def named_truth(design: Design, world: World) -> dict[str, float]:
+    """Return every parameter but the effects, by the key of its prior."""
+    return {address.name: world.at(address) for address in addresses(design)}
+
+
+def _parameters(design: Design, truth: Truth) -> dict[str, Floats]:
+    found: dict[str, Floats] = {"beta": truth.beta, "sigma": np.asarray(truth.sigma)}
+    for factor in design.factors:
+        members = [i for i, block in enumerate(design.groups) if block.factor == factor]
+        found[f"sd_{factor}"] = np.concatenate([truth.sds[i] for i in members])
+        if any(design.groups[i].correlated for i in members):
+            found[f"corr_{factor}"] = _joined([truth.corrs[i] for i in members])
+    return found
+
+
+def _joined(corrs: Sequence[Floats]) -> Floats:
+    """Return the correlations of a factor, NaN between its blocks."""
+    total = sum(len(corr) for corr in corrs)
+    found = np.full((total, total), np.nan)
+    start = 0
+    for corr in corrs:
+        stop = start + len(corr)
+        found[start:stop, start:stop] = corr
+        start = stop
+    np.fill_diagonal(found, 1.0)
+    return found
+
+
+def _by_factor(design: Design, effects: Sequence[Floats]) -> dict[str, Floats]:
+    found: dict[str, list[Floats]] = {}
+    for block, b in zip(design.groups, effects, strict=True):
+        found.setdefault(f"b_{block.factor}", []).append(b)
+    return {name: np.concatenate(parts, axis=1) for name, parts in found.items()}
+
+
+def _by_block(design: Design, given: Mapping[str, Floats]) -> list[Floats]:
+    starts = dict.fromkeys(design.factors, 0)
+    found = []
+    for block in design.groups:
+        start = starts[block.factor]
+        starts[block.factor] = stop = start + len(block.terms)
+        found.append(given[f"b_{block.factor}"][:, start:stop])
+    return found
+
+
+def draw_effects(design: Design, truth: Truth, seed: int) -> tuple[Floats, ...]:
+    """Return a draw of the effects of each block, ``b_j ~ N(0, L L')``, shape (levels, terms).
+
+    Every block has random numbers of its own, so that other terms, or another sigma, leave them as they are.
+    """
+    found, seen = [], dict.fromkeys(design.factors, 0)
+    for block, sd, corr in zip(design.groups, truth.sds, truth.corrs, strict=True):
+        stream = [seed, EFFECTS, zlib.crc32(block.factor.encode()), seen[block.factor]]
+        seen[block.factor] += 1
+        v = np.random.default_rng(stream).standard_normal((block.n_levels, len(block.terms)))
+        found.append(v @ (sd[:, None] * _root(corr)).T)
+    return tuple(found)
+
+
+def _root(corr: Floats) -> Floats:
+    """Return a lower root of a correlation matrix, singular ones too."""
+    values, vectors = np.linalg.eigh(corr)
+    upper = np.linalg.qr((vectors * np.sqrt(np.maximum(values, 0.0))).T, mode="r")
+    return np.asarray((upper * np.where(np.diag(upper) < 0, -1.0, 1.0)[:, None]).T)
+
+
+def draw_response(design: Design, beta: Floats, effects: Sequence[Floats], sigma: float, seed: int) -> Floats:
+    """Return a draw of the response: ``offset + X beta + sum_t Z_t b_t + e``, ``e_i ~ N(0, sigma^2 / w_i)``."""
+    y = design.offset + np.einsum("ik,k->i", design.X, beta)
+    for block, b in zip(design.groups, effects, strict=True):
+        y += np.einsum("ik,ik->i", block.Z, b[block.codes])
+    e = np.random.default_rng([seed, RESIDUALS]).standard_normal(design.n)
+    return np.asarray(y + sigma * e / np.sqrt(design.weights))
