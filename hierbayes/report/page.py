@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from hierbayes.errors import DataError
+from hierbayes.report.blocks import Block
 from hierbayes.report.style import STYLE
-from hierbayes.report.text import text, texts
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page with a heading of its own.
+
+    Attributes
+    ----------
+    title : str
+    blocks : tuple of Block
+    """
+
+    title: str
+    blocks: tuple[Block, ...]
 
 
 @dataclass(frozen=True)
@@ -28,35 +39,25 @@ class Page:
         Heading of the page.
     formula : str
         The formula as it was typed.
-    equation : str
-        The model in words, line breaks kept.
-    tables : mapping of str to DataFrame
-        Summary tables by caption. Their indices are shown unless they only count rows.
-    figures : mapping of str to bytes
-        PNG images by caption; the caption is also the text for those who cannot see the image.
-    priors : DataFrame, optional
-        The priors after scaling.
-    diagnostics : mapping or DataFrame, optional
-        What the sampler reports.
-    notes : sequence of str
-        Paragraphs, e.g. warnings; shown below the formula.
+    notes : tuple of str
+        Paragraphs below the formula, e.g. warnings.
+    sections : tuple of Section
+        Sections without a block are left out; with two or more there is a table of contents.
     footer : str
-        Last line, e.g. versions and seed.
+        Last line.
     """
 
     title: str
     formula: str = ""
-    equation: str = ""
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    figures: Mapping[str, bytes] = field(default_factory=dict)
-    priors: pd.DataFrame | None = None
-    diagnostics: Mapping[str, Any] | pd.DataFrame | None = None
-    notes: Sequence[str] = ()
+    notes: tuple[str, ...] = ()
+    sections: tuple[Section, ...] = ()
     footer: str = ""
 
 
 def page(content: Page) -> str:
     """Return a complete HTML document.
+
+    Its content security policy forbids every request and every script; images are within the page.
 
     Parameters
     ----------
@@ -74,16 +75,23 @@ def page(content: Page) -> str:
     >>> "<h1>Sleep &amp; study</h1>" in page(Page("Sleep & study"))
     True
     """
-    parts = [_header(content), *_sections(content)]
+    sections = [section for section in content.sections if section.blocks]
+    parts = [_header(content), _contents(sections), *map(_section, sections, range(1, len(sections) + 1))]
     if content.footer:
         parts.append(f"<footer>{escape(content.footer)}</footer>")
     body = "\n".join(part for part in parts if part)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy()}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(content.title)}</title>\n<style>{STYLE}</style>\n</head>\n"
         f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
+
+
+def _policy() -> str:
+    own = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode("ascii")
+    return f"default-src 'none'; img-src data:; style-src 'sha256-{own}'; base-uri 'none'; form-action 'none'"
 
 
 def write_page(path: str | Path, html: str) -> Path:
@@ -132,65 +140,15 @@ def _header(content: Page) -> str:
     return f"<header>{''.join(lines)}</header>"
 
 
-def _sections(content: Page) -> list[str]:
-    sections = []
-    if content.equation:
-        sections.append(_section("Model", f'<pre class="equation">{escape(content.equation)}</pre>'))
-    if content.tables:
-        tables = "".join(_table(table, caption) for caption, table in content.tables.items())
-        sections.append(_section("Summary", tables))
-    if content.figures:
-        figures = "".join(_figure(caption, png) for caption, png in content.figures.items())
-        sections.append(_section("Figures", figures))
-    if content.priors is not None:
-        sections.append(_section("Priors", _table(content.priors)))
-    if content.diagnostics is not None:
-        sections.append(_section("Diagnostics", _diagnostics(content.diagnostics)))
-    return sections
-
-
-def _section(heading: str, inner: str) -> str:
-    return f"<section><h2>{escape(heading)}</h2>{inner}</section>"
-
-
-def _diagnostics(values: Mapping[str, Any] | pd.DataFrame) -> str:
-    if isinstance(values, pd.DataFrame):
-        return _table(values)
-    rows = "".join(
-        f'<tr><th scope="row">{escape(str(name))}</th><td>{escape(text(value))}</td></tr>'
-        for name, value in values.items()
+def _contents(sections: list[Section]) -> str:
+    if len(sections) < 2:
+        return ""
+    items = "".join(
+        f'<li><a href="#part-{number}">{escape(section.title)}</a></li>' for number, section in enumerate(sections, 1)
     )
-    return f'<div class="scroll"><table><tbody>{rows}</tbody></table></div>'
+    return f'<nav aria-label="Contents"><ol>{items}</ol></nav>'
 
 
-def _table(table: pd.DataFrame, caption: str = "") -> str:
-    names: list[Any] = []
-    columns: list[list[str]] = []
-    if not isinstance(table.index, pd.RangeIndex):
-        for depth, name in enumerate(table.index.names):
-            names.append("" if name is None else name)
-            columns.append([text(label) for label in table.index.get_level_values(depth)])
-    headings = len(names)
-    numeric = [False] * headings
-    for position, name in enumerate(table.columns):
-        column = table.iloc[:, position]
-        names.append(name)
-        columns.append(texts(column))
-        numeric.append(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column))
-    kinds = [' class="number"' if number else "" for number in numeric]
-    head = "".join(f'<th scope="col"{kind}>{escape(text(name))}</th>' for name, kind in zip(names, kinds, strict=True))
-    body = "".join(_row(row, kinds, headings) for row in zip(*columns, strict=True))
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f'<div class="scroll"><table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _row(row: tuple[str, ...], kinds: list[str], headings: int) -> str:
-    names = "".join(f'<th scope="row">{escape(cell)}</th>' for cell in row[:headings])
-    values = zip(row[headings:], kinds[headings:], strict=True)
-    return f"<tr>{names}{''.join(f'<td{kind}>{escape(cell)}</td>' for cell, kind in values)}</tr>"
-
-
-def _figure(caption: str, png: bytes) -> str:
-    data = base64.b64encode(png).decode("ascii")
-    words = escape(caption)
-    return f'<figure><img alt="{words}" src="data:image/png;base64,{data}"><figcaption>{words}</figcaption></figure>'
+def _section(section: Section, number: int) -> str:
+    inner = "".join(block.html() for block in section.blocks)
+    return f'<section id="part-{number}"><h2>{escape(section.title)}</h2>{inner}</section>'

@@ -1,8 +1,10 @@
 """The report is one file that needs no other, and shows hostile names as text."""
 
 import base64
+import hashlib
 import os
 import re
+import struct
 from html.parser import HTMLParser
 
 import numpy as np
@@ -10,7 +12,9 @@ import pandas as pd
 import pytest
 
 from hierbayes.errors import DataError
-from hierbayes.report.page import Page, page, write_page
+from hierbayes.report.blocks import Code, Listing, Maths, Picture, Table, Words
+from hierbayes.report.mathml import mathml
+from hierbayes.report.page import Page, Section, page, write_page
 from hierbayes.report.text import text, texts
 
 HOSTILE = "<script>alert(1)</script>"
@@ -50,12 +54,12 @@ def hostile_page():
     return Page(
         title=HOSTILE,
         formula=f"y ~ `{HOSTILE}`",
-        equation=QUOTED,
-        tables={HOSTILE: table},
-        figures={QUOTED: PIXEL},
-        priors=table,
-        diagnostics={HOSTILE: QUOTED},
-        notes=[HOSTILE],
+        notes=(HOSTILE,),
+        sections=(
+            Section(HOSTILE, (Words(HOSTILE), Words(HOSTILE, aside=True), Listing((HOSTILE, QUOTED)), Code(HOSTILE))),
+            Section("empty", ()),
+            Section("tables", (Table(table, HOSTILE, HOSTILE), Picture(PIXEL, QUOTED, 2.0), Maths(mathml("x &= 1")))),
+        ),
         footer=QUOTED,
     )
 
@@ -67,53 +71,78 @@ def test_hostile_names_are_text():
     assert read.tags.count("img") == 1
     assert "script" not in read.tags
     assert not [name for _, name, _ in read.attributes if name.startswith("on")]
-    assert read.words.count(HOSTILE) == 11
+    # title twice, note, contents, heading, two paragraphs, list, code, caption, column, index, cell, table's note
+    assert read.words.count(HOSTILE) == 14
     assert ("img", "alt", QUOTED) in read.attributes
 
 
 def test_the_page_needs_no_other_file():
     html = page(hostile_page())
     links = [value for _, name, value in Reader(html).attributes if name in ("src", "href", "action")]
-    assert len(links) == 1
-    assert links[0].startswith("data:image/png;base64,")
-    assert base64.b64decode(links[0].split(",")[1]) == PIXEL
-    assert not re.search(r"https?:|//|@import|url\(", html.replace(links[0], ""))
+    inside = [link for link in links if link.startswith("#")]
+    assert inside == ["#part-1", "#part-2"]
+    assert all(f'id="{link[1:]}"' in html for link in inside)
+    (image,) = [link for link in links if not link.startswith("#")]
+    assert image.startswith("data:image/png;base64,")
+    assert base64.b64decode(image.split(",")[1]) == PIXEL
+    assert not re.search(r"https?:|//|@import|url\(", html.replace(image, ""))
 
 
-def test_sections_come_in_order_and_empty_ones_are_left_out():
-    headings = re.findall("<h2>(.*?)</h2>", page(hostile_page()))
-    assert headings == ["Model", "Summary", "Figures", "Priors", "Diagnostics"]
+def test_the_policy_allows_the_style_sheet_and_nothing_else():
+    html = page(hostile_page())
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html).group(1)
+    style = re.search(r"<style>(.*?)</style>", html, flags=re.DOTALL).group(1)
+    allowed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules == {"default-src": "'none'", "img-src": "data:", "style-src": f"'sha256-{allowed}'",
+                     "base-uri": "'none'", "form-action": "'none'"}  # fmt: skip
+    assert not [name for _, name, _ in Reader(html).attributes if name == "style"]
+
+
+def test_empty_sections_and_a_single_one_need_no_contents():
+    assert re.findall("<h2>(.*?)</h2>", page(hostile_page())) == ["&lt;script&gt;alert(1)&lt;/script&gt;", "tables"]
     bare = page(Page("Sleep"))
     assert "<h1>Sleep</h1>" in bare
-    assert not set(Reader(bare).tags) & {"h2", "section", "footer", "aside", "table"}
+    assert not set(Reader(bare).tags) & {"h2", "section", "footer", "aside", "table", "nav"}
+    assert "nav" not in Reader(page(Page("Sleep", sections=(Section("one", (Words("a"),)),)))).tags
+
+
+def table_html(frame, **options):
+    return Table(frame, **options).html()
 
 
 def test_an_index_is_shown_unless_it_counts_rows():
     columns = {"mean": [251.405, 10.467], "group": ["a", "b"]}
-    counted = page(Page("t", tables={"c": pd.DataFrame(columns)}))
+    counted = table_html(pd.DataFrame(columns))
     assert re.findall('<th scope="col".*?>(.*?)</th>', counted) == ["mean", "group"]
-    named = page(Page("t", tables={"c": pd.DataFrame(columns, index=["Intercept", "Days"])}))
+    named = table_html(pd.DataFrame(columns, index=["Intercept", "Days"]))
     assert re.findall('<th scope="row">(.*?)</th>', named) == ["Intercept", "Days"]
-    # The index may bear the name of a column, and have several levels.
-    pairs = pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["group", None])
-    nested = page(Page("t", tables={"c": pd.DataFrame(columns, index=pairs)}))
-    assert re.findall('<th scope="col".*?>(.*?)</th>', nested) == ["group", "", "mean", "group"]
-    assert re.findall('<td class="number">(.*?)</td>', nested) == ["251.41", "10.47"]
+    pairs = pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["level", None])
+    nested = table_html(pd.DataFrame({"mean": [251.405, -10.467]}, index=pairs))
+    assert re.findall('<th scope="row">(.*?)</th>', nested) == ["a", "1", "b", "2"]
+    assert re.findall('<td class="number">(.*?)</td>', nested) == ["251.4", "−10.5"]
 
 
-def test_an_empty_table_and_repeated_columns_are_shown():
-    empty = page(Page("t", tables={"c": pd.DataFrame({"mean": []})}))
-    assert "<tbody></tbody>" in empty
-    twice = pd.DataFrame([[1.5, 2.5]], columns=["a", "a"])
-    assert re.findall("<td.*?>(.*?)</td>", page(Page("t", tables={"c": twice}))) == ["1.50", "2.50"]
+def test_an_empty_table_a_headless_one_and_long_cells():
+    assert "<tbody></tbody>" in table_html(pd.DataFrame({"mean": []}))
+    assert "<thead>" not in table_html(pd.DataFrame({"mean": [1.0]}), headed=False)
+    long = table_html(pd.DataFrame({"note": ["short", "x" * 40]}))
+    assert re.findall("<td(.*?)>", long) == ["", ' class="long"']
 
 
-def test_the_page_is_made_for_the_dark_and_for_paper():
+def test_a_picture_knows_its_size():
+    assert 'width="1" height="1"' in Picture(PIXEL, "a").html()
+    wide = PIXEL[:16] + struct.pack(">II", 1600, 800) + PIXEL[24:]
+    assert 'width="960" height="480"' in Picture(wide, "a", 160 / 96).html()
+
+
+def test_the_page_is_made_for_the_dark_for_paper_and_for_phones():
     html = page(Page("Sleep"))
     assert "prefers-color-scheme: dark" in html
     assert "@media print" in html
     assert '<html lang="en">' in html
     assert '<meta charset="utf-8">' in html
+    assert 'name="viewport" content="width=device-width' in html
 
 
 @pytest.mark.parametrize(
