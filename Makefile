@@ -30,7 +30,7 @@ endef
 export FIND_PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv warm demo test test-fast lint format docs notebooks wheel lock clean
+.PHONY: help .venv warm demo test test-fast images lint format docs notebooks wheel lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ test: $(WARM) ## every test, with the slow ones, the doctests and the notebooks
 test-fast: $(WARM) ## the tests that take less than three minutes together
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" tests
 
+images: $(STAMP) ## draw the baselines of the image tests anew; look at each before it is kept
+	$(BIN)/python -m pytest -q -k test_image_ --mpl-generate-path=tests/plots/baseline tests/plots
+
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -91,5 +94,5 @@ lock: $(STAMP) ## resolve requirements.lock anew (needs pip-tools)
 	sed -i.bak -e '/^hierbayes /d' -e '/^ *#/d' -e '/^$$/d' requirements.lock && rm requirements.lock.bak
 
 clean: ## remove everything that was built, the environment too
-	rm -rf $(VENV) build dist docs/notebooks docs/api/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/notebooks docs/images/gallery docs/api/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find hierbayes tests docs notebooks -name __pycache__ -type d -prune -exec rm -rf {} +

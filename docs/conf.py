@@ -17,7 +17,10 @@ author = "The hierbayes developers"
 project_copyright = "2026, The hierbayes developers"
 release = importlib.metadata.version("hierbayes")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "mathml"]
+extensions = [
+    *("myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"),
+    *("mathml", "live_explorer", "gallery"),
+]
 exclude_patterns = ["_build", "api/generated/README*", "make_images.py"]
 myst_enable_extensions = ["amsmath", "deflist", "dollarmath"]
 myst_heading_anchors = 3

@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hierbayes import plots as plots
     from hierbayes.comparison.bayes_factors import BayesFactor, bayes_factor
     from hierbayes.comparison.table import compare
     from hierbayes.datasets.loader import list_data, load_data
@@ -36,8 +37,11 @@ if TYPE_CHECKING:
         Uniform,
     )
     from hierbayes.studies.classical_twins import ClassicalTwins, classical
+    from hierbayes.studies.experiment_result import Experiment
+    from hierbayes.studies.experiments import experiment
     from hierbayes.studies.pooled import PoolingComparison, pooling
     from hierbayes.studies.prior_sensitivity import Sensitivity, sensitivity
+    from hierbayes.studies.simulated import simulate
     from hierbayes.summaries.exporting import export
     from hierbayes.summaries.mean_variance import variance_of_mean
 
@@ -74,11 +78,15 @@ _HOMES = {
         "Uniform",
     ),
     "hierbayes.studies.classical_twins": ("ClassicalTwins", "classical"),
+    "hierbayes.studies.experiment_result": ("Experiment",),
+    "hierbayes.studies.experiments": ("experiment",),
     "hierbayes.studies.pooled": ("PoolingComparison", "pooling"),
     "hierbayes.studies.prior_sensitivity": ("Sensitivity", "sensitivity"),
+    "hierbayes.studies.simulated": ("simulate",),
     "hierbayes.summaries.exporting": ("export",),
     "hierbayes.summaries.mean_variance": ("variance_of_mean",),
 }
+_MODULES = ("plots",)
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -87,6 +95,7 @@ __all__ = [
     "ClassicalTwins",
     "Custom",
     "DataError",
+    "Experiment",
     "Exponential",
     "Fit",
     "Fixed",
@@ -110,6 +119,7 @@ __all__ = [
     "bayes_factor",
     "classical",
     "compare",
+    "experiment",
     "export",
     "fit",
     "from_bambi",
@@ -118,11 +128,14 @@ __all__ = [
     "load_data",
     "pooling",
     "sensitivity",
+    "simulate",
     "variance_of_mean",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"hierbayes.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'hierbayes' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME[name]), name)
@@ -131,4 +144,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted([*__all__, *_MODULES, "__version__"])

@@ -21,6 +21,8 @@ EXAMPLES = [
     "keeping.md",
     "coming-from-lme4.md",
     "coming-from-bambi.md",
+    "coming-from-brms.md",
+    "report.md",
     "predict.md",
     "questions.md",
     "simulation.md",
@@ -78,7 +80,8 @@ def test_every_page_is_in_the_contents():
     contents = (DOCS / "index.md").read_text(encoding="utf-8").splitlines()
     pages = {path.stem for path in DOCS.glob("*.md")} - {"index"}
     assert pages <= set(contents)
-    assert {f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb")} <= set(contents)
+    # The course is found by its names, in their order.
+    assert contents[contents.index("notebooks/*") - 2] == ":glob:"
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=names)
@@ -114,3 +117,23 @@ def test_examples_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     space: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, page, "exec"), space)
+
+
+def table_calls(text: str) -> list[str]:
+    """The calls of hierbayes in the second column of the first table that follows "Call by call"."""
+    table = re.findall(r"^\|.*\|$", text.split("## Call by call")[1].split("\n## ")[0], flags=re.MULTILINE)
+    cells = [re.split(r"(?<!\\)\|", row)[2].replace("\\|", "|") for row in table[2:]]
+    return [call for cell in cells for call in re.findall(r"`([^`]+)`", cell)]
+
+
+@pytest.mark.slow
+def test_every_call_of_the_brms_table_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    text = (DOCS / "coming-from-brms.md").read_text(encoding="utf-8")
+    calls = table_calls(text)
+    assert len(calls) > 40
+    monkeypatch.chdir(tmp_path)
+    space: dict[str, object] = {}
+    for block in python_blocks(text):
+        exec(compile(block, "coming-from-brms.md", "exec"), space)
+    for call in calls:
+        assert eval(call, space) is not None, call
