@@ -250,9 +250,8 @@ def test_pooling_figures_and_page_run_on_it(sleep, tmp_path):
         assert figure.axes
         plt.close(figure)
     page = compared.fit.report(tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "engine collapsed" in page
-    assert "beta and b integrate out exactly" in page
-    assert page.count("data:image/png;base64,") == 3
+    assert "collapsed (beta and b integrate out exactly)" in page
+    assert page.count("data:image/png;base64,") == 5
 
 
 def test_pooling_with_an_sd_fixed_at_nought(sleep):
