@@ -77,6 +77,9 @@ def write_file(
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise DataError(f"the fit cannot be written to {str(path)!r}: it is a directory", "add a file name, fit.nc")
+    if os.path.exists(target) and not os.path.isfile(target):
+        # a device or a pipe would be replaced by a file
+        raise DataError(f"the fit cannot be written to {str(path)!r}: it is no ordinary file", "choose another path")
     written = {name: json.dumps(texts[name]) for name in TEXTS}
     checked = {name: groups[name] for name in _CHECKED if name in groups}
     contents = {"groups": list(checked), "digest": contents_fingerprint(written, checked)}
