@@ -257,7 +257,8 @@ def _from_levels(name: str, series: pd.Series, order: Sequence[Any], kind: Any) 
 
 def _from_objects(name: str, series: pd.Series, rows: Ints) -> Column:
     try:
-        codes, values = pd.factorize(series)
+        with np.errstate(all="ignore"):  # numbers of several widths are cast to one
+            codes, values = pd.factorize(series)
     except TypeError as error:
         example = type(series.iloc[0]).__name__
         raise DataError(

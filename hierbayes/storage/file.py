@@ -90,7 +90,8 @@ def write_file(
     }  # fmt: skip
     part = target.with_name(f".hierbayes-{secrets.token_hex(6)}.part")
     try:
-        tree.to_netcdf(part, engine="h5netcdf", encoding=floats_as_they_are(groups))
+        # In memory first: the HDF5 library takes the process down with it where the disk is full.
+        _put(part, tree.to_netcdf(engine="h5netcdf", encoding=floats_as_they_are(groups)))
         os.replace(part, target)
     except Exception as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
@@ -99,6 +100,13 @@ def write_file(
         with contextlib.suppress(OSError):
             part.unlink()
     return Path(path)
+
+
+def _put(part: Path, content: memoryview) -> None:
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_texts(path: str | Path) -> dict[str, Any]:
