@@ -176,8 +176,10 @@ def _prepare(out: Path) -> None:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"cannot write to the directory '{out}': {reason}", "Give another --out.") from error
     for name in (*(f"{figure}.png" for figure in FIGURES), "fit.nc", "report.html"):
-        if (out / name).is_dir():
-            raise DataError(f"cannot write '{out / name}': it is a directory", "Give another --out.")
+        place = out / name
+        if place.exists() and not place.is_file():
+            what = "a directory" if place.is_dir() else "no ordinary file"
+            raise DataError(f"cannot write '{place}': it is {what}", "Give another --out.")
 
 
 def _write(fit: Any, out: Path) -> list[tuple[str, Path]]:

@@ -19,7 +19,7 @@ from formulae.environment import Environment
 from formulae.matrices import design_matrices
 
 from hierbayes.design.stateful import STATEFUL, States, stateful
-from hierbayes.design.table import Categorical, Column, Floats
+from hierbayes.design.table import Categorical, Column, Floats, as_numbers
 from hierbayes.errors import DataError, HierBayesError, ModelError
 from hierbayes.formula import show
 from hierbayes.formula.syntax import Binary, Call, Expression, Name, Number, Sequence, Text, Unary
@@ -140,7 +140,7 @@ def _written(expression: Expression, names: _Names) -> str:
 def _plain(column: Column) -> pd.Series:
     """Return a column for arithmetic: a boolean as 0/1, a categorical as text that can be compared with a text."""
     if not isinstance(column, Categorical):
-        return pd.Series(column.values)
+        return pd.Series(as_numbers(column))
     if column.kind == "boolean":
         return pd.Series(as_zero_one(column))
     return pd.Series(np.asarray(column.levels, dtype=object)[column.codes], dtype=object)

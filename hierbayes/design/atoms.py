@@ -11,7 +11,7 @@ import numpy as np
 from hierbayes.design.arithmetic import call_columns, literal
 from hierbayes.design.contrasts import Coding, contrasts, indicators
 from hierbayes.design.stateful import States
-from hierbayes.design.table import Categorical, Column, Floats, as_factor
+from hierbayes.design.table import Categorical, Column, Floats, as_factor, as_numbers
 from hierbayes.errors import DataError
 from hierbayes.formula import show
 from hierbayes.formula.syntax import Atom, Call, Name
@@ -65,7 +65,7 @@ def read_atom(
         column = columns[atom.name]
         if isinstance(column, Categorical):
             return _factor(column, given.get(atom.name, Contrast("treatment")), shown)
-        return Columns(column.values[:, None], (shown,))
+        return Columns(as_numbers(column)[:, None], (shown,))
     if atom.function in ("C", "factor"):
         return _categorical_call(atom, shown, columns, given)
     matrix = call_columns(atom, columns, n, states)

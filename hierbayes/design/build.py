@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hierbayes.design.checks import check_contrasts, check_formula
+from hierbayes.design.checks import check_column_names, check_contrasts, check_formula
 from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock, build_groups
 from hierbayes.design.schema import schema_of
@@ -16,7 +16,10 @@ from hierbayes.design.table import Categorical, Column, Floats, Ints, complete_r
 from hierbayes.design.terms import evaluate, evaluate_numeric
 from hierbayes.errors import DataError, warn
 from hierbayes.formula import show
+from hierbayes.formula.syntax import Atom, Call, Group, Name
 from hierbayes.spec import ModelSpec
+
+_MOST_WEIGHT = 1e100
 
 
 def build(spec: ModelSpec, data: Any) -> Design:
@@ -30,6 +33,7 @@ def build(spec: ModelSpec, data: Any) -> Design:
         If the data cannot be used; the column, level or row is named.
     """
     table = to_pandas(data)
+    check_column_names(spec.columns, table.columns)
     check_formula(spec, [name for name in table.columns if isinstance(name, str)])
     rows = complete_rows(table, spec.columns, spec.missing)
     columns = {name: read_column(table, name, rows) for name in spec.columns}
@@ -82,15 +86,19 @@ def _design(spec: ModelSpec, columns: Mapping[str, Column], rows: Ints, rows_giv
     _check_rows(design)
     for block in design.groups:
         _check_block(block, n)
+    _warn_told_twice(spec, columns)
     return design
 
 
 def _response(spec: ModelSpec, columns: Mapping[str, Column], n: int, states: States) -> Floats:
     y = evaluate_numeric(spec.formula.response, columns, n, "response", states)
     if n < 2:
-        raise DataError(f"the data have {n} row in use; a model needs at least two")
+        raise DataError(f"the data have {n} row in use; a model needs at least two", "give more rows")
     if np.ptp(y) == 0:
-        raise DataError(f"the response {show(spec.formula.response)!r} is the same in every row ({y[0]:g})")
+        raise DataError(
+            f"the response {show(spec.formula.response)!r} is the same in every row ({y[0]:g})",
+            "look at the column, and at how the rows were chosen",
+        )
     with np.errstate(over="ignore"):
         spread = float(np.var(y))
     if not np.isfinite(spread) or spread == 0:
@@ -113,8 +121,14 @@ def read_weights(name: str | None, columns: Mapping[str, Column], rows: Ints) ->
         return np.ones(len(rows))
     column = columns[name]
     if isinstance(column, Categorical):
-        raise DataError(f"the weights column {name!r} must be numeric")
-    bad = np.flatnonzero(column.values <= 0)
+        raise DataError(f"the weights column {name!r} must be numeric", "turn it into a column of positive numbers")
+    bad = np.flatnonzero((column.values < 1 / _MOST_WEIGHT) | (column.values > _MOST_WEIGHT))
+    if bad.size and column.values[bad[0]] > 0:
+        raise DataError(
+            f"the weight in column {name!r} is {column.values[bad[0]]:g} in row {int(rows[bad[0]])} "
+            "(counting from 0), too far from 1 to be reckoned with",
+            "divide all weights by their mean",
+        )
     if bad.size:
         raise DataError(
             f"the weight in column {name!r} is {column.values[bad[0]]:g} in row {int(rows[bad[0]])} "
@@ -131,7 +145,7 @@ def _check_labels(labels: tuple[str, ...]) -> None:
 
 
 def _check_rows(design: Design) -> None:
-    if len(design.coefficients) >= design.n and not design.groups:
+    if len(design.coefficients) >= design.n:
         raise DataError(
             f"{design.n} rows are too few for {len(design.coefficients)} population-level coefficients",
             "use fewer predictors or more data",
@@ -146,6 +160,31 @@ def _check_block(block: GroupBlock, n: int) -> None:
         )
     if block.split:
         _warn_far_from_zero(block)
+
+
+def _warn_told_twice(spec: ModelSpec, columns: Mapping[str, Column]) -> None:
+    """Warn where the levels of a factor have coefficients of their own beside their group-level intercepts."""
+    alone = [term.atoms[0] for term in spec.formula.population.terms if len(term.atoms) == 1]
+    coded = {name for atom in alone if (name := _coded(atom, columns)) is not None}
+    grouped = dict.fromkeys(group.factor[0] for group in spec.formula.groups if _of_levels(group))
+    for name in grouped:
+        if name in coded:
+            warn(
+                f"each level of {name!r} has a coefficient of its own and an effect in (1 | {name}) as well: the data "
+                "cannot tell the two apart, and only the priors do. Leave one of them out"
+            )
+
+
+def _of_levels(group: Group) -> bool:
+    return group.part.intercept and len(group.factor) == 1
+
+
+def _coded(atom: Atom, columns: Mapping[str, Column]) -> str | None:
+    """Return the column whose levels an atom makes columns of, None if it makes none."""
+    if isinstance(atom, Call):
+        first = atom.args[0]
+        return first.name if atom.function in ("C", "factor") and isinstance(first, Name) else None
+    return atom.name if isinstance(columns[atom.name], Categorical) else None
 
 
 def _warn_far_from_zero(block: GroupBlock) -> None:

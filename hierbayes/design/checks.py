@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from hierbayes.design.table import Categorical, Column
 from hierbayes.errors import DataError, FormulaError
 from hierbayes.formula import Call, Formula, Name, Span, column_error, names_in, suggest
 from hierbayes.formula.names import factor_places
 from hierbayes.spec import ModelSpec
+
+
+def check_column_names(wanted: Sequence[str], columns: Iterable[object]) -> None:
+    """Refuse a table that has a column only under a name that is no text.
+
+    Raises
+    ------
+    DataError
+        The name is given.
+    """
+    names = list(columns)
+    for name in wanted:
+        for other in names:
+            if name not in names and not isinstance(other, str) and _reads_as(name, other):
+                raise DataError(
+                    f"the formula names the column {name!r}, but in the data that name is no text: it is {other!r}, "
+                    f"of type {type(other).__name__}",
+                    "give the columns names that are text: data.columns = [...]",
+                )
+
+
+def _reads_as(name: str, other: object) -> bool:
+    return name in map(str, other) if isinstance(other, tuple) else str(other) == name
 
 
 def check_formula(spec: ModelSpec, available: Sequence[str]) -> None:

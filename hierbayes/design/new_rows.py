@@ -199,7 +199,8 @@ def _as_number(column: Column) -> Numeric:
         return Numeric(column.name, as_zero_one(column))
     raise DataError(
         f"column {column.name!r} holds text or categories, such as {column.levels[0]!r}, but the model reads it as a "
-        "number"
+        "number",
+        "give numbers there, as in the data of the fit",
     )
 
 

@@ -12,7 +12,7 @@ from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock
 from hierbayes.design.proper import refuse_improper
 from hierbayes.design.table import Floats
-from hierbayes.design.units import WEAK, column_scales, default_beta
+from hierbayes.design.units import EVEN, WEAK, column_scales, default_beta
 from hierbayes.errors import ModelError
 from hierbayes.formula.names import suggest
 from hierbayes.priors import LKJ, Custom, Fixed, Flat, HalfStudentT, Normal, PositivePrior, Prior
@@ -94,8 +94,15 @@ _SD_KINDS = (PositivePrior, Flat, Fixed, Custom)
 def _response_scale(design: Design) -> float:
     y = design.y - design.offset
     spread = float(np.std(y, ddof=1))
+    what = "the response less its offset" if design.offset.any() else "the response"
     if not spread > 0:
-        raise ModelError("the response less its offset is the same in every row")
+        raise ModelError(f"{what} is the same in every row", "look at the offset: it must not be the response itself")
+    size = float(max(np.abs(design.y).max(), np.abs(design.offset).max()))
+    if spread <= EVEN * size:
+        raise ModelError(
+            f"{what} varies by less than rounding can tell beside its size, {size:g}",
+            "subtract a constant from it in the data, before it is rounded to 16 digits",
+        )
     return spread
 
 

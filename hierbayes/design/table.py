@@ -51,6 +51,8 @@ class Categorical:
 
 Column = Numeric | Categorical
 
+_TABLES = "give a data frame, or a dict of columns of one length"
+
 LARGEST_EXACT = 2**53
 """The largest whole number up to which a float tells every one from its neighbours."""
 
@@ -67,13 +69,13 @@ def to_pandas(data: Any) -> pd.DataFrame:
         try:
             data = pd.DataFrame(data)
         except (ValueError, TypeError) as error:
-            raise DataError(f"the data cannot be made into a table: {error}") from error
+            raise DataError(f"the data cannot be made into a table: {error}", _TABLES) from error
     table = data if isinstance(data, pd.DataFrame) else _read_frame(data)
     repeated = table.columns[table.columns.duplicated()].unique().tolist()
     if repeated:
         raise DataError(f"the data have more than one column called {repeated[0]!r}", "rename or drop one of them")
     if len(table) == 0:
-        raise DataError("the data have no rows")
+        raise DataError("the data have no rows", "look at how the rows were chosen or read")
     return table
 
 
@@ -87,10 +89,10 @@ def _read_frame(data: Any) -> pd.DataFrame:
         raise DataError(f"the data have two columns of one name: {error}", "rename or drop one of them") from error
     except (TypeError, nw.exceptions.NarwhalsError) as error:
         raise DataError(
-            f"the data must be a data frame (pandas, polars, pyarrow, ...), not {type(data).__name__}"
+            f"the data must be a data frame (pandas, polars, pyarrow, ...), not {type(data).__name__}", _TABLES
         ) from error
     except Exception as error:
-        raise DataError(f"the data frame cannot be read: {error}") from error
+        raise DataError(f"the data frame cannot be read: {error}", _TABLES) from error
 
 
 def _faithful(frame: nw.DataFrame[Any]) -> pd.DataFrame:
@@ -136,7 +138,10 @@ def complete_rows(table: pd.DataFrame, columns: Sequence[str], missing: str) -> 
             'fill them in, or pass missing="drop" to leave those rows out',
         )
     if incomplete.all():
-        raise DataError(f"every row misses a value (missing: {counts}), so no row is left")
+        raise DataError(
+            f"every row misses a value (missing: {counts}), so no row is left",
+            "fill them in, or leave the emptiest column out of the formula",
+        )
     warn(f"{int(incomplete.sum())} of {len(table)} rows dropped for missing values ({counts})")
     return np.flatnonzero(~incomplete)
 
@@ -176,6 +181,22 @@ def as_factor(column: Column) -> Categorical:
     values, codes = np.unique(column.values if column.exact is None else column.exact, return_inverse=True)
     labels = tuple(plain_number(value) if column.exact is None else str(value) for value in values)
     return Categorical(column.name, labels, codes.astype(np.int64), "number")
+
+
+def as_numbers(column: Numeric) -> Floats:
+    """Return a column for reckoning.
+
+    Raises
+    ------
+    DataError
+        If it holds whole numbers so large that as floats some of them become one.
+    """
+    if column.exact is not None and len(np.unique(column.values)) < len(np.unique(column.exact)):
+        raise DataError(
+            f"column {column.name!r} holds whole numbers beyond 2**53, some of which are one number to a float",
+            f"subtract a constant from it in the data; identifiers stand right of a bar or in C({column.name})",
+        )
+    return column.values
 
 
 def plain_number(value: float) -> str:
@@ -236,11 +257,15 @@ def _from_levels(name: str, series: pd.Series, order: Sequence[Any], kind: Any) 
 
 def _from_objects(name: str, series: pd.Series, rows: Ints) -> Column:
     try:
-        codes, values = pd.factorize(series)
+        with np.errstate(all="ignore"):  # numbers of several widths are cast to one
+            codes, values = pd.factorize(series)
     except TypeError as error:
         example = type(series.iloc[0]).__name__
-        raise DataError(f"column {name!r} holds values of type {example}, not one value a row") from error
-    kinds = {_kind(value) for value in values}
+        raise DataError(
+            f"column {name!r} holds values of type {example}, not one value a row",
+            "make it a column of numbers or of text",
+        ) from error
+    kinds = _kinds(series, list(values))
     if kinds == {"number"}:
         return _from_numbers(name, np.asarray(codes), list(values), rows)
     if kinds == {"boolean"}:
@@ -263,11 +288,23 @@ def _from_numbers(name: str, codes: Ints, values: list[Any], rows: Ints) -> Nume
     try:
         found = np.asarray([float(value) for value in values], dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"column {name!r} holds numbers that cannot be read: {error}") from error
+        raise DataError(
+            f"column {name!r} holds numbers that cannot be read: {error}",
+            "use smaller numbers, or text for identifiers",
+        ) from error
     whole = all(isinstance(value, numbers.Integral) for value in values)
     exact = np.asarray([int(value) for value in values], dtype=object) if whole else None
     long = exact is not None and any(abs(value) > LARGEST_EXACT for value in exact)
     return Numeric(name, _finite(name, found[codes], rows), exact[codes] if exact is not None and long else None)
+
+
+def _kinds(series: pd.Series, values: Sequence[Any]) -> set[str]:
+    """Return the kinds of values of a column; `values` are the distinct ones."""
+    kinds = {_kind(value) for value in values}
+    if kinds in ({"number"}, {"boolean"}) and any(value in (0, 1) for value in values):
+        # to Python 1 and True are one value, so that the distinct ones do not tell whether both occur
+        kinds = {_kind(value) for value in series}
+    return kinds
 
 
 def _kind(value: object) -> str:

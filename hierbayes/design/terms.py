@@ -11,7 +11,7 @@ from hierbayes.design.arithmetic import as_zero_one
 from hierbayes.design.atoms import Columns, Factor, read_atom
 from hierbayes.design.redundancy import codings
 from hierbayes.design.stateful import States
-from hierbayes.design.table import Categorical, Column, Floats
+from hierbayes.design.table import Categorical, Column, Floats, as_numbers
 from hierbayes.errors import DataError
 from hierbayes.formula import show
 from hierbayes.formula.syntax import Atom, Call, Expression, Name, Number, Part
@@ -100,10 +100,13 @@ def evaluate_numeric(
     if isinstance(expression, Name):
         column = columns[expression.name]
         if not isinstance(column, Categorical):
-            return column.values
+            return as_numbers(column)
         if column.kind == "boolean":
             return as_zero_one(column)
-        raise DataError(f"the {role} {shown!r} must be numeric, but the column holds text or categories")
+        raise DataError(
+            f"the {role} {shown!r} must be numeric, but the column holds text or categories",
+            f'compare it with a level, as in I({shown} == "{column.levels[0]}"), or take another column',
+        )
     atom: Atom = expression if isinstance(expression, Call) else Call("I", (expression,))
     found = read_atom(atom, columns, {}, n, states)
     if isinstance(found, Factor):

@@ -12,6 +12,9 @@ from hierbayes.priors import Normal, Prior
 
 WEAK = 2.5
 
+EVEN = 1e-13
+"""A column whose spread is less than this share of its size holds little but what rounding left of it."""
+
 
 def default_beta(design: Design) -> tuple[Prior, ...]:
     """Return the default priors of the population-level coefficients.
@@ -39,17 +42,20 @@ def default_beta(design: Design) -> tuple[Prior, ...]:
 def unexplained(X: Floats, names: tuple[str, ...], centred: bool = False, role: str = "population") -> Floats:
     """Return the root sum of squares of each column's part that the others (and a constant) do not explain."""
     if X.shape[1] > X.shape[0] - int(centred):
-        raise ModelError(f"{X.shape[1]} {role} columns cannot be told apart with {X.shape[0]} rows")
+        raise ModelError(
+            f"{X.shape[1]} {role} columns cannot be told apart with {X.shape[0]} rows",
+            "use fewer predictors or more data",
+        )
     if X.shape[1] == 0:
         return np.zeros(0)
-    given = lengths(X)
+    whole, given = X, lengths(X)
     if centred:
         with np.errstate(all="ignore"):
             X = X - X.mean(axis=0)
     length = lengths(X)
-    for name, size, least in zip(names, length, given * 1e-13, strict=True):
+    for name, size, least, column in zip(names, length, given * EVEN, whole.T, strict=True):
         if size <= least:
-            raise ModelError(f"the {role} column {name!r} is the same in every row", "leave it out of the formula")
+            raise _too_even(f"the {role} column {name!r}", column)
         if not 1e-150 < size < 1e150:
             raise ModelError(f"the {role} column {name!r} is of a size that cannot be squared", "change its unit")
     _, triangle = np.linalg.qr(X / length)
@@ -62,6 +68,15 @@ def unexplained(X: Floats, names: tuple[str, ...], centred: bool = False, role: 
         )
     inverse = np.linalg.solve(triangle, np.eye(len(names)))
     return np.asarray(length / np.sqrt(np.sum(inverse**2, axis=1)))
+
+
+def _too_even(what: str, column: Floats) -> ModelError:
+    if np.ptp(column) <= 1e-15 * np.abs(column).max():
+        return ModelError(f"{what} is the same in every row", "leave it out of the formula")
+    return ModelError(
+        f"{what} varies by less than rounding can tell beside its size, {column[0]:g}",
+        "subtract a constant from it in the data, before it is rounded to 16 digits",
+    )
 
 
 def lengths(X: Floats) -> Floats:

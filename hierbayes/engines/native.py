@@ -18,7 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hierbayes.engines.stale import digest
+from hierbayes.engines.stale import OWN_FOLDERS, digest
+from hierbayes.errors import warn
 
 _WEAK = "weak_odr"
 
@@ -39,10 +40,20 @@ def load(module: str, entries: Mapping[str, str]) -> dict[str, Any]:
         A call lets other threads run.
     """
     place = _place(module, entries)
-    addresses = None if place is None else _from_disk(place, entries)
+    addresses = next((found for each in _where(place) if (found := _from_disk(each, entries))), None)
     if addresses is None:
+        if place is not None and any(place.is_relative_to(folder) for folder in OWN_FOLDERS):
+            warn(
+                "neither the package nor the home folder can be written to, so that the sampler is compiled anew in "
+                "every process (a minute or two): set the environment variable NUMBA_CACHE_DIR to a folder that can"
+            )
         addresses = _compiled(module, entries, place)
     return {name: _prototype(arguments)(addresses[name]) for name, arguments in entries.items()}
+
+
+def _where(place: Path | None) -> tuple[Path, ...]:
+    """Return where the object may lie: in numba's folder, or beside the sources, where only the installer can write."""
+    return () if place is None else (place, Path(__file__).parent / "__pycache__" / place.name)
 
 
 def _prototype(arguments: str) -> Any:

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numba import njit
 
-from hierbayes.engines.stale import drop_stale
+from hierbayes.engines.stale import drop_stale, find_cache
 from hierbayes.errors import ModelError
 from hierbayes.priors import (
     Exponential,
@@ -30,6 +30,7 @@ from hierbayes.priors import (
 
 # No kernel runs before this file is imported.
 drop_stale()
+find_cache()
 
 FLAT, HALF_NORMAL, HALF_T, HALF_CAUCHY, EXPONENTIAL, GAMMA, INVERSE_GAMMA, LOG_NORMAL, UNIFORM = range(9)
 

@@ -1,4 +1,4 @@
-"""Compiled functions on disk that no longer match their sources.
+"""Compiled functions on disk: where they may be kept, and those that no longer match their sources.
 
 Numba recompiles a function when its own file has changed, not when a function that it calls in another file has: the
 old code of the latter lives on inside the former. Here a change in any of the files drops what was compiled from all.
@@ -6,11 +6,19 @@ old code of the latter lives on inside the former. Here a change in any of the f
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import hashlib
+import shutil
+import tempfile
 from pathlib import Path
 
+from hierbayes.errors import SamplingError
+
 _ROOM = Path(__file__).parent
+
+OWN_FOLDERS: list[str] = []
+"""Folders of this process alone that `find_cache` has made."""
 
 
 def drop_stale(room: Path = _ROOM) -> bool:
@@ -43,6 +51,47 @@ def drop_stale(room: Path = _ROOM) -> bool:
         mark.write_text(now)
         return True
     return False
+
+
+def find_cache() -> str | None:
+    """Give numba a folder where it finds none that it may write to, for then it refuses to define a function at all.
+
+    That is so where both the package and the home of the user are read-only. The folder is of this process alone and
+    goes with it: what lies in a folder that others can write to must not be run.
+
+    Returns
+    -------
+    str or None
+        The folder; None where numba has one of its own.
+
+    Raises
+    ------
+    SamplingError
+        If not even a temporary folder can be made.
+
+    Examples
+    --------
+    >>> find_cache() is None
+    True
+    """
+    from numba.core import config
+    from numba.core.caching import FunctionCache
+
+    try:
+        FunctionCache(drop_stale)
+    except RuntimeError:
+        try:
+            folder = tempfile.mkdtemp(prefix="hierbayes-")
+        except OSError as error:
+            raise SamplingError(
+                f"there is no folder for compiled functions, not even a temporary one: {error}",
+                "set the environment variable NUMBA_CACHE_DIR to a folder that can be written to",
+            ) from error
+        config.CACHE_DIR = folder
+        OWN_FOLDERS.append(folder)
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+    return None
 
 
 def digest(room: Path) -> str:

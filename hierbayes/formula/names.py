@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 
 from hierbayes.errors import FormulaError
@@ -65,11 +66,27 @@ def column_error(formula: Formula, name: str, available: Iterable[object]) -> Fo
     columns = [str(column) for column in available]
     nearest = suggest(name, columns)
     hint = f"Did you mean {nearest!r}?" if nearest is not None else listed(columns)
+    if (twin := twin_of(name, columns)) is not None:
+        hint = f"It has {twin!a}, which looks like {name!a} and is made of other characters: rename the column."
     what = f"the data has no column {name!r}"
     place = find_column(formula, name)
     if place is None:
         return FormulaError(what, hint=hint)
     return FormulaError(what, formula.text, place.start, place.stop, hint)
+
+
+def twin_of(name: str, columns: Iterable[str]) -> str | None:
+    """Return a column that looks the same and is made of other characters, such as an accent of its own.
+
+    Examples
+    --------
+    >>> twin_of("\u00e9", ["x", "e\u0301"]) == "e\u0301"
+    True
+    >>> twin_of("x", ["X"]) is None
+    True
+    """
+    composed = unicodedata.normalize("NFKC", name)
+    return next((each for each in columns if each != name and unicodedata.normalize("NFKC", each) == composed), None)
 
 
 def listed(columns: list[str]) -> str:

@@ -113,6 +113,9 @@ def write_page(path: str | Path, html: str) -> Path:
     """
     place = Path(path)
     draft: str | None = None
+    if os.path.exists(place) and not (os.path.isfile(place) or os.path.isdir(place)):
+        # a device or a pipe would be replaced by a file
+        raise DataError(f"cannot write the report to '{path}': it is no ordinary file", "Choose another place.")
     try:
         handle, draft = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
         with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
@@ -122,10 +125,10 @@ def write_page(path: str | Path, html: str) -> Path:
         os.umask(mask)
         os.chmod(draft, 0o666 & ~mask)
         os.replace(draft, place)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a path that holds a NUL is a ValueError
         if draft is not None:
             Path(draft).unlink(missing_ok=True)
-        reason = error.strerror or str(error)
+        reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"cannot write the report to '{path}': {reason}", "Choose another place.") from error
     return place
 

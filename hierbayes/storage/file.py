@@ -77,6 +77,9 @@ def write_file(
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise DataError(f"the fit cannot be written to {str(path)!r}: it is a directory", "add a file name, fit.nc")
+    if os.path.exists(target) and not os.path.isfile(target):
+        # a device or a pipe would be replaced by a file
+        raise DataError(f"the fit cannot be written to {str(path)!r}: it is no ordinary file", "choose another path")
     written = {name: json.dumps(texts[name]) for name in TEXTS}
     checked = {name: groups[name] for name in _CHECKED if name in groups}
     contents = {"groups": list(checked), "digest": contents_fingerprint(written, checked)}
@@ -87,7 +90,8 @@ def write_file(
     }  # fmt: skip
     part = target.with_name(f".hierbayes-{secrets.token_hex(6)}.part")
     try:
-        tree.to_netcdf(part, engine="h5netcdf", encoding=floats_as_they_are(groups))
+        # In memory first: the HDF5 library takes the process down with it where the disk is full.
+        _put(part, tree.to_netcdf(engine="h5netcdf", encoding=floats_as_they_are(groups)))
         os.replace(part, target)
     except Exception as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
@@ -96,6 +100,13 @@ def write_file(
         with contextlib.suppress(OSError):
             part.unlink()
     return Path(path)
+
+
+def _put(part: Path, content: memoryview) -> None:
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_texts(path: str | Path) -> dict[str, Any]:
