@@ -142,8 +142,6 @@ def make_task(model: Model, chosen: Settings, engine: str) -> Task:
     _refuse_priors(model)
     source = PriorSource(plain_design(model.design), model.problem, model.labels)
     quantities = quantities_of(source, seeds_of(chosen.seed, _PROBES))
-    if not quantities:
-        raise ModelError("every parameter is fixed, so there is nothing to calibrate")
     return Task(source, model.problem, quantities, chosen, sample_by(engine))
 
 
@@ -231,8 +229,9 @@ def _finished(
                     yield number, outcome
                 save(found, False)
         finally:
-            for future in tasks:
-                future.cancel()
+            for future, part in tasks.items():
+                if not future.cancel() and future.done() and future.exception() is None:
+                    found |= dict(zip(part, future.result(), strict=True))
             save(found, True)
 
 

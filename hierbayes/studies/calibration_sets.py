@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,6 @@ from hierbayes.run import Runner
 from hierbayes.sampling import Settings, Trace
 from hierbayes.studies.calibration_quantities import Quantity, of_draws, of_world
 from hierbayes.studies.worlds import PriorSource, World
-from hierbayes.summaries.numbers import convergence
 
 THIN = 5
 """Draws of a chain for each one that is kept."""
@@ -162,7 +160,19 @@ def _drawn(task: Task, problem: Problem, world: World, chosen: Settings, seed: i
     if not np.isfinite(drawn).all():
         bad = task.quantities[int(np.flatnonzero(~np.isfinite(drawn).all(axis=0))[0])].name
         raise SamplingError(f"draws of {bad} are not finite")
-    return drawn, convergence(drawn[None])["ess_bulk"], trace
+    return drawn, _bulk_ess(drawn), trace
+
+
+def _bulk_ess(drawn: Floats) -> Floats:
+    """Return the bulk effective sample size of each quantity; NaN for one that does not move."""
+    from arviz_stats.base import array_stats
+
+    found = np.full(drawn.shape[1], np.nan)
+    moving = np.flatnonzero(np.ptp(drawn, axis=0) > 0)
+    if len(drawn) >= 4 and moving.size:
+        kept = np.ascontiguousarray(drawn[None, :, moving])
+        found[moving] = array_stats.ess(kept, method="bulk", chain_axis=0, draw_axis=1)
+    return found
 
 
 def _evenly(size: int, number: int) -> Ints:
@@ -186,6 +196,5 @@ def _failed(truth: Floats, reason: str, seconds: float) -> RankedSet:
 
 def plain_design(design: Design) -> Design:
     """Return a design that can be pickled."""
-    schema: Any = design.schema
-    contrasts: Mapping[str, Any] = dict(schema.contrasts)
-    return replace(design, schema=replace(schema, contrasts=contrasts))
+    schema = design.schema
+    return replace(design, schema=replace(schema, contrasts=dict(schema.contrasts), states=dict(schema.states)))

@@ -77,7 +77,7 @@ class Store:
             header = json.loads(str(arrays[_HEADER]))
             self._check_header(header)
             return {int(number): _take(arrays, i) for i, number in enumerate(arrays[_NUMBERS])}
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             if isinstance(error, DataError):
                 raise
             raise DataError(

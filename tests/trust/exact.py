@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -155,7 +156,10 @@ def schools():
 
     def model():
         data = SCHOOLS.assign(weight=SCHOOLS["error"] ** -2)
-        return hb.Model("effect ~ 1 + (1 | school)", data, weights="weight", priors=priors)
+        with warnings.catch_warnings():
+            # each school is one row, and sigma is known
+            warnings.simplefilter("ignore", hb.HierBayesWarning)
+            return hb.Model("effect ~ 1 + (1 | school)", data, weights="weight", priors=priors)
 
     def solve(finer=1, narrower=1.0):
         own = partial(log_prior, hb.HalfCauchy(25 / narrower))

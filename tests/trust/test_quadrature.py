@@ -38,6 +38,7 @@ def test_a_grid_twice_as_fine_changes_nothing(name):
             assert coarse[number][statistic] == pytest.approx(value, rel=1e-5, abs=1e-5 * min(size, 1.0)), statistic
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXACT)
 def test_draws_agree_with_quadrature(name):
     found = scores(name)
@@ -45,6 +46,7 @@ def test_draws_agree_with_quadrature(name):
     assert {key: round(float(z), 2) for key, z in found.items() if not abs(z) < 4} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXACT)
 def test_another_prior_is_seen(name):
     """Half the scale in the priors of the sds: the same draws no longer agree."""
