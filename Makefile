@@ -30,7 +30,7 @@ endef
 export FIND_PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv warm demo test test-fast images lint format docs notebooks wheel lock clean
+.PHONY: help .venv warm demo test test-fast images lint format docs notebooks trust wheel lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ notebooks: $(WARM) ## execute the notebooks into build/notebooks
 docs: $(WARM) ## build the documentation in build/docs; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/doctrees docs build/docs
 	@echo "build/docs/index.html"
+
+trust: $(WARM) ## calibrate 16 structures on 1000 data sets each, and write docs/trust.md (under an hour; goes on if stopped)
+	$(BIN)/python docs/make_trust.py
 
 wheel: $(STAMP) ## build the wheel in dist
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .

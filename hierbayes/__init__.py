@@ -36,6 +36,8 @@ if TYPE_CHECKING:
         Normal,
         Uniform,
     )
+    from hierbayes.studies.calibration import calibrate
+    from hierbayes.studies.calibration_result import Calibration
     from hierbayes.studies.classical_twins import ClassicalTwins, classical
     from hierbayes.studies.experiment_result import Experiment
     from hierbayes.studies.experiments import experiment
@@ -77,6 +79,8 @@ _HOMES = {
         "Normal",
         "Uniform",
     ),
+    "hierbayes.studies.calibration": ("calibrate",),
+    "hierbayes.studies.calibration_result": ("Calibration",),
     "hierbayes.studies.classical_twins": ("ClassicalTwins", "classical"),
     "hierbayes.studies.experiment_result": ("Experiment",),
     "hierbayes.studies.experiments": ("experiment",),
@@ -92,6 +96,7 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "LKJ",
     "BayesFactor",
+    "Calibration",
     "ClassicalTwins",
     "Custom",
     "DataError",
@@ -117,6 +122,7 @@ __all__ = [
     "Sensitivity",
     "Uniform",
     "bayes_factor",
+    "calibrate",
     "classical",
     "compare",
     "experiment",

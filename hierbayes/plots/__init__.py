@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hierbayes.plots.arrow_rows import shrinkage_rows
     from hierbayes.plots.arrows import shrinkage_arrows
+    from hierbayes.plots.calibration_plot import draw_calibration
     from hierbayes.plots.caterpillar_plot import caterpillar
     from hierbayes.plots.components_plot import components
     from hierbayes.plots.effects_plot import effects
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _HOME = {
     "caterpillar": "caterpillar_plot",
     "components": "components_plot",
+    "draw_calibration": "calibration_plot",
     "draw_errors": "error_plot",
     "draw_sensitivity": "sensitivity_plot",
     "effects": "effects_plot",
@@ -44,6 +46,7 @@ _HOME = {
 __all__ = [
     "caterpillar",
     "components",
+    "draw_calibration",
     "draw_errors",
     "draw_sensitivity",
     "effects",

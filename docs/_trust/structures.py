@@ -1,0 +1,106 @@
+"""The models that are calibrated: every kind of term, few and unequal groups, sds near nought."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import hierbayes as hb
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A model to calibrate; default priors take their scale from the response of its table."""
+
+    formula: str
+    data: Callable[[], pd.DataFrame]
+    about: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def model(self) -> hb.Model:
+        return hb.Model(self.formula, self.data(), **self.options)
+
+
+def bundled(name: str) -> Callable[[], pd.DataFrame]:
+    return lambda: hb.load_data(name)
+
+
+def grouped(sizes: list[int], seed: int) -> Callable[[], pd.DataFrame]:
+    """Return a maker of a table of groups of these sizes, with two predictors, a factor, weights and an offset."""
+
+    def make() -> pd.DataFrame:
+        rng = np.random.default_rng(seed)
+        n = sum(sizes)
+        return pd.DataFrame(
+            {
+                "y": rng.normal(10, 4, n),
+                "x": rng.normal(2, 1, n),
+                "z": rng.uniform(0, 5, n),
+                "f": np.resize(["p", "q", "r"], n),
+                "w": rng.uniform(0.3, 3, n),
+                "known": rng.normal(0, 3, n),
+                "g": np.repeat([f"g{i:02d}" for i in range(len(sizes))], sizes),
+            }
+        )
+
+    return make
+
+
+UNEQUAL = [1, 2, 3, 5, 8, 13, 30, 60]
+
+STRUCTURES = {
+    "dyestuff": Structure("Yield ~ 1 + (1 | Batch)", bundled("dyestuff"), "6 batches of 5"),
+    "three groups": Structure("y ~ 1 + (1 | g)", grouped([4, 4, 4], 1), "3 groups of 4"),
+    "unequal groups": Structure("y ~ x + (1 | g)", grouped(UNEQUAL, 2), "8 groups of 1 to 60 rows"),
+    "sd near nought": Structure(
+        "y ~ 1 + (1 | g)", grouped([5] * 8, 3), "8 groups of 5; the prior keeps the sd below a fifth of sigma",
+        {"priors": {"sd_g": hb.HalfNormal(0.3), "sigma": hb.LogNormal(1.4, 0.2)}},
+    ),
+    "single rows": Structure("y ~ x + (1 | g)", grouped([1] * 16 + [6, 9], 4), "16 of 18 groups have one row"),
+    "sleepstudy, intercepts": Structure("Reaction ~ Days + (1 | Subject)", bundled("sleepstudy"), "18 of 10"),
+    "sleepstudy, split": Structure("Reaction ~ Days + (Days || Subject)", bundled("sleepstudy"), "18 of 10"),
+    "sleepstudy": Structure("Reaction ~ Days + (Days | Subject)", bundled("sleepstudy"), "18 of 10"),
+    "slopes, unequal": Structure("y ~ x + (x | g)", grouped(UNEQUAL, 5), "8 groups of 1 to 60 rows"),
+    "three terms": Structure("y ~ x + z + (x + z | g)", grouped([8] * 9, 6), "9 groups of 8, three correlations"),
+    "categories": Structure(
+        "y ~ f + (0 + f | g)", grouped([6] * 10, 7), "10 groups of 6, two rows a cell", {"contrasts": {"f": "sum"}}
+    ),
+    "weights and offset": Structure(
+        "y ~ x + offset(known) + (x | g)", grouped([3, 4, 6, 8, 9, 12], 8), "6 groups", {"weights": "w"}
+    ),
+    "pastes": Structure("strength ~ 1 + (1 | batch/cask)", bundled("pastes"), "nested: 10 batches of 3 casks of 2"),
+    "penicillin": Structure(
+        "diameter ~ 1 + (1 | plate) + (1 | sample)", bundled("penicillin"), "crossed: 24 plates by 6 samples"
+    ),
+    "oats": Structure("Y ~ V * N + (1 | B/V)", bundled("oats"), "split plot, 12 coefficients"),
+    "no groups": Structure("y ~ x + z", grouped([15], 9), "15 rows"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Truth:
+    """An experiment with one truth for every repetition: how often intervals hold it then."""
+
+    formula: str
+    sizes: dict[str, Any]
+    truth: dict[str, Any]
+    about: str
+
+
+TRUTHS = {
+    "sd near nought": Truth(
+        "y ~ 1 + (1 | g)", {"g": [5] * 8}, {"Intercept": 10, "sd_g": 0.05, "sigma": 1}, "8 groups of 5, sd 0.05"
+    ),
+    "three groups": Truth(
+        "y ~ 1 + (1 | g)", {"g": [4] * 3}, {"Intercept": 10, "sd_g": 1, "sigma": 1}, "3 groups of 4, sd 1"
+    ),
+    "unequal groups": Truth(
+        "y ~ 1 + (1 | g)", {"g": UNEQUAL}, {"Intercept": 10, "sd_g": 1, "sigma": 2}, "8 groups of 1 to 60, sd 1"
+    ),
+}
+
+QUICK = {"structures": ("three groups", "sleepstudy", "no groups"), "truths": ("three groups",), "exact": ("dyestuff",)}

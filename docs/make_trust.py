@@ -1,0 +1,100 @@
+"""Runs the checks behind `trust.md` and writes their tables between its markers.
+
+Run from the checkout: ``python docs/make_trust.py``, or ``make trust``. What is finished is kept in ``build/trust``, so
+that a run that was stopped goes on where it was; delete the folder to start anew. ``--quick`` looks whether all runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from multiprocessing import get_context
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+sys.path[:0] = [str(DOCS), str(DOCS.parent / "tests")]
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+
+def arguments(given: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="three structures, few data sets")
+    parser.add_argument("--sets", type=int, default=None, help="data sets of each structure: 1000, or 20 if quick")
+    parser.add_argument("--repetitions", type=int, default=None, help="of each fixed truth: 1000, or 4 if quick")
+    parser.add_argument("--processes", type=int, default=None, help="data sets at a time; all cores by default")
+    parser.add_argument("--folder", type=Path, default=DOCS.parent / "build" / "trust", help="keeps what is finished")
+    parser.add_argument("--page", type=Path, default=DOCS / "trust.md", help="the page to write")
+    found = parser.parse_args(given)
+    found.sets = found.sets or (20 if found.quick else 1000)
+    found.repetitions = found.repetitions or (4 if found.quick else 1000)
+    return found
+
+
+def pool(asked: argparse.Namespace) -> AbstractContextManager[Executor | None]:
+    """Return processes: much of a data set is Python, which threads would share out one at a time."""
+    from hierbayes.engines.collapsed.threads import usable_cores
+
+    size = asked.processes or usable_cores()
+    if asked.quick or size < 2:
+        return nullcontext()
+    return ProcessPoolExecutor(size, mp_context=get_context("spawn"))
+
+
+def main(given: list[str] | None = None) -> None:
+    from _trust import checks, page, structures
+
+    asked = arguments(given)
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    quick = structures.QUICK if asked.quick else None
+    names = quick["structures"] if quick else tuple(structures.STRUCTURES)
+    with pool(asked) as executor:
+        found = checks.calibrations(names, asked.sets, asked.folder, executor)
+    truths = checks.coverage(quick["truths"] if quick else structures.TRUTHS, asked.repetitions, asked.folder)
+    exact = checks.quadrature(quick["exact"] if quick else None)
+    bits = checks.reproducibility(asked.quick)
+    options = " --quick" if asked.quick else f" --sets {asked.sets} --repetitions {asked.repetitions}"
+    page.fill(
+        DOCS / "trust.md",
+        asked.page,
+        {
+            "made": page.made(options, time.perf_counter() - started),
+            "verdict": verdict(found, exact, bits),
+            "calibration": page.markdown(found.structures),
+            "quantities": page.markdown(found.quantities),
+            "failures": page.markdown(found.failures[["structure", "set", "seed", "reason"]]),
+            "coverage": page.markdown(truths),
+            "quadrature": page.markdown(exact),
+            "reproducibility": page.markdown(bits),
+        },
+    )
+    print(f"{asked.page} in {time.perf_counter() - started:.0f} s")
+
+
+def verdict(found, exact, bits) -> str:
+    """Say what passed and what did not; the structures share one hundredth of false alarms among them."""
+    own = found.structures
+    tests = int(2 * own["quantities"].sum())
+    least = float(own["least p"].min())
+    counts = [int(own[name].sum()) for name in ("quantities", "sets", "failed")]
+    said = [
+        f"- Calibration: {len(own)} structures, {counts[0]} quantities, {counts[1]} data sets, {counts[2]} that could not "
+        f"be sampled. The least of {tests} p values is {least:.2g}; times their number, {min(1.0, tests * least):.2g}.",
+        f"- Quadrature: {int((exact['passed'] == 'yes').sum())} of {len(exact)} models agree.",
+        f"- Reproducibility: {int((bits['same bits'] == 'yes').sum())} of {len(bits)} comparisons have the same bits.",
+    ]
+    lost = [
+        *own.loc[own["passed"] != "yes", "structure"],
+        *exact.loc[exact["passed"] != "yes", "model"],
+        *bits.loc[bits["same bits"] != "yes", "compared"],
+    ]
+    return "\n".join([*said, f"- What did not pass: {', '.join(lost) if lost else 'nothing'}."])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""What is ranked in a calibration: its value in the world that made the data, and in each draw of the posterior.
+
+The two sides share no code. The value in the world is plain numpy; the draws go the way that a user's own numbers go,
+through names, row densities and predictions, so that an error there shows in the ranks as one of the sampler would.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hierbayes.comparison.row_densities import row_densities
+from hierbayes.design.design import Design
+from hierbayes.design.new_rows import RowGroup, Rows
+from hierbayes.design.table import Floats
+from hierbayes.engines.assemble import Labels
+from hierbayes.engines.base import Problem
+from hierbayes.families import FAMILIES
+from hierbayes.predict.level_effects import LevelEffects
+from hierbayes.predict.pieces import Piece
+from hierbayes.predict.posterior_draws import FactorDraws, posterior_draws
+from hierbayes.predict.row_draws import RowDraws, mean_of
+from hierbayes.run_tree import named_tree, with_true_names
+from hierbayes.sampling import Trace
+from hierbayes.studies.truths import Address, addresses
+from hierbayes.studies.worlds import PriorSource, World
+from hierbayes.summaries.side_by_side import factor_terms
+
+KINDS = ("parameter", "effect", "loglik", "new level")
+
+_NEW = 0x6E65
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number that the data sets have in common.
+
+    Attributes
+    ----------
+    name : str
+        The key of a prior, ``b_g[level, term]``, ``log likelihood`` or ``new level``.
+    kind : str
+        Of `KINDS`.
+    address : Address or None
+        Where it stands in the posterior; None where it is computed.
+    """
+
+    name: str
+    kind: str
+    address: Address | None = None
+
+
+def quantities_of(source: PriorSource, seeds: Sequence[int]) -> tuple[Quantity, ...]:
+    """Return what is ranked: all that differs between the worlds of some seeds, which leaves out what is fixed."""
+    design = source.design
+    every = [Quantity(each.name, "parameter", each) for each in addresses(design)]
+    for factor in design.factors:
+        every += [Quantity(each.name, "effect", each) for each in _smallest_level(design, factor)]
+    every.append(Quantity("log likelihood", "loglik"))
+    if design.factors:
+        every.append(Quantity("new level", "new level"))
+    worlds = [source.draw(seed) for seed in seeds]
+    values = np.array([of_world(every, design, world, seed) for world, seed in zip(worlds, seeds, strict=True)])
+    moving = np.isfinite(values).all(axis=0) & (np.ptp(values, axis=0) > 0)
+    return tuple(each for each, moves in zip(every, moving, strict=True) if moves)
+
+
+def _smallest_level(design: Design, factor: str) -> list[Address]:
+    """Return the effects of the level with the fewest rows."""
+    block = design.blocks(factor)[0]
+    level = int(np.argmin(np.bincount(block.codes, minlength=block.n_levels)))
+    return [
+        Address(f"b_{factor}[{block.levels[level]}, {term}]", f"b_{factor}", (level, k))
+        for k, term in enumerate(factor_terms(design, factor))
+    ]
+
+
+def of_world(quantities: Sequence[Quantity], design: Design, world: World, seed: int) -> Floats:
+    """Return the value of each quantity in a world, by numpy alone."""
+    found = {"loglik": _log_likelihood(design, world), "new level": _new_level(design, world, seed)}
+    return np.array([found[each.kind] if each.address is None else world.at(each.address) for each in quantities])
+
+
+def _log_likelihood(design: Design, world: World) -> float:
+    sigma = float(world.values["sigma"])
+    mean = design.offset + design.X @ world.values["beta"]
+    for factor in design.factors:
+        effects = world.values[f"b_{factor}"]
+        Z = np.hstack([block.Z for block in design.blocks(factor)])
+        mean = mean + np.sum(Z * effects[design.blocks(factor)[0].codes], axis=1)
+    spread = sigma / np.sqrt(design.weights)
+    return float(np.sum(-0.5 * math.log(2 * math.pi) - np.log(spread) - 0.5 * ((world.y - mean) / spread) ** 2))
+
+
+def _new_level(design: Design, world: World, seed: int) -> float:
+    """Return the mean of a row with average columns whose levels are all new, their effects drawn."""
+    rng = np.random.default_rng([seed, _NEW])
+    found = float(design.offset.mean() + design.X.mean(axis=0) @ world.values["beta"])
+    for factor in design.factors:
+        sd = world.values[f"sd_{factor}"]
+        corr = np.nan_to_num(world.values.get(f"corr_{factor}", np.eye(len(sd))))
+        columns = np.concatenate([block.Z.mean(axis=0) for block in design.blocks(factor)])
+        found += float(columns @ rng.multivariate_normal(np.zeros(len(sd)), np.outer(sd, sd) * corr, method="eigh"))
+    return found
+
+
+def of_draws(
+    quantities: Sequence[Quantity], design: Design, labels: Labels, trace: Trace, problem: Problem, seed: int
+) -> Floats:
+    """Return every draw of each quantity, shape (draws, quantities), chain after chain.
+
+    `design` holds the response that was fitted.
+    """
+    posterior = with_true_names(named_tree(trace, labels, problem)["posterior"].to_dataset())
+    draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+    found = np.empty((draws, len(quantities)))
+    for i, each in enumerate(quantities):
+        if each.address is not None:
+            found[:, i] = each.address.of(trace.draws).ravel()
+        elif each.kind == "loglik":
+            found[:, i] = sum(values.sum(axis=1) for _, values in row_densities(design, labels, posterior))
+        else:
+            found[:, i] = _predicted(design, problem.family, posterior, seed)
+    return found
+
+
+def _predicted(design: Design, family: str, posterior: object, seed: int) -> Floats:
+    """Return draws of the mean at a row with average columns and new levels, as `Fit.predict` draws them."""
+    drawn = posterior_draws(posterior, design.schema)  # type: ignore[arg-type]
+    row = _average_row(design)
+    effects = {factor: _new_effects(factor, own, seed) for factor, own in drawn.factors.items()}
+    rows = RowDraws(drawn, row, effects, mean_of(FAMILIES[family]))
+    return np.asarray(rows.of(Piece(0, 1), np.empty((1, drawn.size)))[0])
+
+
+def _new_effects(factor: str, drawn: FactorDraws, seed: int) -> LevelEffects:
+    found = LevelEffects(drawn, 0, lambda code: ("level", factor, "new"), seed)
+    found.prepare(np.zeros(1, dtype=np.int64))
+    return found
+
+
+def _average_row(design: Design) -> Rows:
+    groups = tuple(RowGroup(b.factor, b.Z.mean(axis=0)[None], np.zeros(1, dtype=np.int64)) for b in design.groups)
+    offset = np.array([design.offset.mean()])
+    return Rows(1, design.X.mean(axis=0)[None], offset, np.ones(1), groups, None)

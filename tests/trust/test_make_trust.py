@@ -1,0 +1,71 @@
+"""The script behind the page on trust: it runs, fills every marker, goes on where it stopped, and says what failed."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from hierbayes.design.scaling import prior_table
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+MARKERS = ["made", "verdict", "calibration", "quantities", "failures", "coverage", "quadrature", "reproducibility"]
+
+
+@pytest.fixture(scope="module")
+def script():
+    before = list(sys.path)
+    spec = importlib.util.spec_from_file_location("make_trust", DOCS / "make_trust.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    sys.path[:] = before
+
+
+def test_the_page_has_every_marker_once():
+    text = (DOCS / "trust.md").read_text(encoding="utf-8")
+    assert re.findall(r"<!-- (\w+) -->", text) == [name for marker in MARKERS for name in (marker, "end")]
+
+
+def test_every_structure_has_proper_priors(script):
+    from _trust.structures import STRUCTURES
+
+    assert len(STRUCTURES) >= 12
+    for structure in STRUCTURES.values():
+        model = structure.model()
+        assert not prior_table(model.resolved_priors, model.design)["prior"].str.contains("Flat|Custom").any()
+
+
+@pytest.mark.slow
+def test_the_quick_part_runs_and_goes_on(script, tmp_path):
+    page, folder = tmp_path / "trust.md", tmp_path / "kept"
+    script.main(["--quick", "--page", str(page), "--folder", str(folder)])
+    text = page.read_text(encoding="utf-8")
+    assert [name for name in MARKERS if f"<!-- {name} -->\n<!-- end -->" in text] == []
+    assert "What did not pass: nothing." in text
+    assert "3 structures" in text
+    kept = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert len(kept) == 4
+    script.main(["--quick", "--page", str(page), "--folder", str(folder)])
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == kept
+
+
+def test_what_did_not_pass_is_named(script):
+    from _trust.checks import Calibrated
+
+    own = pd.DataFrame(
+        {"structure": ["one", "two"], "quantities": [3, 4], "sets": 1000, "failed": [0, 2], "least p": [0.2, 1e-6],
+         "passed": ["yes", "**no**"]}
+    )  # fmt: skip
+    exact = pd.DataFrame({"model": ["dyestuff"], "passed": ["**no**"]})
+    bits = pd.DataFrame({"compared": ["2 cores"], "same bits": ["yes"]})
+    said = script.verdict(Calibrated(own, own, own), exact, bits)
+    assert "What did not pass: two, dyestuff." in said
+    assert (
+        "2000 data sets, 2 that could not be sampled. The least of 14 p values is 1e-06; times their number, 1.4e-05"
+        in said
+    )
