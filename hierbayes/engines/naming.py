@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from hierbayes.engines.assemble import Labels
-from hierbayes.engines.base import Floats, Problem
-
-if TYPE_CHECKING:
-    from hierbayes.engines.collapsed.engine import Expanded
+from hierbayes.engines.base import Expanded, Floats, Problem
 
 
 def posterior_dims(labels: Labels) -> dict[str, tuple[str, ...]]:
