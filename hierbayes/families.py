@@ -181,7 +181,8 @@ _INVERSE_LINKS: Mapping[str, Callable[[Any], Any]] = {
     "log": np.exp,
     "logit": _logistic,
     "probit": _normal,
-    "cloglog": lambda predictor: -np.expm1(-np.exp(predictor)),
+    # beyond 700 exp overflows, and the share has long been 1
+    "cloglog": lambda predictor: -np.expm1(-np.exp(np.minimum(predictor, 700.0))),
 }
 
 _LOG_SCALED = ("lognormal", "shifted_lognormal")
