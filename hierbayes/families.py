@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
 
 from hierbayes.errors import ModelError
+
+Values = Literal["real", "positive", "count", "binary", "binomial", "unit"]
+"""What a response may be: any number; above 0; 0, 1, 2, ...; one of two; successes of trials; between 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -16,46 +22,215 @@ class Family:
     Attributes
     ----------
     name : str
+        As in `FAMILIES`.
     link : str
-        The function that takes the mean of the response to the linear predictor.
+        The function that takes the location of the response to the linear predictor. The location is the mean, but for
+        ``lognormal`` and ``shifted_lognormal`` it is the mean of the logarithm (less the shift).
+
+    Examples
+    --------
+    >>> Family("poisson", "log").mean(0.0)
+    1.0
+    >>> Family("negative_binomial", "log").parameters
+    ('alpha',)
     """
 
     name: str
     link: str
 
-    def mean(self, predictor: Any) -> Any:
-        """Return the mean of the response at a linear predictor: the inverse link, elementwise."""
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The positive parameters beside the location, each one number for all rows; ``sigma`` is always the first."""
+        return FAMILIES[self.name].parameters
+
+    @property
+    def values(self) -> Values:
+        """What the response may be."""
+        return FAMILIES[self.name].values
+
+    @property
+    def whole(self) -> bool:
+        """Whether responses are whole numbers: counts, successes, or one of two."""
+        return self.values in ("count", "binary", "binomial")
+
+    @property
+    def has_sigma(self) -> bool:
+        """Whether there is a residual sd."""
+        return "sigma" in self.parameters
+
+    def inverse(self, predictor: Any) -> Any:
+        """Return the location at a linear predictor, elementwise."""
         return _INVERSE_LINKS[self.link](predictor)
+
+    def linked(self, location: Any) -> Any:
+        """Return the linear predictor at a location, elementwise: the inverse of `inverse`.
+
+        Examples
+        --------
+        >>> float(Family("bernoulli", "logit").linked(0.5)), float(Family("poisson", "log").linked(1.0))
+        (0.0, 0.0)
+        """
+        return _LINKS[self.link](location)
+
+    def mean(self, predictor: Any, parameters: Mapping[str, Any] | None = None) -> Any:
+        """Return the mean of the response at a linear predictor, elementwise; for ``binomial`` that of one trial.
+
+        Parameters
+        ----------
+        predictor : array
+        parameters : mapping of str to array, optional
+            Needed by the log-normal families alone, whose mean depends on ``sigma`` and ``shift``.
+        """
+        location = self.inverse(predictor)
+        if self.name not in _LOG_SCALED:
+            return location
+        own = parameters or {}
+        mean = np.exp(location + 0.5 * np.asarray(own["sigma"]) ** 2)
+        return mean + own["shift"] if self.name == "shifted_lognormal" else mean
 
     @property
     def linear(self) -> bool:
         """Whether the mean is the linear predictor itself, so that effects of mean 0 average out of it."""
-        return self.link == "identity"
+        return self.link == "identity" and self.name not in _LOG_SCALED
+
+    def __str__(self) -> str:
+        return self.name if self.link == FAMILIES[self.name].links[0] else f"{self.name}({self.link})"
 
 
-def _same(predictor: Any) -> Any:
-    return predictor
+@dataclass(frozen=True)
+class Kind:
+    """What families of one name have in common.
+
+    Attributes
+    ----------
+    links : tuple of str
+        The links that it takes, the usual one first.
+    parameters : tuple of str
+        The positive parameters beside the location.
+    values : str
+        What the response may be.
+    """
+
+    links: tuple[str, ...]
+    parameters: tuple[str, ...]
+    values: Values
 
 
-_INVERSE_LINKS: Mapping[str, Callable[[Any], Any]] = {"identity": _same}
+_SHARES = ("logit", "probit", "cloglog")
+
+FAMILIES: Mapping[str, Kind] = {
+    "gaussian": Kind(("identity",), ("sigma",), "real"),
+    "student_t": Kind(("identity",), ("sigma", "nu"), "real"),
+    "bernoulli": Kind(_SHARES, (), "binary"),
+    "binomial": Kind(_SHARES, (), "binomial"),
+    "poisson": Kind(("log",), (), "count"),
+    "negative_binomial": Kind(("log",), ("alpha",), "count"),
+    "gamma": Kind(("log",), ("alpha",), "positive"),
+    "lognormal": Kind(("identity",), ("sigma",), "positive"),
+    "shifted_lognormal": Kind(("identity",), ("sigma", "shift"), "positive"),
+    "exgaussian": Kind(("identity",), ("sigma", "nu"), "real"),
+    "beta": Kind(_SHARES, ("kappa",), "unit"),
+}
+"""Every family by its name. ``alpha`` is the shape of the gamma and of the negative binomial (variance ``mu + mu**2 /
+alpha``), ``kappa`` the precision of the beta (variance ``mu (1 - mu) / (1 + kappa)``), ``nu`` the degrees of freedom of
+the Student and the mean of the exponential part of the ex-Gaussian, whose location is the mean of the whole."""
+
+_ALIASES = {
+    "normal": "gaussian",
+    "t": "student_t",
+    "student": "student_t",
+    "studentt": "student_t",
+    "negbinomial": "negative_binomial",
+    "negativebinomial": "negative_binomial",
+    "nbinom": "negative_binomial",
+    "exgaussian": "exgaussian",
+    "ex_gaussian": "exgaussian",
+    "log_normal": "lognormal",
+}
+
+
+def _logistic(predictor: Any) -> Any:
+    from scipy.special import expit
+
+    return expit(predictor)
+
+
+def _normal(predictor: Any) -> Any:
+    from scipy.special import ndtr
+
+    return ndtr(predictor)
+
+
+def _logit(location: Any) -> Any:
+    from scipy.special import logit
+
+    return logit(location)
+
+
+def _probit(location: Any) -> Any:
+    from scipy.special import ndtri
+
+    return ndtri(location)
+
+
+_LINKS: Mapping[str, Callable[[Any], Any]] = {
+    "identity": lambda location: location,
+    "log": np.log,
+    "logit": _logit,
+    "probit": _probit,
+    "cloglog": lambda location: np.log(-np.log1p(-location)),
+}
+
+_INVERSE_LINKS: Mapping[str, Callable[[Any], Any]] = {
+    "identity": lambda predictor: predictor,
+    "log": np.exp,
+    "logit": _logistic,
+    "probit": _normal,
+    # beyond 700 exp overflows, and the share has long been 1
+    "cloglog": lambda predictor: -np.expm1(-np.exp(np.minimum(predictor, 700.0))),
+}
+
+_LOG_SCALED = ("lognormal", "shifted_lognormal")
+
+
+def on_location(y: Any, family: Family) -> Any:
+    """Return a response on the scale of the family's location: its logarithm for the log-normal families.
+
+    Examples
+    --------
+    >>> float(on_location(np.exp(2.0), Family("lognormal", "identity")))
+    2.0
+    """
+    return np.log(y) if family.name in _LOG_SCALED else y
+
 
 GAUSSIAN = Family("gaussian", "identity")
-FAMILIES = {"gaussian": GAUSSIAN}
-_ALIASES = {"normal": "gaussian"}
 
 
 def family(name: str | Family) -> Family:
-    """Return the family of that name.
+    """Return the family of that name, with the usual link unless another stands in brackets.
+
+    Examples
+    --------
+    >>> family("bernoulli"), family("bernoulli(probit)").link
+    (Family(name='bernoulli', link='logit'), 'probit')
 
     Raises
     ------
     ModelError
-        If there is no such family.
+        If there is no such family, or it does not take the link.
     """
     if isinstance(name, Family):
-        return name
-    key = str(name).lower()
-    found = FAMILIES.get(_ALIASES.get(key, key))
-    if found is None:
+        return _checked(name.name, name.link)
+    found = re.fullmatch(r"\s*([\w. -]+?)\s*(?:\(\s*(?:link\s*=\s*)?[\"']?(\w+)[\"']?\s*\))?\s*", str(name))
+    key = found.group(1).lower().replace(" ", "_").replace("-", "_") if found else str(name)
+    return _checked(_ALIASES.get(key, key), found.group(2) if found else None)
+
+
+def _checked(name: str, link: str | None) -> Family:
+    kind = FAMILIES.get(name)
+    if kind is None:
         raise ModelError(f"family {name!r} is not available", f"available: {', '.join(FAMILIES)}")
-    return found
+    if link is not None and link not in kind.links:
+        raise ModelError(f"the family {name!r} does not take the link {link!r}", f"it takes: {', '.join(kind.links)}")
+    return Family(name, link or kind.links[0])

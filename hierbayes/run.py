@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hierbayes.engines.assemble import Labels
-from hierbayes.engines.base import Floats, Problem
+from hierbayes.engines.base import Expanded, Floats, Problem
 from hierbayes.engines.naming import as_given, posterior_dims
 from hierbayes.errors import ModelError, SamplingError
 from hierbayes.run_tree import THETA, named_tree
@@ -20,7 +20,7 @@ from hierbayes.sampling import Settings, Trace, compile_pymc, counting, quiet_li
 if TYPE_CHECKING:
     import xarray as xr
 
-    from hierbayes.engines.collapsed.engine import CollapsedEngine, Expanded
+    from hierbayes.engines.collapsed.engine import CollapsedEngine
 
 ENGINES = ("auto", "collapsed", "pymc")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from linear_catalogue import linear_models
 
 import hierbayes as hb
-from hierbayes.catalogue import catalogue
 from hierbayes.engines.assemble import assemble
 from hierbayes.engines.naming import posterior_dims
 from hierbayes.model import Fit
@@ -67,4 +67,4 @@ def catalogue_fits(few_groups):
     """Every model of the catalogue, sampled once, by name."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", hb.HierBayesWarning)
-        return {name: few_groups.fit_model(spec) for name, spec in catalogue().items()}
+        return {name: few_groups.fit_model(spec) for name, spec in linear_models().items()}

@@ -14,10 +14,12 @@ from hierbayes.errors import DataError, ModelError
 from hierbayes.priors_text import KNOWN, read_prior
 
 CLASSICAL = json.loads((Path(__file__).parent / "reference" / "classical.json").read_text())
-NAMES = (
+LINEAR = (
     "cake chapter_groups dyestuff dyestuff2 oats pastes penicillin penicillin_sample_fixed sleepstudy "
     "sleepstudy_intercept sleepstudy_uncorrelated"
 ).split()
+GENERALIZED = {"cbpp": "binomial", "verbagg": "bernoulli"}
+NAMES = sorted([*LINEAR, *GENERALIZED, "eight_schools"])
 FACTORS = {"cask:batch": "batch:cask", "V:B": "B:V", "Subject.1": "Subject"}
 MINIMAL = 'formula = "Yield ~ 1 + (1 | Batch)"\ndata = "dyestuff"\n'
 
@@ -42,18 +44,20 @@ def test_these_models_are_in_the_catalogue():
 def test_every_model_says_what_it_is(name):
     spec = catalogue()[name]
     assert spec.name == name
-    assert spec.family == "gaussian"
-    assert spec.priors is None
+    assert spec.family == GENERALIZED.get(name, "gaussian")
+    assert (spec.priors is None) == (name != "eight_schools")
     assert spec.title
     assert len(spec.description) > 60
     assert spec.source == find(spec.data).source
     assert len(spec.table()) == spec.published["rows"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*LINEAR, *GENERALIZED])
 def test_published_numbers_are_those_of_lme4(name):
     published, lme4 = catalogue()[name].published, CLASSICAL[name]
-    for key in ("sigma", "reml_criterion", "ml_deviance"):
+    if name in GENERALIZED:
+        assert published["log_likelihood"] == lme4["logLik"]
+    for key in ("sigma", "reml_criterion", "ml_deviance") if name in LINEAR else ():
         assert published[key] == lme4[key]
     for key in ("fixef", "se"):
         assert {as_in_r(label): value for label, value in published[key].items()} == lme4[key]

@@ -9,6 +9,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from linear_catalogue import linear_models
 from oracles.given import as_written, elsewhere, log_conditional, log_jacobian
 from oracles.graphs import logp_function
 from oracles.joint import log_joint
@@ -16,11 +17,10 @@ from oracles.points import named_values, random_point
 from oracles.structures import LAPLACE, STRUCTURES, table
 
 import hierbayes as hb
-from hierbayes.catalogue import catalogue
 from hierbayes.engines.assemble import assemble
 from hierbayes.priors import Flat
 
-MODELS = {**{f"{name} (catalogue)": spec for name, spec in catalogue().items()}, **STRUCTURES}
+MODELS = {**{f"{name} (catalogue)": spec for name, spec in linear_models().items()}, **STRUCTURES}
 RTOL = 1e-8
 
 

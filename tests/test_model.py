@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from fits import fake_fit
+from linear_catalogue import linear_models
 
 import hierbayes as hb
-from hierbayes.catalogue import catalogue
 from hierbayes.studies.pooled import PoolingComparison
 
 
@@ -34,7 +34,7 @@ def hostile():
     return "a_b ~ `50%` + (`x^2 & {y}` | the_group)", data
 
 
-MODELS = {name: (spec.formula, spec.data, spec.options()) for name, spec in catalogue().items()}
+MODELS = {name: (spec.formula, spec.data, spec.options()) for name, spec in linear_models().items()}
 
 
 @pytest.mark.parametrize("name", MODELS)

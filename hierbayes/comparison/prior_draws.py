@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hierbayes.engines.assemble import Labels
-from hierbayes.engines.base import Block, Floats, Problem
+from hierbayes.engines.base import Block, Expanded, Floats, Problem
 from hierbayes.errors import ModelError
 from hierbayes.priors import (
     LKJ,
@@ -30,8 +30,6 @@ from hierbayes.run_tree import tree_name
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from hierbayes.engines.collapsed.engine import Expanded
 
 _NUMBERS = 1 << 22
 
@@ -122,8 +120,6 @@ def as_group(dataset: xr.Dataset) -> xr.Dataset:
 
 def draw_parameters(problem: Problem, draws: int, rng: np.random.Generator) -> Expanded:
     """Return draws of every parameter from its prior, in internal coordinates."""
-    from hierbayes.engines.collapsed.engine import Expanded
-
     beta = [draw_prior(prior, draws, rng) for prior in problem.beta_priors]
     sds, corrs, effects = [], [], []
     for block in problem.blocks:

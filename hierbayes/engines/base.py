@@ -6,11 +6,12 @@ The coordinates are internal: the population columns may be centred, and so may 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hierbayes.families import FAMILIES, Family
 from hierbayes.priors import Prior
 
 Floats = NDArray[np.float64]
@@ -50,11 +51,13 @@ class Problem:
     """A Gaussian or other regression with group-level effects, as arrays.
 
     The linear predictor of row i is ``offset_i + X_i beta + sum_t Z_ti b_t[codes_ti]``; for the Gaussian family the
-    residual variance of row i is ``sigma**2 / weights_i``.
+    residual variance of row i is ``sigma**2 / weights_i``, for every other the row's log likelihood is multiplied by
+    ``weights_i``.
 
     Attributes
     ----------
     y : array, shape (n,)
+        The response; 0 and 1 for ``bernoulli``, the number of successes for ``binomial``.
     X : array, shape (n, p)
         Population columns in internal coordinates; p may be 0.
     offset : array, shape (n,)
@@ -67,7 +70,13 @@ class Problem:
     blocks : tuple of Block
         One a group-level term.
     sigma_prior : Prior
-        Prior of the residual sd.
+        Prior of the residual sd; ``Fixed(1.0)`` for a family that has none.
+    family, link : str
+        As in `hierbayes.families.FAMILIES`.
+    aux_priors : tuple of Prior
+        Of the family's parameters other than sigma, in its order.
+    trials : array, shape (n,), or None
+        Number of trials of each row, for ``binomial``.
     """
 
     y: Floats
@@ -78,7 +87,25 @@ class Problem:
     beta_back: Floats
     blocks: tuple[Block, ...]
     sigma_prior: Prior
-    family: str = field(default="gaussian")
+    family: str = "gaussian"
+    link: str = "identity"
+    aux_priors: tuple[Prior, ...] = ()
+    trials: Floats | None = None
+
+    @property
+    def likelihood(self) -> Family:
+        """The family with its link."""
+        return Family(self.family, self.link)
+
+    @property
+    def aux(self) -> tuple[str, ...]:
+        """The names of the family's parameters other than sigma."""
+        return tuple(name for name in FAMILIES[self.family].parameters if name != "sigma")
+
+    @property
+    def has_sigma(self) -> bool:
+        """Whether the family has a residual sd."""
+        return "sigma" in FAMILIES[self.family].parameters
 
     @property
     def n(self) -> int:
@@ -89,3 +116,27 @@ class Problem:
     def p(self) -> int:
         """Number of population-level coefficients."""
         return int(self.X.shape[1])
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """Draws of everything, in internal coordinates.
+
+    Attributes
+    ----------
+    sds : tuple of array, shape (draws, k)
+    corrs : tuple of array, shape (draws, k, k)
+    sigma : array, shape (draws,)
+        1 throughout for a family without it.
+    beta : array, shape (draws, p)
+    b : tuple of array, shape (draws, levels, k)
+    aux : tuple of array, shape (draws,)
+        The family's other parameters, in the order of `Problem.aux`.
+    """
+
+    sds: tuple[Floats, ...]
+    corrs: tuple[Floats, ...]
+    sigma: Floats
+    beta: Floats
+    b: tuple[Floats, ...]
+    aux: tuple[Floats, ...] = ()

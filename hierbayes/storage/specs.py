@@ -12,7 +12,7 @@ import numpy as np
 
 from hierbayes.design.scaling import BlockPriors, ResolvedPriors
 from hierbayes.errors import DataError, ModelError
-from hierbayes.families import FAMILIES, Family
+from hierbayes.families import Family, family
 from hierbayes.formula import Formula, parse
 from hierbayes.priors import Custom, Prior
 from hierbayes.priors_text import read_prior, write_prior
@@ -84,9 +84,10 @@ def _formula(text: str, canonical: str) -> Formula:
 
 
 def _family(given: Mapping[str, Any]) -> Family:
-    if given["name"] not in FAMILIES or not isinstance(given["link"], str):
-        raise DataError(f"the family {given['name']!r} of the file is not known", "update hierbayes")
-    return Family(**given)
+    try:
+        return family(Family(str(given["name"]), str(given["link"])))
+    except ModelError as error:
+        raise DataError(f"the family {given['name']!r} of the file is not known", "update hierbayes") from error
 
 
 def priors_to_json(priors: ResolvedPriors) -> dict[str, Any]:

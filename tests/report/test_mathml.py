@@ -6,12 +6,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+from linear_catalogue import linear_models
 
 import hierbayes as hb
-from hierbayes.catalogue import catalogue
 from hierbayes.report.mathml import WIDEST, mathml
 
-MODELS = catalogue()
+MODELS = linear_models()
 
 
 def tree(latex):

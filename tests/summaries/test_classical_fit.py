@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from linear_catalogue import linear_models
 from scipy.stats import norm
 
 import hierbayes as hb
 from hierbayes.catalogue import catalogue
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "classical.json").read_text())
-NAMES = tuple(catalogue())
+NAMES = tuple(linear_models())
 COLUMNS = ["mean", "sd", "median", "lower", "upper"]
 
 

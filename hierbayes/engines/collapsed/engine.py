@@ -7,13 +7,12 @@ beta and b are integrated out exactly; a sampler walks over theta alone, and `ex
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hierbayes.engines.base import Floats, Ints, Problem
+from hierbayes.engines.base import Expanded, Floats, Ints, Problem
 from hierbayes.engines.collapsed.lapack import LARGE
 from hierbayes.engines.collapsed.mode import Mode, find_mode
 from hierbayes.engines.collapsed.pack import build_tape, with_chart
@@ -40,26 +39,6 @@ _WIDEST = 8
 
 _RECOVERY = 0x6265
 """Keeps the random numbers of beta and b apart from those of theta."""
-
-
-@dataclass(frozen=True)
-class Expanded:
-    """Draws of everything, in internal coordinates.
-
-    Attributes
-    ----------
-    sds : tuple of array, shape (draws, k)
-    corrs : tuple of array, shape (draws, k, k)
-    sigma : array, shape (draws,)
-    beta : array, shape (draws, p)
-    b : tuple of array, shape (draws, levels, k)
-    """
-
-    sds: tuple[Floats, ...]
-    corrs: tuple[Floats, ...]
-    sigma: Floats
-    beta: Floats
-    b: tuple[Floats, ...]
 
 
 def refusal(problem: Problem) -> str | None:
