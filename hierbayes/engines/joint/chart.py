@@ -63,8 +63,11 @@ def coupled(ints, floats, terms, z, w):
         for c in range(k):
             row = part(floats, coupling + start * k + c * (stop - start), stop - start)
             s = 0.0
-            for i in range(row.shape[0]):
-                s += row[i] * moves[own[i]]
+            if row.shape[0] == moves.shape[0]:
+                s = dot(row, moves)
+            else:
+                for i in range(row.shape[0]):
+                    s += row[i] * moves[own[i]]
             for m in range(c + 1):
                 s += floats[factors + (j * k + c) * k + m] * z[j * k + m]
             w[j * k + c] = s
@@ -107,7 +110,10 @@ def pull_back_levels(ints, floats, terms, by_w, grad):
         for c in range(k):
             g = by_w[j * k + c]
             row = part(floats, coupling + start * k + c * (stop - start), stop - start)
-            for i in range(row.shape[0]):
-                moves[own[i]] += g * row[i]
+            if row.shape[0] == moves.shape[0]:
+                add_scaled(g, row, moves)
+            else:
+                for i in range(row.shape[0]):
+                    moves[own[i]] += g * row[i]
             for m in range(c + 1):
                 grad[j * k + m] += floats[factors + (j * k + c) * k + m] * g

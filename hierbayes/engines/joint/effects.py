@@ -38,7 +38,16 @@ def spread(ints, terms, lower, w, effects, v):
         log_det, given = 0.0, 0
         for i in range(k):
             log_det += math.log(own[i, i])
-        for j in range(terms[t, at.LEVELS]):
+        if k == 1:
+            levels = terms[t, at.LEVELS]
+            given = spread_single(
+                own[0, 0],
+                flags[:levels],
+                w[start : start + levels],
+                effects[start : start + levels],
+                v[start : start + levels],
+            )
+        for j in range(terms[t, at.LEVELS] if k > 1 else 0):
             place = start + j * k
             if flags[j]:
                 given += 1
@@ -65,6 +74,28 @@ def spread(ints, terms, lower, w, effects, v):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def spread_single(sd, flags, w, effects, v):
+    """Fill b and v of a term with one column; returns at how many levels w holds b."""
+    given, inverse = 0, 1.0 / sd
+    for j in range(w.shape[0]):
+        given += flags[j]
+        effects[j] = w[j] if flags[j] else sd * w[j]
+        v[j] = w[j] * inverse if flags[j] else w[j]
+    return given
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def gather_single(sd, flags, v, pull):
+    """Do for a term with one column what `gather` does; returns its M."""
+    moment, inverse = 0.0, 1.0 / sd
+    for j in range(v.shape[0]):
+        back = pull[j] * sd
+        moment += v[j] * v[j] - 1.0 if flags[j] else back * v[j]
+        pull[j] = pull[j] - v[j] * inverse if flags[j] else back - v[j]
+    return moment
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def gather(ints, terms, lower, v, pull, moments):
     """Turn derivatives in b into those in w, in place, with the prior's share, and fill M of every term.
 
@@ -77,7 +108,12 @@ def gather(ints, terms, lower, v, pull, moments):
         moment = moments[terms[t, at.L] : terms[t, at.L] + k * k].reshape(k, k)
         flags = ints[ints[at.AT_CENTRED] + terms[t, at.CENTRED] :]
         back = np.empty(k)
-        for j in range(terms[t, at.LEVELS]):
+        if k == 1:
+            levels = terms[t, at.LEVELS]
+            moment[0, 0] = gather_single(
+                own[0, 0], flags[:levels], v[start : start + levels], pull[start : start + levels]
+            )
+        for j in range(terms[t, at.LEVELS] if k > 1 else 0):
             place = start + j * k
             if flags[j]:
                 # back = L^-T v
