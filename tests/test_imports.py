@@ -16,8 +16,20 @@ PACKAGE = Path(__file__).resolve().parent.parent / "hierbayes"
 
 # Each room imports from itself and from the rooms before it.
 ROOMS = (
-    *("errors", "datasets", "catalogue", "formula", "families", "priors", "spec", "design", "sources", "engines"),
-    *("sampling", "run", "estimates", "summaries", "predict", "comparison", "plots", "report", "storage", "bridge"),
+    *("errors", "datasets", "catalogue", "formula", "families", "likelihoods", "priors", "spec", "design", "sources"),
+    *(
+        "engines",
+        "sampling",
+        "run",
+        "estimates",
+        "summaries",
+        "predict",
+        "comparison",
+        "plots",
+        "report",
+        "storage",
+        "bridge",
+    ),
     *("model", "warm", "studies", "cli", "__init__", "__main__"),
 )
 # Files that stand beside the room they belong to.
