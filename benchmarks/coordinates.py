@@ -82,7 +82,7 @@ def least_ess(own: Any, theta: Floats) -> tuple[float, float]:
     from hierbayes.engines.theta import unpack_draws
 
     chains, draws, dim = theta.shape
-    sds, corrs, sigma = unpack_draws(own, theta.reshape(-1, dim))
+    sds, corrs, sigma, _ = unpack_draws(own, theta.reshape(-1, dim))
     columns = [*(sd for sd in sds), sigma[:, None]]
     columns += [corr[:, *np.tril_indices(corr.shape[1], -1)] for corr in corrs]
     values = np.hstack(columns).reshape(chains, draws, -1)

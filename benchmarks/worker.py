@@ -2,7 +2,8 @@
 
 Run by the other scripts of this folder. By hand, a task as JSON:
 ``python benchmarks/worker.py '{"package": "hierbayes", "formula": "Yield ~ 1 | Batch", "data": "dyestuff", "draws": 9,
-"seed": 1}'``. A task may also hold ``tune``, ``engine``, and ``hyper_only``: leave the group-level effects out of ESS.
+"seed": 1}'``. A task may also hold ``tune``, ``engine``, ``family``, and ``hyper_only``: leave the group-level effects out
+of ESS.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def fit_hierbayes(task: dict[str, Any], data: Any) -> dict[str, Any]:
     import hierbayes as hb
 
     started = time.perf_counter()
-    model = hb.Model(task["formula"], data)
+    model = hb.Model(task["formula"], data, family=task.get("family", "gaussian"))
     fit = model.fit(
         draws=task["draws"], tune=task.get("tune") or "auto", seed=task["seed"], engine=task.get("engine", "auto"),
         progress=False,
@@ -50,7 +51,7 @@ def fit_bambi(task: dict[str, Any], data: Any) -> dict[str, Any]:
     import bambi
 
     started = time.perf_counter()
-    model = bambi.Model(task["formula"], data)
+    model = bambi.Model(task["formula"], data, family=task.get("family", "gaussian"))
     tree = model.fit(
         draws=task["draws"], tune=task.get("tune") or 1000, chains=4, random_seed=task["seed"],
         inference_method="nutpie" if task["package"] == "bambi+nutpie" else "pymc", progressbar=False,

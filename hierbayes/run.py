@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from hierbayes.engines.collapsed.engine import CollapsedEngine
+    from hierbayes.engines.joint.engine import JointEngine
 
-ENGINES = ("auto", "collapsed", "pymc")
+ENGINES = ("auto", "collapsed", "joint", "pymc")
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,13 @@ class Runner:
 
         return CollapsedEngine(self.problem)
 
+    @cached_property
+    def joint(self) -> JointEngine:
+        """The joint engine."""
+        from hierbayes.engines.joint.engine import JointEngine
+
+        return JointEngine(self.problem)
+
     def choose(self, engine: str, progress: bool | None = False) -> tuple[str, str]:
         """Return the engine to run and the reason.
 
@@ -93,13 +101,23 @@ class Runner:
             raise ModelError(f"engine={engine!r} is not available", f"available: {', '.join(map(repr, ENGINES))}")
         if engine == "pymc":
             return "pymc", "asked for"
-        refused = self._refusal(progress)
-        if engine == "collapsed":
+        refused = self._joint_refusal() if engine == "joint" else self._refusal(progress)
+        if engine != "auto":
             if refused is not None:
-                raise ModelError(f"the collapsed engine does not take this model: {refused}", 'leave engine="auto"')
-            return "collapsed", "asked for"
+                raise ModelError(f"the {engine} engine does not take this model: {refused}", 'leave engine="auto"')
+            return engine, "asked for"
         refused = refused or self._cost()
-        return ("pymc", refused) if refused else ("collapsed", "beta and b integrate out exactly")
+        if refused is None:
+            return "collapsed", "beta and b integrate out exactly"
+        also = self._joint_refusal()
+        if also is None:
+            return "joint", f"{refused}; the joint density is compiled"
+        return "pymc", refused if refused == also else f"{refused}; {also}"
+
+    def _joint_refusal(self) -> str | None:
+        from hierbayes.engines.joint.engine import refusal
+
+        return refusal(self.problem)
 
     def _cost(self) -> str | None:
         """Return why the collapsed engine would be the slower one, by a rough estimate; None if it is not.
@@ -132,6 +150,8 @@ class Runner:
         """Sample by an engine and return draws for the columns as given, under the posterior's names."""
         if name == "pymc":
             return self._sample_pymc(chosen)
+        if name == "joint":
+            return self._sample_joint(chosen)
         found, expanded = self._walk(chosen)
         named = as_given(self.problem, self.labels, expanded, chosen.chains)
         return replace(found, draws={**named, THETA: found.draws["theta"]})
@@ -227,6 +247,15 @@ class Runner:
         stats = {key: np.concatenate([trace.stats[key] for trace in found]) for key in found[0].stats if key in common}
         named = as_given(self.problem, self.labels, expanded, len(theta))
         return Trace({**named, THETA: walked}, stats, sum(trace.gradients for trace in found), False)
+
+    def _sample_joint(self, chosen: Settings) -> Trace:
+        engine = self.joint
+        with working("looking for the mode (longer, once, after installation)", chosen.progress):
+            model = engine.model()
+        found = run(model, chosen, tune=engine.tune, target_accept=0.9)
+        kept = found.draws["theta"]
+        expanded = engine.expand(kept.reshape(-1, kept.shape[2]))
+        return replace(found, draws=as_given(self.problem, self.labels, expanded, chosen.chains))
 
     def _sample_pymc(self, chosen: Settings) -> Trace:
         if self._compiled is None:

@@ -9,7 +9,8 @@ def warm() -> None:
     """Compile what is not in the cache yet; a fit would do so by itself, once.
 
     The compiled functions are general in sizes, so that small models reach all of them: a fit takes the dense path, the
-    group-level effects of a classical fit the sparse one, and a crossed model with many levels the surrogate.
+    group-level effects of a classical fit the sparse one, a crossed model with many levels the surrogate, and other
+    families than the Gaussian the joint engine.
 
     Examples
     --------
@@ -30,6 +31,14 @@ def warm() -> None:
             model.fit(draws=10, tune=10, chains=1, seed=1, progress=False)
             model.reml().varcorr()
         _surrogate()
+        _joint()
+
+
+def _joint() -> None:
+    """Compile the joint engine: all families share its functions."""
+    from hierbayes.engines.joint.entries import functions
+
+    functions()
 
 
 def _surrogate() -> None:

@@ -1,8 +1,8 @@
-"""The unconstrained vector theta and what it stands for: sds, correlations and sigma.
+"""The unconstrained vector theta and what it stands for: sds, correlations, sigma and the family's other parameters.
 
 theta holds, block by block, a coordinate for each sd that is not fixed, then ``k (k - 1) / 2`` partial correlations on
-the scale ``atanh`` (row by row of the lower triangle) unless the correlations are fixed, and last a coordinate for
-sigma.
+the scale ``atanh`` (row by row of the lower triangle) unless the correlations are fixed, then a coordinate for sigma,
+and last one for each other parameter of the family.
 With partial correlations ``tanh(x)`` the Cholesky factor of the correlation matrix has rows
 ``C[i, j] = tanh(x_ij) prod_{m<j} sech(x_im)``, ``C[i, i] = prod_m sech(x_im)``, and under LKJ(eta) the x are
 independent with densities proportional to ``sech(x_ij) ** (k - j + 2 eta - 2)`` (j from 0).
@@ -36,12 +36,15 @@ class Theta:
     factors : tuple of array
         Lower Cholesky factor of each block's correlation matrix, k by k.
     sigma : float
-        Residual sd.
+        Residual sd; 1 for a family without it.
+    aux : tuple of float
+        The family's other parameters, in the order of `Problem.aux`.
     """
 
     sds: tuple[Floats, ...]
     factors: tuple[Floats, ...]
     sigma: float
+    aux: tuple[float, ...] = ()
 
     @property
     def corrs(self) -> tuple[Floats, ...]:
@@ -57,9 +60,10 @@ class ThetaLayout:
     ----------
     dim : int
         Length of theta.
-    scalar_ints : array of int, shape (sds + 1, 3)
-        Prior kind, coordinate kind and place in theta (-1 where fixed) of every sd and, last, of sigma.
-    scalar_floats : array, shape (sds + 1, 5)
+    scalar_ints : array of int, shape (scalars, 3)
+        Prior kind, coordinate kind and place in theta (-1 where fixed) of every sd, of sigma and, last, of the family's
+        other parameters.
+    scalar_floats : array, shape (scalars, 5)
         Two numbers of the prior, two of the coordinate, and the value where fixed.
     block_ints : array of int, shape (blocks, 4)
         Columns k, first sd, place of the first partial correlation (-1 where fixed), place of the factor in `factors`.
@@ -76,6 +80,11 @@ class ThetaLayout:
     etas: Floats
     factors: Floats
 
+    @property
+    def sigma(self) -> int:
+        """The place of sigma among the scalars: after all sds."""
+        return int(self.block_ints[:, 0].sum())
+
 
 def layout(problem: Problem, log_only: bool = False) -> ThetaLayout:
     """Return the layout of theta for a problem.
@@ -84,8 +93,8 @@ def layout(problem: Problem, log_only: bool = False) -> ThetaLayout:
     ----------
     problem : Problem
     log_only : bool
-        Walk in logarithms of the sds of group-level effects instead of the normal scores of their priors. sigma, which
-        the data always tell, is walked in its logarithm in any case.
+        Walk in logarithms of the sds of group-level effects instead of the normal scores of their priors. sigma and the
+        family's other parameters, which the data mostly tell, are walked in their logarithms in any case.
 
     Raises
     ------
@@ -112,8 +121,9 @@ def layout(problem: Problem, log_only: bool = False) -> ThetaLayout:
         flat += k * k
         etas.append(eta)
         factors.append(factor.ravel())
-    scalars.append(_scalar(problem.sigma_prior, size, place, True))
-    place += scalars[-1][2] >= 0
+    for prior, scale in [(problem.sigma_prior, size), *((prior, 1.0) for prior in problem.aux_priors)]:
+        scalars.append(_scalar(prior, scale, place, True))
+        place += scalars[-1][2] >= 0
     return ThetaLayout(
         dim=place,
         scalar_ints=np.array([s[:3] for s in scalars], dtype=np.int64),
@@ -125,18 +135,24 @@ def layout(problem: Problem, log_only: bool = False) -> ThetaLayout:
 
 
 def unpack(layout: ThetaLayout, theta: Floats) -> Theta:
-    """Return the sds, correlation factors and sigma at `theta`."""
+    """Return the sds, correlation factors, sigma and other parameters at `theta`."""
     sds, _, factors, sigma, _ = _evaluate(layout, theta)
     cut = [(int(k), int(first), int(flat)) for k, first, _, flat in layout.block_ints]
     return Theta(
         sds=tuple(sds[first : first + k].copy() for k, first, _ in cut),
         factors=tuple(factors[flat : flat + k * k].reshape(k, k).copy() for k, _, flat in cut),
         sigma=sigma,
+        aux=tuple(float(value) for value in sds[layout.sigma + 1 :]),
     )
 
 
-def unpack_draws(layout: ThetaLayout, theta: Floats) -> tuple[tuple[Floats, ...], tuple[Floats, ...], Floats]:
-    """Return the sds (draws, k) and correlations (draws, k, k) of each block, and sigma (draws,), at rows of theta."""
+def unpack_draws(
+    layout: ThetaLayout, theta: Floats
+) -> tuple[tuple[Floats, ...], tuple[Floats, ...], Floats, tuple[Floats, ...]]:
+    """Return sds (draws, k) and correlations (draws, k, k) of each block, sigma (draws,) and the other parameters.
+
+    One row of theta is one draw; the other parameters are a tuple of arrays (draws,).
+    """
     from hierbayes.engines.entries import unpack_many
 
     draws = len(theta)
@@ -151,13 +167,14 @@ def unpack_draws(layout: ThetaLayout, theta: Floats) -> tuple[tuple[Floats, ...]
         sds.append(values[:, first : first + k].copy())
         factor = factors[:, flat : flat + k * k].reshape(draws, k, k)
         corrs.append(factor @ factor.transpose(0, 2, 1))
-    return tuple(sds), tuple(corrs), values[:, -1].copy()
+    own = [values[:, i].copy() for i in range(layout.sigma, values.shape[1])]
+    return tuple(sds), tuple(corrs), own[0], tuple(own[1:])
 
 
 def pack(layout: ThetaLayout, value: Theta) -> Floats:
     """Return the theta that stands for `value`; what is fixed is left out."""
     theta = np.zeros(layout.dim)
-    numbers = [*np.concatenate([*value.sds, np.zeros(0)]), value.sigma]
+    numbers = [*np.concatenate([*value.sds, np.zeros(0)]), value.sigma, *value.aux]
     for (_, kind, place), (_, _, a, b, _), number in zip(
         layout.scalar_ints, layout.scalar_floats, numbers, strict=True
     ):
@@ -180,7 +197,7 @@ def log_prior_density(layout: ThetaLayout, theta: Floats) -> float:
 
 
 def log_jacobian(layout: ThetaLayout, theta: Floats) -> float:
-    """Return ``log |d(sd, corr, sigma) / d theta|`` over what is free; corr by its entries below the diagonal."""
+    """Return ``log |d(sd, corr, sigma, aux) / d theta|`` over what is free; corr by its entries below the diagonal."""
     total = 0.0
     for (_, kind, place), (_, _, a, b, _) in zip(layout.scalar_ints, layout.scalar_floats, strict=True):
         if place >= 0:
@@ -204,7 +221,7 @@ def _evaluate(layout: ThetaLayout, theta: Floats) -> tuple[Floats, Floats, Float
         layout.scalar_ints, layout.scalar_floats, layout.block_ints, layout.etas,
         np.ascontiguousarray(theta, dtype=np.float64), sds, slopes, factors, grad,
     )  # fmt: skip
-    return sds, slopes, factors, float(sds[-1]), float(density)
+    return sds, slopes, factors, float(sds[layout.sigma]), float(density)
 
 
 def _scalar(
@@ -249,8 +266,14 @@ def _factor(corr: Floats, k: int) -> Floats:
 
 
 def _typical_size(problem: Problem) -> float:
-    """Return the sd of the response, the scale of coordinates whose prior has none."""
-    y = problem.y - problem.offset
+    """Return the sd of the response on the scale of the predictor, for coordinates whose prior has no scale.
+
+    It is 1 behind a logarithm or a logit.
+    """
+    if problem.link != "identity":
+        return 1.0
+    positive = problem.family in ("lognormal", "shifted_lognormal")
+    y = (np.log(problem.y) if positive else problem.y) - problem.offset
     size = float(np.std(y))
     return size if size > 0 and math.isfinite(size) else 1.0
 
@@ -263,7 +286,7 @@ def _log_sech(x):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def unpack_theta(scalar_ints, scalar_floats, block_ints, etas, theta, values, slopes, factors, grad):
-    """Fill the sds and sigma, ``d log sd / d theta``, the correlation factors and the gradient of the log prior.
+    """Fill the scalars, ``d log scalar / d theta``, the correlation factors and the gradient of the log prior.
 
     Returns the log prior density of theta. `factors` comes in as `ThetaLayout.factors`.
     """
@@ -304,7 +327,7 @@ def unpack_theta(scalar_ints, scalar_floats, block_ints, etas, theta, values, sl
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def unpack_rows(scalar_ints, scalar_floats, block_ints, etas, theta, values, factors):
-    """Fill rows of `values`, the sds and sigma, and of flat correlation factors from rows of theta."""
+    """Fill rows of `values`, the sds, sigma and others, and of flat correlation factors from rows of theta."""
     slopes = np.empty(values.shape[1])
     grad = np.zeros(theta.shape[1])
     for d in range(theta.shape[0]):

@@ -72,7 +72,7 @@ def test_internal_coordinates_are_those_of_the_engine():
 
     fit = hb.fit("y ~ x + (x | g) + (1 | h)", table(), draws=20, tune=50, chains=2, seed=1, progress=False)
     theta = fit.tree["unconstrained_posterior"]["theta"].to_numpy().reshape(40, -1)
-    sds, corrs, sigma = unpack_draws(layout(fit.model.problem), theta)
+    sds, corrs, sigma, _ = unpack_draws(layout(fit.model.problem), theta)
     found = internal(fit.model.problem, fit.model.labels, fit.posterior)
     assert np.any(fit.model.problem.blocks[0].back != np.eye(2))
     for own, wanted in zip((*found.sds, *found.corrs, found.sigma), (*sds, *corrs, sigma), strict=True):

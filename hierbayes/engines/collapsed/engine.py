@@ -128,7 +128,7 @@ class CollapsedEngine:
         return self._expanded(theta, Recovered(beta, by_block(self.problem, b)))
 
     def _expanded(self, theta: Floats, drawn: Recovered) -> Expanded:
-        sds, corrs, sigma = unpack_draws(self.layout, theta)
+        sds, corrs, sigma, _ = unpack_draws(self.layout, theta)
         return Expanded(sds, corrs, sigma, drawn.beta, drawn.b)
 
     def seconds_per_gradient(self, seconds: float = 1.0) -> float:

@@ -63,7 +63,7 @@ def build_tape(problem: Problem, statistics: Statistics, layout: ThetaLayout) ->
         header[at.NODE_COUNT] = len(statistics.rows.nodes)
         header[at.CELL_COUNT] = len(statistics.rows.cells)
         header[at.STORE] = len(statistics.rows.store)
-    return _join(header, sections)
+    return join(header, sections)
 
 
 def with_chart(words: Words, mode: Floats, factor: Floats) -> Words:
@@ -76,7 +76,8 @@ def with_chart(words: Words, mode: Floats, factor: Floats) -> Words:
     return copy
 
 
-def _join(header: Ints, sections: dict[int, Ints | Floats]) -> Words:
+def join(header: Ints, sections: dict[int, Ints | Floats]) -> Words:
+    """Return header and sections in one array, the place of each section and the whole length in the header."""
     pieces: list[Ints] = [header]
     place = at.HEADER
     for key, section in sections.items():

@@ -1,0 +1,149 @@
+"""The joint engine of one problem, for families that do not integrate out.
+
+NUTS walks over theta, beta and the group-level effects at once, in a chart around the mode.
+"""
+
+# mypy: allow-untyped-calls
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from hierbayes.engines.base import Expanded, Floats, Ints, Problem
+from hierbayes.engines.collapsed.pointer import nutpie_model
+from hierbayes.engines.collapsed.threads import one_blas_thread
+from hierbayes.engines.joint import tape as at
+from hierbayes.engines.joint.arrange import KINDS, Rows, arrange
+from hierbayes.engines.joint.cells import find_cells
+from hierbayes.engines.joint.charting import with_chart
+from hierbayes.engines.joint.entries import functions, log_density, size_of, walk_of
+from hierbayes.engines.joint.pack import build_tape, term_table
+from hierbayes.engines.joint.surface import Peak, Surface, find_peak, first_guess, rough_curvatures
+from hierbayes.engines.theta import Theta, ThetaLayout, layout, log_jacobian, pack, unpack_draws
+from hierbayes.errors import ModelError
+from hierbayes.priors import LKJ, Fixed, Flat, Normal
+
+TUNE = 200
+"""Warm-up steps in the chart; five times as many without one."""
+
+BORDER_LIMIT = 3000
+"""Most effects outside the largest term, for their factor is dense."""
+
+
+def refusal(problem: Problem) -> str | None:
+    """Return why the engine does not take a problem, None if it does."""
+    if (problem.family, problem.link) not in KINDS:
+        return f"the {problem.family} family with the link {problem.link} is not compiled"
+    for prior in problem.beta_priors:
+        if not isinstance(prior, Normal | Flat):
+            return f"the prior {prior} of a coefficient is not compiled"
+    for block in problem.blocks:
+        if not isinstance(block.corr_prior, LKJ | Fixed | None):
+            return f"the prior {block.corr_prior} of a correlation is not compiled"
+    sizes = sorted(block.n_levels * block.Z.shape[1] for block in problem.blocks)
+    if sum(sizes[:-1]) + problem.p > BORDER_LIMIT:
+        return f"the terms outside the largest one have {sum(sizes[:-1])} effects; at most {BORDER_LIMIT} are taken"
+    try:
+        layout(problem)
+    except ModelError as error:
+        return error.what
+    return None
+
+
+class JointEngine:
+    """A problem with its tape, its mode and the chart around it, each made on first use."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+    @cached_property
+    def layout(self) -> ThetaLayout:
+        """Where everything lies in theta."""
+        return layout(self.problem)
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The rows, arranged."""
+        return arrange(self.problem)
+
+    @cached_property
+    def tape(self) -> Ints:
+        """Everything that the compiled density reads, without a chart."""
+        return build_tape(self.problem, self.rows, find_cells(self.problem, self.rows), self.layout)
+
+    @cached_property
+    def peak(self) -> Peak | None:
+        """The mode of theta's marginal density by Laplace's approximation; None where it was not found."""
+        terms = term_table(self.problem, self.rows)
+        levels, k = (int(terms[0, at.LEVELS]), int(terms[0, at.K])) if len(terms) else (0, 0)
+        start = first_guess(self.rows, int(self.tape[at.EFFECTS]))
+        with one_blas_thread():
+            return find_peak(Surface(self.tape, start, levels, k), rough_curvatures(self.problem, self.layout))
+
+    @cached_property
+    def charted(self) -> Ints:
+        """The tape with its chart; without one where the mode was not found."""
+        if self.peak is None:
+            return self.tape
+        with one_blas_thread():
+            return with_chart(self.tape, self.problem, self.layout, self.peak)
+
+    @property
+    def tune(self) -> int:
+        """Warm-up steps."""
+        return TUNE if self.peak is not None else 5 * TUNE
+
+    def model(self, by_pointer: bool = True) -> Any:
+        """Return the model that nutpie samples."""
+        return nutpie_model(self.charted, by_pointer, 1.0, walk_of(self.charted))
+
+    def expand(self, drawn: Floats) -> Expanded:
+        """Return draws of everything from what the sampler kept: theta, effects and coefficients, a row a draw."""
+        dim, effects = int(self.tape[at.DIM]), int(self.tape[at.EFFECTS])
+        sds, corrs, sigma, aux = unpack_draws(self.layout, drawn[:, :dim])
+        b: list[Floats] = [np.zeros(0)] * len(self.problem.blocks)
+        for term in term_table(self.problem, self.rows):
+            levels, k, start = int(term[at.LEVELS]), int(term[at.K]), dim + int(term[at.START])
+            b[term[at.BLOCK]] = drawn[:, start : start + levels * k].reshape(len(drawn), levels, k)
+        return Expanded(sds, corrs, sigma, drawn[:, dim + effects :], tuple(b), aux)
+
+    def point(self, value: Theta, beta: Floats, b: tuple[Floats, ...]) -> Floats:
+        """Return the point of the tape without a chart, whose w holds v, at (theta, beta, b)."""
+        x = np.zeros(size_of(self.tape))
+        dim, effects = int(self.tape[at.DIM]), int(self.tape[at.EFFECTS])
+        x[:dim] = pack(self.layout, value)
+        for term in term_table(self.problem, self.rows):
+            block = term[at.BLOCK]
+            L = value.sds[block][:, None] * value.factors[block]
+            v = np.linalg.solve(L, b[block].T).T
+            x[dim + int(term[at.START]) :][: v.size] = v.ravel()
+        x[dim + effects :] = beta
+        return x
+
+    def log_density(self, value: Theta, beta: Floats, b: tuple[Floats, ...]) -> float:
+        """Return ``log p(y, sd, corr, sigma, aux, beta, b)``, in internal coordinates; no sd may be 0."""
+        x = self.point(value, beta, b)
+        found = log_density(self.tape, x)
+        for block, sd, factor in zip(self.problem.blocks, value.sds, value.factors, strict=True):
+            found -= block.n_levels * float(np.sum(np.log(sd * np.diag(factor))))
+        return found - log_jacobian(self.layout, x[: int(self.tape[at.DIM])])
+
+    def seconds_per_gradient(self, seconds: float = 1.0) -> float:
+        """Return what one evaluation of density and gradient takes, for benchmarks: the least of many batches."""
+        import time
+
+        size = size_of(self.charted)
+        z, grad, value = np.full(size, 0.1), np.empty(size), np.empty(1)
+        pointers = [array.ctypes.data for array in (z, grad, value, self.charted)]
+        density = functions()["hierbayes_joint_density"]
+        best, stop, batch = np.inf, time.perf_counter() + seconds, 1
+        while time.perf_counter() < stop:
+            started = time.perf_counter()
+            for _ in range(batch):
+                density(size, *pointers)
+            gone = time.perf_counter() - started
+            best = min(best, gone / batch)
+            batch = batch if gone > 0.01 else 2 * batch
+        return best

@@ -1,0 +1,125 @@
+"""The joint log density of (theta, w) and its gradient, read off a tape."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from hierbayes.engines.joint import tape as at
+from hierbayes.engines.joint.chart import pull_back, to_point
+from hierbayes.engines.joint.effects import coefficient_prior, fill_factors, gather, spread
+from hierbayes.engines.joint.rows import part, pass_over_rows, term_table
+from hierbayes.engines.theta import push_moment, unpack_theta
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def block_table(ints):
+    """Return the table of blocks, `ThetaLayout.block_ints`."""
+    terms = ints[at.TERMS]
+    return part(ints, ints[at.AT_BLOCK_INTS], 4 * terms).reshape(terms, 4)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def scalar_table(ints):
+    """Return the table of scalars, `ThetaLayout.scalar_ints`."""
+    scalars = ints[at.SCALARS]
+    return part(ints, ints[at.AT_SCALAR_INTS], 3 * scalars).reshape(scalars, 3)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def unpacked(ints, floats, theta, values, slopes, factors, pull):
+    """Fill what `theta.unpack_theta` fills; returns the log prior density of theta."""
+    scalars, terms = ints[at.SCALARS], ints[at.TERMS]
+    factors[:] = part(floats, ints[at.AT_FACTORS], ints[at.FLAT])
+    return unpack_theta(
+        scalar_table(ints),
+        part(floats, ints[at.AT_SCALAR_FLOATS], 5 * scalars).reshape(scalars, 5),
+        block_table(ints),
+        part(floats, ints[at.AT_ETAS], terms),
+        theta,
+        values,
+        slopes,
+        factors,
+        pull,
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sds_count(blocks):
+    """Return the number of sds; sigma and the other parameters come after them."""
+    count = 0
+    for t in range(blocks.shape[0]):
+        count += blocks[t, 0]
+    return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def log_density(ints, floats, z, grad):
+    """Return the log density of theta and w, ``log p(y, theta, w)`` with every Jacobian, and fill its gradient.
+
+    Where the tape carries a chart, it is the density of z up to a constant. An empty `grad` is left alone.
+    """
+    dim, p, effects_count = ints[at.DIM], ints[at.P], ints[at.EFFECTS]
+    size = effects_count + p
+    terms, blocks = term_table(ints), block_table(ints)
+    theta, w = np.empty(dim), np.empty(size)
+    to_point(ints, floats, terms, z, theta, w)
+    values, slopes = np.empty(ints[at.SCALARS]), np.empty(ints[at.SCALARS])
+    factors, lower = np.empty(ints[at.FLAT]), np.empty(ints[at.FLAT])
+    by_theta = np.zeros(dim)
+    value = unpacked(ints, floats, theta, values, slopes, factors, by_theta)
+    fill_factors(terms, blocks, values, factors, lower)
+    effects, v = np.empty(size), np.empty(effects_count)
+    effects[effects_count:] = w[effects_count:]
+    value += spread(ints, terms, lower, w, effects, v)
+    by_w = np.zeros(size if grad.shape[0] > 0 else 0)
+    first = sds_count(blocks)
+    by_parameters = np.zeros(max(2, ints[at.SCALARS] - first))
+    prior = ints[at.AT_PRIOR]
+    value += coefficient_prior(
+        part(floats, prior, p), part(floats, prior + p, p), effects[effects_count:], by_w[effects_count:]
+    )
+    value += pass_over_rows(ints, floats, effects, values[first:], by_w, by_parameters)
+    if grad.shape[0] == 0:
+        return value
+    moments = np.zeros(ints[at.FLAT])
+    gather(ints, terms, lower, v, by_w, moments)
+    push(ints, terms, blocks, theta, factors, moments, slopes, by_parameters, by_theta)
+    pull_back(ints, floats, terms, by_theta, by_w, grad)
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def push(ints, terms, blocks, theta, factors, moments, slopes, by_parameters, by_theta):
+    """Add the derivatives in sds, correlations and parameters to that of theta."""
+    scalars, first = scalar_table(ints), sds_count(blocks)
+    for t in range(terms.shape[0]):
+        k, block = terms[t, at.K], terms[t, at.BLOCK]
+        flat = blocks[block, 3]
+        by_log_sd = np.empty(k)
+        moment = moments[terms[t, at.L] : terms[t, at.L] + k * k].reshape(k, k)
+        factor = factors[flat : flat + k * k].reshape(k, k)
+        push_moment(k, moment, factor, theta, blocks[block, 2], by_log_sd, by_theta)
+        for i in range(k):
+            place = scalars[blocks[block, 1] + i, 2]
+            if place >= 0:
+                by_theta[place] += by_log_sd[i] * slopes[blocks[block, 1] + i]
+    for i in range(first, scalars.shape[0]):
+        if scalars[i, 2] >= 0:
+            by_theta[scalars[i, 2]] += by_parameters[i - first] * slopes[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def expand(ints, floats, z, out):
+    """Fill theta, then b of every term and beta, in the order of w, at z."""
+    dim, effects_count = ints[at.DIM], ints[at.EFFECTS]
+    terms = term_table(ints)
+    theta, w = out[:dim], np.empty(effects_count + ints[at.P])
+    to_point(ints, floats, terms, z, theta, w)
+    values, slopes = np.empty(ints[at.SCALARS]), np.empty(ints[at.SCALARS])
+    factors, lower = np.empty(ints[at.FLAT]), np.empty(ints[at.FLAT])
+    unpacked(ints, floats, theta, values, slopes, factors, np.zeros(dim))
+    fill_factors(terms, block_table(ints), values, factors, lower)
+    spread(ints, terms, lower, w, out[dim:], np.empty(effects_count))
+    out[dim + effects_count :] = w[effects_count:]

@@ -1,0 +1,345 @@
+"""Laplace's approximation: the mode of (v, beta) at one theta, the Hessian there, and the marginal density of theta.
+
+Newton's method in v, ``b = L v``, so that an sd of 0 is no exception:
+
+    H_11 = blocks of the largest term + I     C = what couples it to the border     S = H_bb - C' H_11^-1 C
+
+The Hessian is minus the expected second derivative where the second derivative itself may have either sign.
+"""
+
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from hierbayes.engines.collapsed.border import cholesky_upper
+from hierbayes.engines.collapsed.lapack import LARGE, large_cholesky
+from hierbayes.engines.joint import tape as at
+from hierbayes.engines.joint.effects import coefficient_prior, fill_factors
+from hierbayes.engines.joint.elementary import add_scaled, dot
+from hierbayes.engines.joint.kernel import block_table, sds_count, unpacked
+from hierbayes.engines.joint.likelihoods import information
+from hierbayes.engines.joint.rows import codes_of, column_of, first_level, part, pass_over_rows, predict, term_table
+
+_HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+_STEPS = 100
+_CLOSE = 1e-12
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def turn(terms, lower, v, effects):
+    """Fill ``b = L v``."""
+    for t in range(terms.shape[0]):
+        k, flat = terms[t, at.K], terms[t, at.L]
+        for j in range(terms[t, at.LEVELS]):
+            place = terms[t, at.START] + j * k
+            for i in range(k):
+                s = 0.0
+                for m in range(i + 1):
+                    s += lower[flat + i * k + m] * v[place + m]
+                effects[place + i] = s
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def turn_back(terms, lower, by_b, by_v):
+    """Fill ``L'`` times the derivatives in b."""
+    for t in range(terms.shape[0]):
+        k, flat = terms[t, at.K], terms[t, at.L]
+        for j in range(terms[t, at.LEVELS]):
+            place = terms[t, at.START] + j * k
+            for i in range(k):
+                s = 0.0
+                for m in range(i, k):
+                    s += lower[flat + m * k + i] * by_b[place + m]
+                by_v[place + i] = s
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def climb(ints, floats, terms, lower, parameters, w, pull):
+    """Return the log density of y and (v, beta), but for v's constant; fill its gradient unless `pull` is empty."""
+    effects_count, p = ints[at.EFFECTS], ints[at.P]
+    effects = w.copy()
+    turn(terms, lower, w, effects)
+    by_b = np.zeros(pull.shape[0])
+    prior = ints[at.AT_PRIOR]
+    value = coefficient_prior(
+        part(floats, prior, p), part(floats, prior + p, p), w[effects_count:], by_b[effects_count:]
+    )
+    value += pass_over_rows(ints, floats, effects, parameters, by_b, np.zeros(max(2, parameters.shape[0])))
+    v = w[:effects_count]
+    value -= 0.5 * dot(v, v)
+    if pull.shape[0] > 0:
+        pull[:] = by_b
+        turn_back(terms, lower, by_b, pull)
+        add_scaled(-1.0, v, pull[:effects_count])
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def features(ints, floats, terms, lower, first, m, i, columns, numbers):
+    """Fill the border columns of one row and its entries there, for v; returns how many."""
+    size1 = terms[0, at.LEVELS] * terms[0, at.K] if terms.shape[0] > 0 else 0
+    count = 0
+    for t in range(1, terms.shape[0]):
+        k, flat = terms[t, at.K], terms[t, at.L]
+        level = np.int64(codes_of(ints, t, first, m)[i])
+        for c in range(k):
+            columns[count] = terms[t, at.START] - size1 + level * k + c
+            s = 0.0
+            if terms[t, at.ONES]:
+                s = lower[flat]
+            else:
+                for r in range(c, k):
+                    z = column_of(floats, ints[at.AT_Z] + terms[t, at.Z], first, m, k, r)[i]
+                    s += lower[flat + r * k + c] * z
+            numbers[count] = s
+            count += 1
+    p = ints[at.P]
+    for c in range(p):
+        columns[count] = ints[at.EFFECTS] - size1 + c
+        numbers[count] = column_of(floats, ints[at.AT_X], first, m, p, c)[i]
+        count += 1
+    return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def own_columns(ints, floats, terms, lower, first, m, i, numbers):
+    """Fill the entries of one row under the first term, for v."""
+    k = terms[0, at.K]
+    for c in range(k):
+        s = lower[0] if terms[0, at.ONES] else 0.0
+        if not terms[0, at.ONES]:
+            for r in range(c, k):
+                z = column_of(floats, ints[at.AT_Z] + terms[0, at.Z], first, m, k, r)[i]
+                s += lower[r * k + c] * z
+        numbers[c] = s
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def assemble(ints, floats, terms, lower, parameters, w, own, coupling, border):
+    """Fill the Hessian: `own` (levels, k, k), `coupling` (k numbers a cell), the upper triangle of `border`."""
+    p, n, effects_count = ints[at.P], ints[at.N], ints[at.EFFECTS]
+    effects = w.copy()
+    turn(terms, lower, w, effects)
+    own[:] = 0.0
+    coupling[:] = 0.0
+    border[:] = 0.0
+    k, levels = 0, 0
+    if terms.shape[0] > 0:
+        k, levels = terms[0, at.K], terms[0, at.LEVELS]
+    pointers = part(ints, ints[at.AT_POINTERS], levels + 1)
+    starts = part(ints, ints[at.AT_STARTS], levels + 1)
+    wide = p
+    for t in range(1, terms.shape[0]):
+        wide += terms[t, at.K]
+    columns, numbers, mine = np.empty(wide, np.int64), np.empty(wide), np.empty(k)
+    buffers = np.empty((2, at.CHUNK))
+    level, first = first_level(ints, terms), 0
+    current = level
+    while first < n:
+        m = min(at.CHUNK, n - first)
+        eta, weight = buffers[0, :m], buffers[1, :m]
+        level = predict(ints, floats, terms, first, m, level, effects, eta)
+        information(
+            ints[at.KIND],
+            eta,
+            part(floats, ints[at.AT_A] + first, m),
+            part(floats, ints[at.AT_B] + first, m),
+            parameters,
+            weight,
+        )
+        for i in range(m):
+            count = features(ints, floats, terms, lower, first, m, i, columns, numbers)
+            for a in range(count):
+                s = weight[i] * numbers[a]
+                row = border[columns[a]]
+                for c in range(a, count):
+                    row[columns[c]] += s * numbers[c]
+            if levels == 0:
+                continue
+            while starts[current + 1] <= first + i:
+                current += 1
+            own_columns(ints, floats, terms, lower, first, m, i, mine)
+            width = pointers[current + 1] - pointers[current]
+            for c in range(k):
+                s = weight[i] * mine[c]
+                for e in range(k):
+                    own[(current * k + c) * k + e] += s * mine[e]
+                place = pointers[current] * k + c * width
+                couple(ints, terms, first + i, width, s, numbers, coupling[place : place + width])
+        first += m
+    finish_hessian(ints, floats, terms, levels, k, effects_count, p, own, border)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def couple(ints, terms, row, width, factor, numbers, out):
+    """Add one row's products of a column of the first term with the border's columns."""
+    n, p = ints[at.N], ints[at.P]
+    count = 0
+    for t in range(1, terms.shape[0]):
+        position = ints[ints[at.AT_POSITIONS] + (t - 1) * n + row]
+        for c in range(terms[t, at.K]):
+            out[position + c] += factor * numbers[count]
+            count += 1
+    for c in range(p):
+        out[width - p + c] += factor * numbers[count + c]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def finish_hessian(ints, floats, terms, levels, k, effects_count, p, own, border):
+    """Add the prior precisions: 1 for v, and those of beta."""
+    for j in range(levels * k):
+        own[j * k + j % k] += 1.0
+    rest = effects_count - levels * k
+    for i in range(rest):
+        border[i, i] += 1.0
+    for i in range(p):
+        border[rest + i, rest + i] += floats[ints[at.AT_PRIOR] + p + i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def invert_small(a, k):
+    """Overwrite a flat k by k positive definite matrix with its inverse; returns its log determinant, or NaN.
+
+    Gauss-Jordan without pivoting, which is stable for such matrices.
+    """
+    log_det = 0.0
+    for i in range(k):
+        pivot = a[i * k + i]
+        if not pivot > 0.0:
+            return math.nan
+        log_det += math.log(pivot)
+        a[i * k + i] = 1.0
+        for j in range(k):
+            a[i * k + j] /= pivot
+        for r in range(k):
+            if r != i:
+                s = a[r * k + i]
+                a[r * k + i] = 0.0
+                for j in range(k):
+                    a[r * k + j] -= s * a[i * k + j]
+    return log_det
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def eliminate(ints, levels, k, own, coupling, border):
+    """Eliminate the first term: `own` becomes its inverse, `coupling` ``H_11^-1 C``, `border` S, factored as ``R' R``.
+
+    Returns the log determinant of the whole Hessian, NaN where it is not positive definite.
+    """
+    pointers = part(ints, ints[at.AT_POINTERS], levels + 1)
+    cells = part(ints, ints[at.AT_COLUMNS], ints[at.CELLS])
+    log_det = 0.0
+    for j in range(levels):
+        inverse = own[j * k * k : (j + 1) * k * k]
+        log_det += invert_small(inverse, k)
+        start, width = pointers[j], pointers[j + 1] - pointers[j]
+        before = coupling[start * k : (start + width) * k].copy()
+        after = coupling[start * k : (start + width) * k]
+        after[:] = 0.0
+        for c in range(k):
+            for e in range(k):
+                add_scaled(inverse[c * k + e], before[e * width : (e + 1) * width], after[c * width : (c + 1) * width])
+        columns = cells[start : start + width]
+        for c in range(k):
+            left, right = before[c * width : (c + 1) * width], after[c * width : (c + 1) * width]
+            for a in range(width):
+                s, row = left[a], border[columns[a]]
+                for b in range(a, width):
+                    row[columns[b]] -= s * right[b]
+    m = border.shape[0]
+    good = (
+        large_cholesky(ints[ints[at.AT_LAPACK]], border, np.zeros(1, np.int64), np.zeros(0, np.int64))
+        if m >= LARGE
+        else cholesky_upper(border)
+    )
+    if not good:
+        return math.nan
+    for i in range(m):
+        log_det += 2.0 * math.log(border[i, i])
+    return log_det
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def solve(ints, levels, k, own, coupling, border, pull, step):
+    """Fill ``H^-1 pull`` from what `eliminate` leaves."""
+    pointers = part(ints, ints[at.AT_POINTERS], levels + 1)
+    cells = part(ints, ints[at.AT_COLUMNS], ints[at.CELLS])
+    size1, m = levels * k, border.shape[0]
+    rest = pull[size1:].copy()
+    for j in range(levels):
+        start, width = pointers[j], pointers[j + 1] - pointers[j]
+        columns = cells[start : start + width]
+        for c in range(k):
+            s = pull[j * k + c]
+            row = coupling[start * k + c * width : start * k + (c + 1) * width]
+            for a in range(width):
+                rest[columns[a]] -= s * row[a]
+    for i in range(m):
+        rest[i] /= border[i, i]
+        add_scaled(-rest[i], border[i, i + 1 :], rest[i + 1 :])
+    for i in range(m - 1, -1, -1):
+        rest[i] = (rest[i] - dot(border[i, i + 1 :], rest[i + 1 :])) / border[i, i]
+    step[size1:] = rest
+    for j in range(levels):
+        start, width = pointers[j], pointers[j + 1] - pointers[j]
+        columns = cells[start : start + width]
+        for c in range(k):
+            s = dot(own[(j * k + c) * k : (j * k + c + 1) * k], pull[j * k : (j + 1) * k])
+            row = coupling[start * k + c * width : start * k + (c + 1) * width]
+            for a in range(width):
+                s -= row[a] * rest[columns[a]]
+            step[j * k + c] = s
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def laplace(ints, floats, theta, w, own, coupling, border):
+    """Move `w` = (v, beta) to its mode at theta, fill the eliminated Hessian, and return the log marginal density.
+
+    NaN where Newton's method fails.
+    """
+    terms, blocks = term_table(ints), block_table(ints)
+    values, slopes = np.empty(ints[at.SCALARS]), np.empty(ints[at.SCALARS])
+    factors, lower = np.empty(ints[at.FLAT]), np.empty(ints[at.FLAT])
+    prior = unpacked(ints, floats, theta, values, slopes, factors, np.zeros(ints[at.DIM]))
+    fill_factors(terms, blocks, values, factors, lower)
+    parameters = values[sds_count(blocks) :]
+    k, levels = 0, 0
+    if terms.shape[0] > 0:
+        k, levels = terms[0, at.K], terms[0, at.LEVELS]
+    size = w.shape[0]
+    pull, step, trial = np.empty(size), np.empty(size), np.empty(size)
+    value = climb(ints, floats, terms, lower, parameters, w, pull)
+    if not np.isfinite(value):
+        return math.nan
+    for _ in range(_STEPS):
+        assemble(ints, floats, terms, lower, parameters, w, own, coupling, border)
+        log_det = eliminate(ints, levels, k, own, coupling, border)
+        if not np.isfinite(log_det):
+            return math.nan
+        solve(ints, levels, k, own, coupling, border, pull, step)
+        gain = dot(pull, step)
+        if not np.isfinite(gain):
+            return math.nan
+        if gain < _CLOSE * (1.0 + size):
+            return value + prior - 0.5 * log_det + ints[at.P] * _HALF_LOG_2PI
+        length, better = 1.0, False
+        while length > 1e-4:
+            trial[:] = w
+            add_scaled(length, step, trial)
+            found = climb(ints, floats, terms, lower, parameters, trial, pull)
+            # A full step may lose what rounding can hide.
+            if found >= value + 0.1 * length * gain or (length == 1.0 and found >= value - 1e-12 * abs(value)):
+                better = True
+                break
+            length *= 0.5
+        if not better:
+            # Rounding hides a gain this small; what is left of it cannot matter.
+            climb(ints, floats, terms, lower, parameters, w, pull)
+            return value + prior - 0.5 * log_det + ints[at.P] * _HALF_LOG_2PI if gain < 1e-6 * size else math.nan
+        w[:] = trial
+        value = found
+    return math.nan

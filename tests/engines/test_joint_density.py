@@ -1,0 +1,54 @@
+"""The joint engine's density and gradient, family by structure, against plain scipy and against differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from joint_problems import FAMILIES, STRUCTURES, point_at_random, problem_of
+from oracles import joint_families as oracle
+
+from hierbayes.engines.joint.engine import JointEngine
+from hierbayes.engines.joint.entries import log_density, size_of
+from hierbayes.families import Family
+
+CASES = [(family, structure) for family in FAMILIES for structure in STRUCTURES]
+
+
+def names(value):
+    return str(value)
+
+
+@pytest.mark.parametrize(("family", "structure"), CASES, ids=names)
+def test_density_is_that_of_scipy(family, structure):
+    problem = problem_of(family, structure)
+    engine, rng = JointEngine(problem), np.random.default_rng(5)
+    for _ in range(2):
+        point, theta = point_at_random(problem, rng)
+        found = engine.log_density(theta, point.beta, point.b)
+        assert found == pytest.approx(oracle.log_joint(problem, point), rel=1e-9)
+
+
+def test_the_oracle_sees_a_wrong_link():
+    problem = problem_of(Family("bernoulli", "logit"), "intercept")
+    point, theta = point_at_random(problem, np.random.default_rng(5))
+    found = JointEngine(problem).log_density(theta, point.beta, point.b)
+    wrong = oracle.log_joint(problem_of(Family("bernoulli", "probit"), "intercept"), point)
+    assert found != pytest.approx(wrong, rel=1e-3)
+
+
+def differences(words, x, h):
+    moves = h * np.eye(len(x))
+    return np.array([(log_density(words, x + e) - log_density(words, x - e)) / (2 * h) for e in moves])
+
+
+@pytest.mark.parametrize("charted", [False, True], ids=["plain", "charted"])
+@pytest.mark.parametrize(("family", "structure"), CASES, ids=names)
+def test_gradient_is_that_of_differences(family, structure, charted):
+    engine = JointEngine(problem_of(family, structure))
+    assert not charted or engine.peak is not None
+    words = engine.charted if charted else engine.tape
+    x = np.random.default_rng(1).normal(scale=0.5, size=size_of(words))
+    grad = np.empty(len(x))
+    value = log_density(words, x, grad)
+    assert value == pytest.approx(log_density(words, x), rel=1e-13)
+    np.testing.assert_allclose(grad, differences(words, x, 1e-5), rtol=2e-6, atol=2e-5)

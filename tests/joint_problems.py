@@ -1,0 +1,91 @@
+"""Problems of every compiled family and many structures, and points to evaluate them at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import collapsed_problems as gaussian
+import numpy as np
+from oracles.joint_families import FamilyPoint
+
+from hierbayes.engines.theta import Theta
+from hierbayes.families import Family
+from hierbayes.priors import Fixed, Gamma, HalfStudentT, Normal
+
+FAMILIES = (
+    Family("gaussian", "identity"),
+    Family("lognormal", "identity"),
+    Family("student_t", "identity"),
+    Family("bernoulli", "logit"),
+    Family("bernoulli", "probit"),
+    Family("binomial", "logit"),
+    Family("binomial", "probit"),
+    Family("poisson", "log"),
+    Family("negative_binomial", "log"),
+    Family("gamma", "log"),
+)
+STRUCTURES = (
+    "no groups",
+    "intercept",
+    "unbalanced, weights, offset",
+    "three columns",
+    "singletons",
+    "empty levels",
+    "nested slopes",
+    "crossed slopes",
+    "missing cell",
+    "four terms",
+)
+
+
+def problem_of(family, structure, seed=0):
+    """Return a Gaussian structure with the response, priors and trials of another family."""
+    base = gaussian.PROBLEMS[structure]
+    rng = np.random.default_rng(seed)
+    eta = 0.3 + base.X @ rng.normal(scale=0.4, size=base.p) + base.offset
+    for block in base.blocks:
+        effects = rng.normal(scale=0.5, size=(block.n_levels, block.Z.shape[1]))
+        eta = eta + np.sum(block.Z * effects[block.codes], axis=1)
+    trials = rng.integers(1, 9, base.n).astype(float) if family.name == "binomial" else None
+    y = response(family, eta, trials, rng)
+    priors = tuple(HalfStudentT(3, 2.0) if name == "nu" else Gamma(2.0, 0.3) for name in family.parameters[1:])
+    if not family.has_sigma:
+        priors = tuple(Gamma(2.0, 0.3) for _ in family.parameters)
+    return replace(
+        base, y=y, beta_priors=tuple(Normal(0.2 * i, 2.0) for i in range(base.p)),
+        sigma_prior=HalfStudentT(3, 1.0) if family.has_sigma else Fixed(1.0),
+        family=family.name, link=family.link, aux_priors=priors, trials=trials,
+    )  # fmt: skip
+
+
+def response(family, eta, trials, rng):
+    """Return a response drawn at the predictor."""
+    share = family.inverse(eta)
+    match family.name:
+        case "gaussian":
+            return rng.normal(eta, 0.8)
+        case "lognormal":
+            return np.exp(rng.normal(eta, 0.8))
+        case "student_t":
+            return eta + 0.7 * rng.standard_t(4, size=len(eta))
+        case "bernoulli":
+            return rng.binomial(1, share).astype(float)
+        case "binomial":
+            return rng.binomial(trials.astype(int), share).astype(float)
+        case "poisson":
+            return rng.poisson(share).astype(float)
+        case "negative_binomial":
+            return rng.negative_binomial(3, 3 / (3 + share)).astype(float)
+        case "gamma":
+            return rng.gamma(2.5, share / 2.5)
+    raise TypeError(family)
+
+
+def point_at_random(problem, rng):
+    """Return a point as the oracle takes it, and as the engine does."""
+    sds, corrs, sigma = gaussian.random_theta(problem, rng)
+    b = tuple(rng.normal(scale=0.7, size=(block.n_levels, block.Z.shape[1])) for block in problem.blocks)
+    beta = rng.normal(scale=0.5, size=problem.p)
+    aux = tuple(float(rng.uniform(1.5, 6)) for _ in problem.aux_priors)
+    factors = tuple(np.linalg.cholesky(corr) for corr in corrs)
+    return FamilyPoint(beta, sigma, tuple(sds), tuple(corrs), b, aux), Theta(tuple(sds), factors, sigma, aux)

@@ -1,0 +1,58 @@
+"""The joint log density of every compiled family, by scipy, from the families' definitions; see `joint`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from oracles import joint
+from scipy import special, stats
+
+
+@dataclass(frozen=True)
+class FamilyPoint(joint.Point):
+    """Values of all parameters; `aux` are the family's own, in the order of `Problem.aux`."""
+
+    aux: tuple[float, ...] = ()
+
+
+def log_joint(problem, point):
+    """Return log p(y, beta, sd, corr, sigma, aux, b), no transform and so no Jacobian."""
+    total = sum(joint.log_prior(prior, x) for prior, x in zip(problem.beta_priors, point.beta, strict=True))
+    total += joint.log_prior(problem.sigma_prior, point.sigma)
+    total += sum(joint.log_prior(prior, x) for prior, x in zip(problem.aux_priors, point.aux, strict=True))
+    eta = problem.offset + problem.X @ point.beta
+    for block, sd, corr, b in zip(problem.blocks, point.sd, point.corr, point.b, strict=True):
+        total += sum(joint.log_prior(prior, x) for prior, x in zip(block.sd_priors, sd, strict=True))
+        total += joint.log_corr_prior(block.corr_prior, corr)
+        total += stats.multivariate_normal(np.zeros(len(sd)), np.outer(sd, sd) * corr).logpdf(b).sum()
+        eta = eta + np.array([block.Z[i] @ b[code] for i, code in enumerate(block.codes)])
+    return total + log_likelihood(problem, eta, point.sigma, point.aux)
+
+
+def log_likelihood(problem, eta, sigma, aux):
+    """Return log p(y | eta)."""
+    y, w = problem.y, problem.weights
+    if problem.family == "gaussian":
+        return stats.norm(eta, sigma / np.sqrt(w)).logpdf(y).sum()
+    return float(np.sum(w * _rows(problem, y, eta, sigma, aux)))
+
+
+def _rows(problem, y, eta, sigma, aux):
+    share = {"logit": special.expit, "probit": stats.norm.cdf}.get(problem.link)
+    match problem.family:
+        case "lognormal":
+            return stats.lognorm(sigma, scale=np.exp(eta)).logpdf(y)
+        case "student_t":
+            return stats.t(aux[0], eta, sigma).logpdf(y)
+        case "bernoulli":
+            return stats.bernoulli(share(eta)).logpmf(y)
+        case "binomial":
+            return stats.binom(problem.trials, share(eta)).logpmf(y)
+        case "poisson":
+            return stats.poisson(np.exp(eta)).logpmf(y)
+        case "negative_binomial":
+            return stats.nbinom(aux[0], aux[0] / (aux[0] + np.exp(eta))).logpmf(y)
+        case "gamma":
+            return stats.gamma(aux[0], scale=np.exp(eta) / aux[0]).logpdf(y)
+    raise TypeError(problem.family)
