@@ -13,7 +13,9 @@ from hierbayes.datasets.tables import read_csv
 from hierbayes.errors import DataError
 
 CLASSICAL = json.loads((Path(__file__).parent / "reference" / "classical.json").read_text())
-NAMES = "chapter_groups dyestuff dyestuff2 penicillin sleepstudy pastes cake oats cbpp insteval verbagg orange eight_schools".split()
+NAMES = (
+    "chapter_groups dyestuff dyestuff2 penicillin sleepstudy pastes cake oats cbpp insteval verbagg orange eight_schools"
+).split()
 
 
 def test_these_data_sets_are_bundled():
