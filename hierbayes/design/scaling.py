@@ -10,7 +10,7 @@ import pandas as pd
 
 from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock
-from hierbayes.design.proper import refuse_improper
+from hierbayes.design.proper import refuse_exact, refuse_improper
 from hierbayes.design.table import Floats
 from hierbayes.design.units import EVEN, WEAK, column_scales, default_beta
 from hierbayes.errors import ModelError
@@ -79,16 +79,28 @@ def resolve(spec: ModelSpec, design: Design) -> ResolvedPriors:
         _checked(_first(user, (name, "beta"), default), name, (Normal, Flat, Custom))
         for name, default in zip(design.coefficients, defaults, strict=True)
     )
+    for name, prior in zip(design.coefficients, beta, strict=True):
+        _check_size(name, prior)
     blocks = tuple(_block_priors(block, user, spread, flat) for block in design.groups)
     by_rows = spread * float(np.sqrt(np.mean(design.weights)))
     sigma = _first(user, ("sigma",), Flat() if flat else HalfStudentT(3, by_rows))
     set_by_user = frozenset(prior_keys(design) if flat else user)
     resolved = ResolvedPriors(beta, centre, blocks, _checked(sigma, "sigma", _SD_KINDS), set_by_user)
     refuse_improper(beta, [own.sd for own in blocks], resolved.sigma, design)
+    refuse_exact(resolved.sigma, design)
     return resolved
 
 
 _SD_KINDS = (PositivePrior, Flat, Fixed, Custom)
+
+
+def _check_size(name: str, prior: Prior) -> None:
+    """Refuse a normal prior whose numbers cannot be squared."""
+    if isinstance(prior, Normal) and not (1e-150 <= prior.sigma <= 1e150 and abs(prior.mu) <= 1e150):
+        raise ModelError(
+            f"the prior {prior} of {name!r} has numbers that cannot be squared",
+            "change the prior, or the unit of the response or of the column",
+        )
 
 
 def _response_scale(design: Design) -> float:
