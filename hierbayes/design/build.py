@@ -21,7 +21,8 @@ from hierbayes.formula import Formula, show
 from hierbayes.formula.syntax import Atom, Call, Group, Name
 from hierbayes.spec import ModelSpec
 
-_MOST_WEIGHT = 1e100
+_MOST_WEIGHT = 1e6
+"""Beyond it, and below its inverse, sds and sigma are of sizes too different for the search of their mode."""
 
 
 def build(spec: ModelSpec, data: Any) -> Design:
@@ -90,6 +91,7 @@ def _design(spec: ModelSpec, columns: Mapping[str, Column], rows: Ints, rows_giv
         schema=schema_of(spec, response.levels, population.labels, columns.values(), states.freeze(), groups),
     )
     _check_rows(design)
+    _check_weights(spec.weights, design.weights)
     for block in design.groups:
         _check_block(block, n, spec)
     _warn_told_twice(spec, columns)
@@ -125,13 +127,7 @@ def read_weights(name: str | None, columns: Mapping[str, Column], rows: Ints) ->
     column = columns[name]
     if isinstance(column, Categorical):
         raise DataError(f"the weights column {name!r} must be numeric", "turn it into a column of positive numbers")
-    bad = np.flatnonzero((column.values < 1 / _MOST_WEIGHT) | (column.values > _MOST_WEIGHT))
-    if bad.size and column.values[bad[0]] > 0:
-        raise DataError(
-            f"the weight in column {name!r} is {column.values[bad[0]]:g} in row {int(rows[bad[0]])} "
-            "(counting from 0), too far from 1 to be reckoned with",
-            "divide all weights by their mean",
-        )
+    bad = np.flatnonzero(column.values <= 0)
     if bad.size:
         raise DataError(
             f"the weight in column {name!r} is {column.values[bad[0]]:g} in row {int(rows[bad[0]])} "
@@ -139,6 +135,16 @@ def read_weights(name: str | None, columns: Mapping[str, Column], rows: Ints) ->
             "leave such rows out of the data",
         )
     return column.values
+
+
+def _check_weights(name: str | None, weights: Floats) -> None:
+    with np.errstate(over="ignore"):
+        mean = float(np.mean(weights))
+    if not 1 / _MOST_WEIGHT <= mean <= _MOST_WEIGHT:
+        raise DataError(
+            f"the weights in column {name!r} are {mean:g} in the mean, too far from 1 to be reckoned with",
+            "divide them all by their mean; sigma is then the residual sd of a row of mean weight",
+        )
 
 
 def _check_labels(labels: tuple[str, ...]) -> None:

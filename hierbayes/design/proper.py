@@ -1,4 +1,4 @@
-"""Whether flat priors leave a proper posterior."""
+"""Whether flat priors, and data without a residual, leave a proper posterior."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hierbayes.design.separation import separated, telling_levels
 from hierbayes.design.table import Floats
 from hierbayes.design.units import lengths
 from hierbayes.errors import ModelError
-from hierbayes.priors import Flat, Prior
+from hierbayes.priors import Exponential, Flat, HalfCauchy, HalfNormal, HalfStudentT, Prior, Uniform
 
 
 def refuse_improper(beta: Sequence[Prior], sds: Sequence[Sequence[Prior]], sigma: Prior, design: Design) -> None:
@@ -52,13 +52,78 @@ def refuse_improper(beta: Sequence[Prior], sds: Sequence[Sequence[Prior]], sigma
                 "use a proper prior, such as the default",
             )
     if flat.any() and design.n <= len(design.coefficients) + int(isinstance(sigma, Flat)):
-        raise ModelError("flat priors with as many coefficients as rows give an improper posterior")
+        raise ModelError(
+            "flat priors with as many coefficients as rows give an improper posterior", "use the default priors"
+        )
     if flat.any() and separated(design, design.X[:, flat]):
         raise ModelError(
             "flat priors on the population-level coefficients give an improper posterior: a combination of the "
             f"predictors foretells the bounds of {design.response!r} without an error (separation)",
             "use proper priors, such as the default",
         )
+
+
+_REACHES_ZERO = (Flat, HalfNormal, HalfStudentT, HalfCauchy, Exponential, Uniform)
+_EXACT = 1e-12
+
+
+def refuse_exact(sigma: Prior, design: Design) -> None:
+    """Refuse data that the model fits exactly: sigma then goes to 0, where the likelihood has no bound.
+
+    Looked at are the predictors alone, and the predictors beside the levels of each random intercept.
+
+    Parameters
+    ----------
+    sigma : Prior
+        Under a prior without density at 0, such as InverseGamma, or if it is fixed, the posterior is proper.
+    design : Design
+
+    Raises
+    ------
+    ModelError
+        Says what explains the response.
+    """
+    if not isinstance(sigma, _REACHES_ZERO):
+        return
+    y = design.y - design.offset
+    least = _EXACT * float(np.linalg.norm(y - y.mean()))
+    if design.n > len(design.coefficients) and _explained(y, design.X, least):
+        raise _exact("the predictors explain")
+    for block in design.groups:
+        if block.intercept and design.n > block.n_levels + len(design.coefficients):
+            within = [_within(column, block) for column in (y, *design.X.T)]
+            if _explained(within[0], np.stack(within[1:], axis=1) if within[1:] else np.zeros((design.n, 0)), least):
+                raise _exact(f"the levels of {block.factor!r} explain")
+
+
+def _explained(y: Floats, X: Floats, least: float) -> bool:
+    """Say whether the columns explain y; what they do not explain in some rows they do not explain in all."""
+    some = np.linspace(0, len(y) - 1, min(len(y), 4 * X.shape[1] + 40)).astype(np.int64)
+    return _left(y[some], X[some]) <= least and _left(y, X) <= least
+
+
+def _left(y: Floats, X: Floats) -> float:
+    """Return the length of what the columns leave of y by least squares."""
+    length = lengths(X)
+    scaled = X[:, length > 0] / length[length > 0]
+    if scaled.shape[1] == 0:
+        return float(np.linalg.norm(y))
+    return float(np.linalg.norm(y - scaled @ np.linalg.lstsq(scaled, y, rcond=1e-10)[0]))
+
+
+def _within(column: Floats, block: GroupBlock) -> Floats:
+    """Return a column less its mean in each level."""
+    sizes = np.bincount(block.codes, minlength=block.n_levels)
+    left = column - (np.bincount(block.codes, column, block.n_levels) / sizes)[block.codes]
+    # what rounding leaves of a column that is constant in every level must not count as a predictor
+    return np.where(np.abs(left) <= 1e-12 * np.abs(column).max(), 0.0, left)
+
+
+def _exact(what: str) -> ModelError:
+    return ModelError(
+        f"{what} the response exactly, so that nothing is left for sigma and its posterior is improper",
+        "look for a predictor that holds the response, or fix sigma: priors={'sigma': hb.Fixed(...)}",
+    )
 
 
 def _absorbed(block: GroupBlock, j: int, X: Floats) -> int:

@@ -11,10 +11,11 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock
 from hierbayes.design.parameters import aux_names, aux_priors, default_sigma, estimates_sigma
-from hierbayes.design.proper import refuse_improper
+from hierbayes.design.proper import refuse_exact, refuse_improper
 from hierbayes.design.table import Floats
 from hierbayes.design.units import WEAK, column_scales, default_beta, response_units
 from hierbayes.errors import ModelError
+from hierbayes.families import GAUSSIAN
 from hierbayes.formula.names import suggest
 from hierbayes.priors import LKJ, Custom, Fixed, Flat, HalfStudentT, Normal, PositivePrior, Prior
 from hierbayes.spec import ModelSpec
@@ -84,16 +85,29 @@ def resolve(spec: ModelSpec, design: Design) -> ResolvedPriors:
         _checked(_first(user, (name, "beta"), default), name, (Normal, Flat, Custom))
         for name, default in zip(design.coefficients, defaults, strict=True)
     )
+    for name, prior in zip(design.coefficients, beta, strict=True):
+        _check_size(name, prior)
     blocks = tuple(_block_priors(block, user, units.sd, flat) for block in design.groups)
     sigma = _checked(_first(user, ("sigma",), default_sigma(design, units, flat)), "sigma", _SD_KINDS)
     set_by_user = frozenset(prior_keys(design) if flat else user)
     aux = aux_priors(design, units, user, flat)
     resolved = ResolvedPriors(beta, centre, blocks, sigma, set_by_user, aux)
     refuse_improper(beta, [own.sd for own in blocks], resolved.sigma, design)
+    if design.family == GAUSSIAN:
+        refuse_exact(resolved.sigma, design)
     return resolved
 
 
 _SD_KINDS = (PositivePrior, Flat, Fixed, Custom)
+
+
+def _check_size(name: str, prior: Prior) -> None:
+    """Refuse a normal prior whose numbers cannot be squared."""
+    if isinstance(prior, Normal) and not (1e-150 <= prior.sigma <= 1e150 and abs(prior.mu) <= 1e150):
+        raise ModelError(
+            f"the prior {prior} of {name!r} has numbers that cannot be squared",
+            "change the prior, or the unit of the response or of the column",
+        )
 
 
 def _population_centre(design: Design) -> Floats:

@@ -131,6 +131,23 @@ SIZES: dict[str, tuple[str, Any, Outcome]] = {
     "the offset is the response": (
         "y ~ x + offset(k)", BASE["y"], Refused(ModelError, ("less its offset is the same", "look at the offset"))
     ),
+    "x explains y exactly": (
+        IN_NUMBERS, have(k=COUNT, y=3.0 + 0.1 * COUNT),
+        Refused(ModelError, ("predictors explain the response", "fix sigma")),
+    ),
+    "groups explain y exactly": (
+        "y ~ x + (1 | k)", have(k=BASE["f"], y=BASE["f"].map({"u": 1.1, "v": 0.3, "w": 9.7})),
+        Refused(ModelError, ("the levels of 'k' explain", "fix sigma")),
+    ),
+    "x and groups explain y exactly": (
+        "y ~ x + (x | k)", have(k=BASE["f"], y=BASE["f"].map({"u": 1.1, "v": 0.3, "w": 9.7}) + 0.7 * BASE["x"]),
+        Refused(ModelError, ("the levels of 'k' explain", "fix sigma")),
+    ),
+    "x explains y but for a hair": (IN_NUMBERS, have(k=COUNT, y=3.0 + COUNT + 1e-6 * BASE["z"]), Right(rows(N))),
+    "units that no prior can span": (
+        IN_NUMBERS, have(k=1e-140 * BASE["x"], y=1e140 * BASE["y"]),
+        Refused(ModelError, ("'k' has numbers", "the unit")),
+    ),
     "collinear": ("y ~ x + k", 2 * BASE["x"] - 1, Refused(ModelError, ("'k' is a linear combination", "leave one"))),
     "nearly collinear": (
         "y ~ x + k", BASE["x"] + 1e-9 * BASE["z"], Refused(ModelError, ("'k' is a linear combination", "leave one"))

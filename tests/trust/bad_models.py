@@ -51,7 +51,7 @@ TWINS = BASE.rename(columns={"x": "\u00e9", "z": "e\u0301"})
 INTERCEPT = have(Intercept=BASE["x"])
 TAKEN = Refused(FormulaError, ("called 'Intercept'", "rename the column"))
 SELF = Refused(FormulaError, ("'y' stands on the right side", "^", "leave it out there"))
-WEIGHTED = have(w=[-1.0, *[1.0] * (N - 1)], big=1e300)
+WEIGHTED = have(w=[-1.0, *[1.0] * (N - 1)], big=1e9, small=1e-9, huge=1e308)
 
 NAMES: dict[str, tuple[Any, Any, Outcome]] = {
     "a column twice": (
@@ -101,17 +101,29 @@ FORMULAS: dict[str, tuple[Any, Any, Outcome]] = {
     "Python": ("y ~ __import__('os')", BASE, Refused(FormulaError, ("__import__() is not an allowed", "^"))),
 }  # fmt: skip
 
+UNREAL = Refused(ModelError, ("'x' has numbers that cannot be squared", "change the prior"))
 OPTIONS: dict[str, tuple[dict[str, Any], Outcome]] = {
     "family": ({"family": "gausian"}, Refused(ModelError, ("'gausian' is not available", "gaussian"))),
     "missing": ({"missing": "keep"}, Refused(ModelError, ("missing='keep'", '"drop" or "raise"'))),
     "a negative weight": ({"weights": "w"}, Refused(DataError, ("'w' is -1 in row 0", "leave such rows out"))),
-    "weights that overflow": ({"weights": "big"}, Refused(DataError, ("'big'", "divide"))),
+    "weights that are large": ({"weights": "big"}, Refused(DataError, ("'big' are 1e+09", "divide them all"))),
+    "weights that are small": ({"weights": "small"}, Refused(DataError, ("'small' are 1e-09", "divide them all"))),
+    "weights that overflow": ({"weights": "huge"}, Refused(DataError, ("'huge' are", "divide them all"))),
     "weights of text": ({"weights": "g"}, Refused(DataError, ("weights column 'g' must be numeric",))),
     "weights not there": ({"weights": "ww"}, Refused(DataError, ("'ww'", "did you mean 'w'"))),
     "a prior of no parameter": (
         {"priors": {"X": hb.Normal(0, 1)}}, Refused(ModelError, ("no parameter 'X'", "did you mean 'x'"))
     ),
     "a prior that is a number": ({"priors": {"x": 1}}, Refused(ModelError, ("the prior of 'x' is 1", "hb.Normal"))),
+    "a prior too narrow to be squared": (
+        {"priors": {"x": hb.Normal(0, 1e-300)}}, UNREAL
+    ),
+    "a prior too wide to be squared": (
+        {"priors": {"x": hb.Normal(0, 1e300)}}, UNREAL
+    ),
+    "a prior too far to be squared": (
+        {"priors": {"x": hb.Normal(-1e300, 1)}}, UNREAL
+    ),
     "a prior of the wrong kind": (
         {"priors": {"sigma": hb.Normal(0, 1)}}, Refused(ModelError, ("does not fit 'sigma'", "a positive prior"))
     ),
