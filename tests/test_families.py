@@ -202,6 +202,16 @@ def test_flat_priors_are_flat_where_that_leaves_a_posterior(name):
     assert all(isinstance(prior, Flat) for prior in model.problem.beta_priors)
 
 
+def test_the_sensitivity_to_a_prior_reaches_the_other_parameters():
+    from hierbayes.studies.prior_sensitivity import scaled
+
+    model = model_of("gamma", priors={"alpha": hb.HalfNormal(2)})
+    assert scaled(model, "alpha", 3.0).aux == (hb.HalfNormal(6),)
+    assert scaled(model, "sd_g", 3.0).aux == (hb.HalfNormal(2),)
+    with pytest.raises(ModelError, match="bounded by the smallest response"):
+        scaled(model_of("shifted_lognormal"), "shift", 2.0)
+
+
 # improper posteriors
 
 
