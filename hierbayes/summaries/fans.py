@@ -17,9 +17,9 @@ from hierbayes.families import Family
 from hierbayes.formula.names import suggest
 from hierbayes.summaries.covariances import CHUNK, coefficients, count_draws, covariances, drawn, factor_columns, spaced
 from hierbayes.summaries.curve_rows import Along, along, contains, curve_parts
+from hierbayes.summaries.latent import latent_variance
 from hierbayes.summaries.numbers import check_prob
 from hierbayes.summaries.poolings import pick_factor
-from hierbayes.summaries.variation import residual_variance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -172,7 +172,7 @@ def _ribbon(
         table[column] = family.mean(mixture_quantile(mean, sd, prob))
     table |= {"lower": np.nan, "upper": np.nan}
     if family.name == "gaussian":
-        sd = np.sqrt(sum(spread.values()) + residual_variance(design, posterior)[kept, None])
+        sd = np.sqrt(sum(spread.values()) + latent_variance(design, posterior, family)[kept, None])
         table |= {column: mixture_quantile(whole_mean, sd, p) for column, p in (("lower", tail), ("upper", 1 - tail))}
     return pd.DataFrame(table)
 
