@@ -57,6 +57,16 @@ class Family:
         """Return the location at a linear predictor, elementwise."""
         return _INVERSE_LINKS[self.link](predictor)
 
+    def linked(self, location: Any) -> Any:
+        """Return the linear predictor at a location, elementwise: the inverse of `inverse`.
+
+        Examples
+        --------
+        >>> float(Family("bernoulli", "logit").linked(0.5)), float(Family("poisson", "log").linked(1.0))
+        (0.0, 0.0)
+        """
+        return _LINKS[self.link](location)
+
     def mean(self, predictor: Any, parameters: Mapping[str, Any] | None = None) -> Any:
         """Return the mean of the response at a linear predictor, elementwise; for ``binomial`` that of one trial.
 
@@ -67,7 +77,7 @@ class Family:
             Needed by the log-normal families alone, whose mean depends on ``sigma`` and ``shift``.
         """
         location = self.inverse(predictor)
-        if self.name not in ("lognormal", "shifted_lognormal"):
+        if self.name not in _LOG_SCALED:
             return location
         own = parameters or {}
         mean = np.exp(location + 0.5 * np.asarray(own["sigma"]) ** 2)
@@ -76,7 +86,7 @@ class Family:
     @property
     def linear(self) -> bool:
         """Whether the mean is the linear predictor itself, so that effects of mean 0 average out of it."""
-        return self.link == "identity" and self.name not in ("lognormal", "shifted_lognormal")
+        return self.link == "identity" and self.name not in _LOG_SCALED
 
     def __str__(self) -> str:
         return self.name if self.link == FAMILIES[self.name].links[0] else f"{self.name}({self.link})"
@@ -146,6 +156,26 @@ def _normal(predictor: Any) -> Any:
     return ndtr(predictor)
 
 
+def _logit(location: Any) -> Any:
+    from scipy.special import logit
+
+    return logit(location)
+
+
+def _probit(location: Any) -> Any:
+    from scipy.special import ndtri
+
+    return ndtri(location)
+
+
+_LINKS: Mapping[str, Callable[[Any], Any]] = {
+    "identity": lambda location: location,
+    "log": np.log,
+    "logit": _logit,
+    "probit": _probit,
+    "cloglog": lambda location: np.log(-np.log1p(-location)),
+}
+
 _INVERSE_LINKS: Mapping[str, Callable[[Any], Any]] = {
     "identity": lambda predictor: predictor,
     "log": np.exp,
@@ -154,6 +184,20 @@ _INVERSE_LINKS: Mapping[str, Callable[[Any], Any]] = {
     # beyond 700 exp overflows, and the share has long been 1
     "cloglog": lambda predictor: -np.expm1(-np.exp(np.minimum(predictor, 700.0))),
 }
+
+_LOG_SCALED = ("lognormal", "shifted_lognormal")
+
+
+def on_location(y: Any, family: Family) -> Any:
+    """Return a response on the scale of the family's location: its logarithm for the log-normal families.
+
+    Examples
+    --------
+    >>> float(on_location(np.exp(2.0), Family("lognormal", "identity")))
+    2.0
+    """
+    return np.log(y) if family.name in _LOG_SCALED else y
+
 
 GAUSSIAN = Family("gaussian", "identity")
 

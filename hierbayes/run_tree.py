@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hierbayes.design.design import Design
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Problem
 from hierbayes.engines.naming import posterior_coords, posterior_dims
@@ -18,17 +17,6 @@ if TYPE_CHECKING:
 
 THETA = "unconstrained theta"
 """Key of the collapsed engine's theta among the draws; a variable of a PyMC model may well be called theta."""
-
-
-def labels_of(design: Design) -> Labels:
-    """Return the names of the parts of a posterior."""
-    return Labels(
-        response=design.response,
-        coefficients=design.coefficients,
-        factors=tuple(block.factor for block in design.groups),
-        terms=tuple(block.terms for block in design.groups),
-        levels=tuple(block.levels for block in design.groups),
-    )
 
 
 def named_tree(trace: Trace, labels: Labels, problem: Problem) -> xr.DataTree:

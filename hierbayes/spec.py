@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family, family
-from hierbayes.formula import Formula, parse
+from hierbayes.formula import Formula, parse, show
 from hierbayes.priors import Prior
 from hierbayes.priors_bambi import without_bambi
 
@@ -45,7 +45,8 @@ class ModelSpec:
     contrasts : mapping of str to Contrast
         Codings of categorical columns other than treatment coding.
     weights : str or None
-        Column of positive weights; the residual variance of a row is ``sigma**2 / weight``.
+        Column of positive weights: the residual variance of a row is ``sigma**2 / weight``; for other families than
+        the gaussian the weight multiplies the row's log likelihood.
     missing : "drop" or "raise"
         What to do with rows that miss a value in a column that the model uses.
     """
@@ -79,14 +80,34 @@ def make_spec(
     if weights is not None and not isinstance(weights, str):
         raise ModelError(f"weights takes the name of a column, not {type(weights).__name__}")
     read = formula if isinstance(formula, Formula) else parse(formula)
+    chosen = family(family_name)
+    _check_left(read, chosen)
     return ModelSpec(
         formula=read,
-        family=family(family_name),
+        family=chosen,
         priors=_freeze_priors(priors, read),
         contrasts=_freeze_contrasts(contrasts),
         weights=weights,
         missing="drop" if missing == "drop" else "raise",
     )
+
+
+def _check_left(formula: Formula, chosen: Family) -> None:
+    """Refuse trials or standard errors that the family does not take, and a binomial response without trials."""
+    if formula.trials is not None and chosen.name != "binomial":
+        raise ModelError(
+            f"the response has trials, which the {chosen.name} family does not take", 'write family="binomial"'
+        )
+    if formula.se is not None and chosen.name != "gaussian":
+        raise ModelError(
+            f"the response has known standard errors, which the {chosen.name} family does not take",
+            'write family="gaussian", or leave se() out',
+        )
+    if formula.trials is None and chosen.name == "binomial":
+        raise ModelError(
+            f"the response {show(formula.response)!r} has no trials, which the binomial family needs",
+            'write p(successes, trials) ~ ...; for single outcomes, 0 or 1, write family="bernoulli"',
+        )
 
 
 def _freeze_priors(priors: Mapping[str, Prior] | str | None, formula: Formula) -> Mapping[str, Prior] | Literal["flat"]:

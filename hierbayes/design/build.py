@@ -10,12 +10,14 @@ import numpy as np
 from hierbayes.design.checks import check_contrasts, check_formula
 from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock, build_groups
+from hierbayes.design.response import check_spread, read_errors, read_response
 from hierbayes.design.schema import schema_of
 from hierbayes.design.stateful import States
 from hierbayes.design.table import Categorical, Column, Floats, Ints, complete_rows, read_column, to_pandas
 from hierbayes.design.terms import evaluate, evaluate_numeric
 from hierbayes.errors import DataError, warn
-from hierbayes.formula import show
+from hierbayes.families import on_location
+from hierbayes.formula import Formula, show
 from hierbayes.spec import ModelSpec
 
 
@@ -57,48 +59,52 @@ def _design(spec: ModelSpec, columns: Mapping[str, Column], rows: Ints, rows_giv
     check_contrasts(spec, tuple(columns.values()))
     n = len(rows)
     states = States()
-    y = _response(spec, columns, n, states)
+    response = read_response(spec.formula, spec.family.values, columns, rows, states)
+    shown = show(spec.formula.response)
+    if n < 2:
+        raise DataError(f"the data have {n} row in use; a model needs at least two")
+    check_spread(on_location(response.y, spec.family), response, spec.family, shown)
     population = evaluate(spec.formula.population, columns, spec.contrasts, n, states)
     _check_labels(population.labels)
     offset = np.zeros(n)
     for expression in spec.formula.offsets:
         offset = offset + evaluate_numeric(expression, columns, n, "offset", states)
     groups = build_groups(spec.formula.groups, columns, spec.contrasts, n, states)
-    response = show(spec.formula.response)
     design = Design(
-        response=response,
-        y=y,
+        response=shown,
+        y=response.y,
+        trials=response.trials,
         X=population.matrix,
         coefficients=population.labels,
         terms=population.terms,
         offset=offset,
-        weights=read_weights(spec.weights, columns, rows),
+        weights=row_weights(spec.weights, spec.formula, columns, rows, states),
         groups=groups,
         columns=tuple(columns.values()),
         rows=rows,
         rows_given=rows_given,
-        schema=schema_of(spec, response, population.labels, columns.values(), states.freeze(), groups),
+        schema=schema_of(spec, response.levels, population.labels, columns.values(), states.freeze(), groups),
     )
     _check_rows(design)
     for block in design.groups:
-        _check_block(block, n)
+        _check_block(block, n, spec)
     return design
 
 
-def _response(spec: ModelSpec, columns: Mapping[str, Column], n: int, states: States) -> Floats:
-    y = evaluate_numeric(spec.formula.response, columns, n, "response", states)
-    if n < 2:
-        raise DataError(f"the data have {n} row in use; a model needs at least two")
-    if np.ptp(y) == 0:
-        raise DataError(f"the response {show(spec.formula.response)!r} is the same in every row ({y[0]:g})")
-    with np.errstate(over="ignore"):
-        spread = float(np.var(y))
-    if not np.isfinite(spread) or spread == 0:
-        raise DataError(
-            f"the response {show(spec.formula.response)!r} is of a size that overflows or underflows when squared",
-            "change its unit, so that its values are nearer to 1",
-        )
-    return y
+def row_weights(
+    name: str | None, formula: Formula, columns: Mapping[str, Column], rows: Ints, states: States
+) -> Floats:
+    """Return the weight of each row: that of the weights column, over the square of its known standard error.
+
+    Raises
+    ------
+    DataError
+        If a weight or a standard error is not a number above 0.
+    """
+    weights = read_weights(name, columns, rows)
+    if formula.se is None:
+        return weights
+    return np.asarray(weights / read_errors(formula.se, columns, rows, states) ** 2)
 
 
 def read_weights(name: str | None, columns: Mapping[str, Column], rows: Ints) -> Floats:
@@ -138,10 +144,13 @@ def _check_rows(design: Design) -> None:
         )
 
 
-def _check_block(block: GroupBlock, n: int) -> None:
-    if block.n_levels == n and block.intercept:
+def _check_block(block: GroupBlock, n: int, spec: ModelSpec) -> None:
+    # Where the variance of a row is known but for its mean, effects of the rows show as overdispersion.
+    known = spec.formula.se is not None or spec.family.name in ("poisson", "binomial")
+    if block.n_levels == n and block.intercept and not known:
+        rest = "the residual" if spec.family.has_sigma else f"what the {spec.family.name} family varies by itself"
         warn(
-            f"every row is a level of its own in {block.factor!r}: its effects cannot be told from the residual, "
+            f"every row is a level of its own in {block.factor!r}: its effects cannot be told from {rest}, "
             "and only the priors tell their sds apart"
         )
     if block.split:

@@ -82,9 +82,7 @@ def _check_response(formula: Formula) -> None:
 
 
 def _right_side(formula: Formula) -> Iterator[tuple[str, Span]]:
-    expressions = formula.expressions()
-    next(expressions)
-    for expression in expressions:
+    for expression in formula.right():
         for node in names_in(expression):
             yield node.name, node.span
     for group in formula.groups:

@@ -12,6 +12,8 @@ import pandas as pd
 from hierbayes.design.groups import GroupBlock
 from hierbayes.design.schema import Schema
 from hierbayes.design.table import Column, Floats, Ints
+from hierbayes.families import Family
+from hierbayes.formula import show
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -26,7 +28,7 @@ class Design:
     response : str
         The response as it is written in the formula.
     y : array, shape (n,)
-        The response.
+        The response; 0 and 1 for ``bernoulli``, the number of successes for ``binomial``.
     X : array, shape (n, p)
         The population columns as given (not centred), lme4's ``model.matrix``.
     coefficients : tuple of str, length p
@@ -34,7 +36,7 @@ class Design:
     terms : tuple of int, length p
         The population term that each column belongs to; 0 is the intercept.
     offset, weights : array, shape (n,)
-        The sum of all offsets (0 without one); the weights (1 without one).
+        The sum of all offsets (0 without one); the weights (1 without one), over the squares of known standard errors.
     groups : tuple of GroupBlock
     columns : tuple of Column
         The columns of the data that the model reads, after checks.
@@ -44,6 +46,8 @@ class Design:
         Number of rows in the user's data.
     schema : Schema
         What turns new data into rows of this design, without these data.
+    trials : array, shape (n,), or None
+        Number of trials of each row, where the response counts successes.
     """
 
     response: str
@@ -58,6 +62,25 @@ class Design:
     rows: Ints
     rows_given: int
     schema: Schema
+    trials: Floats | None = None
+
+    @property
+    def family(self) -> Family:
+        """The likelihood by which the response was read."""
+        return self.schema.family
+
+    @property
+    def modelled(self) -> str | None:
+        """The level of the response whose probability is modelled, None where the response is a number.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> said = hb.load_data("verbagg").iloc[:500]
+        >>> hb.Model("r2 ~ Anger + (1 | item)", said, family="bernoulli").design.modelled
+        'Y'
+        """
+        return self.schema.modelled
 
     @property
     def n(self) -> int:
@@ -117,10 +140,13 @@ class Design:
 
     def table(self) -> pd.DataFrame:
         """Return one row for each array of the design: name, shape and columns."""
+        ones = f"1 is {self.modelled!r}, 0 is {self.schema.response_levels[0]!r}" if self.modelled is not None else ""
         rows = [
-            ("y", self.response, f"{self.n}", ""),
+            ("y", self.response, f"{self.n}", ones),
             ("X", "population", f"{self.n} x {len(self.coefficients)}", ", ".join(self.coefficients)),
         ]
+        if self.trials is not None and self.schema.formula.trials is not None:
+            rows.append(("trials", show(self.schema.formula.trials), f"{self.n}", ""))
         for block in self.groups:
             shape = f"{self.n} x {len(block.terms)}, {block.n_levels} levels"
             rows.append(("Z", f"group {block.factor}", shape, ", ".join(block.terms)))

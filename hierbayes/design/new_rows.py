@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from hierbayes.design.arithmetic import as_zero_one
-from hierbayes.design.build import read_weights
+from hierbayes.design.build import row_weights
 from hierbayes.design.design import Design
 from hierbayes.design.groups import cross, level_labels
+from hierbayes.design.response import read_response, read_trials
 from hierbayes.design.schema import ColumnSchema, GroupSchema, Schema
 from hierbayes.design.stateful import States
 from hierbayes.design.table import (
@@ -72,6 +73,8 @@ class Rows:
         In the order of ``schema.groups``; empty if they were not asked for.
     y : array, shape (n,), or None
         The response, if it was asked for.
+    trials : array, shape (n,), or None
+        The number of trials, if they were asked for and the model has any.
     """
 
     n: int
@@ -80,12 +83,13 @@ class Rows:
     weights: Floats
     groups: tuple[RowGroup, ...]
     y: Floats | None
+    trials: Floats | None = None
 
 
 def design_rows(design: Design) -> Rows:
     """Return the rows of the fit itself."""
     groups = tuple(RowGroup(block.factor, block.Z, block.codes) for block in design.groups)
-    return Rows(design.n, design.X, design.offset, design.weights, groups, design.y)
+    return Rows(design.n, design.X, design.offset, design.weights, groups, design.y, design.trials)
 
 
 def rows_of(
@@ -96,6 +100,7 @@ def rows_of(
     response: bool = False,
     weights: bool | None = None,
     absent: bool = False,
+    trials: bool | None = None,
 ) -> Rows:
     """Return the rows of the design that new data make. The data are never changed.
 
@@ -114,9 +119,11 @@ def rows_of(
     response : bool
         Read the response; without it the column is not needed.
     weights : bool, optional
-        Read the weights; by default where the response is read.
+        Read the weights, and with them the known standard errors; by default where the response is read.
     absent : bool
         Let grouping columns be absent: the level of every row is then not given.
+    trials : bool, optional
+        Read the number of trials; by default where the response is read, and always there.
 
     Raises
     ------
@@ -126,20 +133,37 @@ def rows_of(
     """
     table = to_pandas(_as_rows(data))
     weights = response if weights is None else weights
+    trials = response or bool(trials)
     n, states = len(table), States.frozen(schema.states)
-    columns = _read(schema, table, schema.needed(groups=groups, response=response, weights=weights))
+    columns = _read(schema, table, schema.needed(groups=groups, response=response, weights=weights, trials=trials))
     population = evaluate(schema.formula.population, columns, schema.contrasts, n, states)
     offset = np.zeros(n)
     for expression in schema.formula.offsets:
         offset = offset + evaluate_numeric(expression, columns, n, "offset", states)
+    rows = np.arange(n)
+    y, given = _response(schema, columns, rows, states, response, trials)
     return Rows(
         n=n,
         X=population.matrix,
         offset=offset,
-        weights=read_weights(schema.weights if weights else None, columns, np.arange(n)),
+        weights=row_weights(schema.weights, schema.formula, columns, rows, states) if weights else np.ones(n),
         groups=_groups(schema, table, columns, states, absent) if groups else (),
-        y=evaluate_numeric(schema.formula.response, columns, n, "response", states) if response else None,
+        y=y,
+        trials=given,
     )
+
+
+def _response(
+    schema: Schema, columns: Mapping[str, Column], rows: Ints, states: States, response: bool, trials: bool
+) -> tuple[Floats | None, Floats | None]:
+    """Return the response and the number of trials, as far as they are asked for."""
+    formula = schema.formula
+    if response:
+        found = read_response(formula, schema.family.values, columns, rows, states, schema.response_levels)
+        return found.y, found.trials
+    if trials and formula.trials is not None:
+        return None, read_trials(formula.trials, columns, rows, states)
+    return None, None
 
 
 def _as_rows(data: Any) -> Any:

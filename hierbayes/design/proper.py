@@ -8,6 +8,7 @@ import numpy as np
 
 from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock
+from hierbayes.design.separation import separated, telling_levels
 from hierbayes.design.table import Floats
 from hierbayes.design.units import lengths
 from hierbayes.errors import ModelError
@@ -16,6 +17,9 @@ from hierbayes.priors import Flat, Prior
 
 def refuse_improper(beta: Sequence[Prior], sds: Sequence[Sequence[Prior]], sigma: Prior, design: Design) -> None:
     """Refuse flat priors that would leave the posterior without a finite integral.
+
+    For discrete responses the count of levels is a necessary condition, not a sufficient one: effects of several
+    columns may be separated within a level.
 
     Parameters
     ----------
@@ -38,15 +42,23 @@ def refuse_improper(beta: Sequence[Prior], sds: Sequence[Sequence[Prior]], sigma
         taken = max(_absorbed(block, j, design.X[:, flat]) for j in flat_sds)
         # for a large sd the likelihood falls as sd ** -(levels - taken), and its integral is finite from 2 on;
         # k sds that grow together need one level more each
-        needed = len(block.terms) + 1 + taken
-        if block.n_levels < needed:
+        needed, told = len(block.terms) + 1 + taken, telling_levels(block, design)
+        if told < needed:
+            which = "" if told == block.n_levels else " whose responses are not all on one bound"
             raise ModelError(
-                f"a flat prior on the sds of {block.factor!r} gives an improper posterior: it has {block.n_levels} "
-                f"levels and would need {needed}, for flat population-level coefficients take up {taken} of them",
+                f"a flat prior on the sds of {block.factor!r} gives an improper posterior: it has {told} "
+                f"levels{which} and would need {needed}, for flat population-level coefficients take up {taken} of "
+                "them",
                 "use a proper prior, such as the default",
             )
     if flat.any() and design.n <= len(design.coefficients) + int(isinstance(sigma, Flat)):
         raise ModelError("flat priors with as many coefficients as rows give an improper posterior")
+    if flat.any() and separated(design, design.X[:, flat]):
+        raise ModelError(
+            "flat priors on the population-level coefficients give an improper posterior: a combination of the "
+            f"predictors foretells the bounds of {design.response!r} without an error (separation)",
+            "use proper priors, such as the default",
+        )
 
 
 def _absorbed(block: GroupBlock, j: int, X: Floats) -> int:

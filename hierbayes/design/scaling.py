@@ -10,9 +10,10 @@ import pandas as pd
 
 from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock
+from hierbayes.design.parameters import aux_names, aux_priors, default_sigma, estimates_sigma
 from hierbayes.design.proper import refuse_improper
 from hierbayes.design.table import Floats
-from hierbayes.design.units import WEAK, column_scales, default_beta
+from hierbayes.design.units import WEAK, column_scales, default_beta, response_units
 from hierbayes.errors import ModelError
 from hierbayes.formula.names import suggest
 from hierbayes.priors import LKJ, Custom, Fixed, Flat, HalfStudentT, Normal, PositivePrior, Prior
@@ -49,8 +50,11 @@ class ResolvedPriors:
         What is subtracted from each population column before the priors apply; 0 where nothing is.
     blocks : tuple of BlockPriors
     sigma : Prior
+        ``Fixed(1)`` for a family that has none, and beside known standard errors.
     user : frozenset of str
         The keys that the user set.
+    aux : tuple of Prior
+        Of the family's parameters other than sigma, in its order.
     """
 
     beta: tuple[Prior, ...]
@@ -58,6 +62,7 @@ class ResolvedPriors:
     blocks: tuple[BlockPriors, ...]
     sigma: Prior
     user: frozenset[str]
+    aux: tuple[Prior, ...] = ()
 
 
 def resolve(spec: ModelSpec, design: Design) -> ResolvedPriors:
@@ -72,31 +77,23 @@ def resolve(spec: ModelSpec, design: Design) -> ResolvedPriors:
     user: Mapping[str, Prior] = {} if spec.priors == "flat" else spec.priors
     flat = spec.priors == "flat"
     _check_keys(user, design)
-    spread, centre = _response_scale(design), _population_centre(design)
-    weak = default_beta(design)
+    units, centre = response_units(design), _population_centre(design)
+    weak = default_beta(design, units)
     defaults = tuple(Flat() for _ in weak) if flat else weak
     beta = tuple(
         _checked(_first(user, (name, "beta"), default), name, (Normal, Flat, Custom))
         for name, default in zip(design.coefficients, defaults, strict=True)
     )
-    blocks = tuple(_block_priors(block, user, spread, flat) for block in design.groups)
-    by_rows = spread * float(np.sqrt(np.mean(design.weights)))
-    sigma = _first(user, ("sigma",), Flat() if flat else HalfStudentT(3, by_rows))
+    blocks = tuple(_block_priors(block, user, units.sd, flat) for block in design.groups)
+    sigma = _checked(_first(user, ("sigma",), default_sigma(design, units, flat)), "sigma", _SD_KINDS)
     set_by_user = frozenset(prior_keys(design) if flat else user)
-    resolved = ResolvedPriors(beta, centre, blocks, _checked(sigma, "sigma", _SD_KINDS), set_by_user)
+    aux = aux_priors(design, units, user, flat)
+    resolved = ResolvedPriors(beta, centre, blocks, sigma, set_by_user, aux)
     refuse_improper(beta, [own.sd for own in blocks], resolved.sigma, design)
     return resolved
 
 
 _SD_KINDS = (PositivePrior, Flat, Fixed, Custom)
-
-
-def _response_scale(design: Design) -> float:
-    y = design.y - design.offset
-    spread = float(np.std(y, ddof=1))
-    if not spread > 0:
-        raise ModelError("the response less its offset is the same in every row")
-    return spread
 
 
 def _population_centre(design: Design) -> Floats:
@@ -164,7 +161,7 @@ def prior_keys(design: Design) -> tuple[str, ...]:
             keys += [f"sd_{factor}[{term}]" for term in block.terms]
         if any(block.correlated for block in design.blocks(factor)):
             keys.append(f"corr_{factor}")
-    return (*keys, "sigma")
+    return (*keys, *(("sigma",) if estimates_sigma(design) else ()), *aux_names(design))
 
 
 def _check_keys(user: Mapping[str, Prior], design: Design) -> None:
@@ -193,7 +190,11 @@ def prior_table(priors: ResolvedPriors, design: Design) -> pd.DataFrame:
         if own.corr is not None:
             key = f"corr_{block.factor}"
             rows.append((key, str(own.corr), _source(priors.user, (key,)), note))
-    rows.append(("sigma", str(priors.sigma), _source(priors.user, ("sigma",)), ""))
+    if design.family.has_sigma:
+        note = "" if estimates_sigma(design) else "the standard errors are known"
+        rows.append(("sigma", str(priors.sigma), _source(priors.user, ("sigma",)), note))
+    for name, prior in zip(aux_names(design), priors.aux, strict=True):
+        rows.append((name, str(prior), _source(priors.user, (name,)), ""))
     return pd.DataFrame(rows, columns=["parameter", "prior", "source", "note"]).set_index("parameter")
 
 

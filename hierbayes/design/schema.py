@@ -9,8 +9,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from hierbayes.design.table import Categorical, Column, as_factor
-from hierbayes.errors import DataError
-from hierbayes.formula import Call, Expression, Formula, Name, Part, names_in, parse
+from hierbayes.errors import DataError, ModelError
+from hierbayes.families import GAUSSIAN, Family, family
+from hierbayes.formula import Call, Expression, Formula, Name, Part, names_in, parse, show
 from hierbayes.spec import Contrast, ModelSpec
 
 if TYPE_CHECKING:
@@ -82,6 +83,10 @@ class Schema:
         What ``center``, ``scale``, ``standardize``, ``poly`` and ``bs`` learnt at fit time, by the call as shown.
     groups : tuple of GroupSchema
         One for each group-level term, in the order of ``formula.groups``.
+    family : Family
+        By which the response was read.
+    response_levels : tuple of str
+        Where the response is a column of two texts, the one that stands for 0 and the one that stands for 1.
     """
 
     formula: Formula
@@ -92,6 +97,13 @@ class Schema:
     columns: tuple[ColumnSchema, ...]
     states: Mapping[str, Mapping[str, Any]]
     groups: tuple[GroupSchema, ...]
+    family: Family = GAUSSIAN
+    response_levels: tuple[str, ...] = ()
+
+    @property
+    def modelled(self) -> str | None:
+        """The level whose probability is modelled, None where the response is a number."""
+        return self.response_levels[1] if self.response_levels else None
 
     @property
     def factors(self) -> tuple[str, ...]:
@@ -109,13 +121,18 @@ class Schema:
         atoms = [atom for part in parts(self.formula) for term in part.terms for atom in term.atoms]
         return frozenset(atom.name for atom in atoms if isinstance(atom, Name)) | _by_levels(atoms)
 
-    def needed(self, *, groups: bool, response: bool, weights: bool) -> tuple[str, ...]:
-        """Return the columns that must be there without gaps; grouping columns that are only that are left out."""
+    def needed(self, *, groups: bool, response: bool, weights: bool, trials: bool = False) -> tuple[str, ...]:
+        """Return the columns that must be there without gaps; grouping columns that are only that are left out.
+
+        With the response its trials are needed, and with the weights the standard errors.
+        """
         population, *others = parts(self.formula)
         wanted: list[Expression] = [*self.formula.offsets, *_atoms(population)]
         for part in others if groups else ():
             wanted += _atoms(part)
         wanted += [self.formula.response] if response else []
+        wanted += [self.formula.trials] if (response or trials) and self.formula.trials is not None else []
+        wanted += [self.formula.se] if weights and self.formula.se is not None else []
         names = [name.name for expression in wanted for name in names_in(expression)]
         return tuple(dict.fromkeys(names + ([self.weights] if weights and self.weights is not None else [])))
 
@@ -131,6 +148,8 @@ class Schema:
             "columns": [asdict(column) for column in self.columns],
             "states": {shown: dict(state) for shown, state in self.states.items()},
             "groups": [asdict(group) for group in self.groups],
+            "family": asdict(self.family),
+            "response_levels": list(self.response_levels),
         }
 
     @staticmethod
@@ -152,8 +171,11 @@ class Schema:
                 columns=tuple(ColumnSchema(**_tuples(own, "levels")) for own in given["columns"]),
                 states=_frozen({shown: _frozen(state) for shown, state in given["states"].items()}),
                 groups=tuple(_group(own) for own in given["groups"]),
+                # files of the first version, which knew the gaussian family alone, do not say
+                family=family(Family(**given["family"])) if "family" in given else GAUSSIAN,
+                response_levels=tuple(given.get("response_levels", ())),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ModelError) as error:
             raise DataError(f"the schema of the fit cannot be read: {error!r}") from error
 
 
@@ -164,7 +186,7 @@ def parts(formula: Formula) -> tuple[Part, ...]:
 
 def schema_of(
     spec: ModelSpec,
-    response: str,
+    response_levels: tuple[str, ...],
     coefficients: tuple[str, ...],
     columns: Iterable[Column],
     states: Mapping[str, Mapping[str, Any]],
@@ -176,7 +198,7 @@ def schema_of(
         formula=spec.formula,
         contrasts=spec.contrasts,
         weights=spec.weights,
-        response=response,
+        response=show(spec.formula.response),
         coefficients=coefficients,
         columns=tuple(_column(column, column.name in by_levels) for column in columns),
         states=states,
@@ -184,6 +206,8 @@ def schema_of(
             GroupSchema(own.factor, own.columns, own.terms, own.levels, own.keys, own.split, own.intercept)
             for own in groups
         ),
+        family=spec.family,
+        response_levels=response_levels,
     )
 
 

@@ -2,26 +2,80 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
+from hierbayes.families import on_location
 from hierbayes.priors import Normal, Prior
 
 WEAK = 2.5
 
 
-def default_beta(design: Design) -> tuple[Prior, ...]:
+@dataclass(frozen=True)
+class Units:
+    """Where the response lies and how much it varies, on the scale of the linear predictor.
+
+    Attributes
+    ----------
+    mean, sd, rms : float
+        Mean, standard deviation and root mean square, less the offset.
+    """
+
+    mean: float
+    sd: float
+    rms: float
+
+
+def response_units(design: Design) -> Units:
+    """Return the units of the response, by which the default priors are scaled.
+
+    Where the linear predictor is the mean of the response, or of its logarithm (the log-normal families), they are
+    those of the response less its offset. For the other links the sd is 1, and the mean is the link of the mean
+    response; where all responses agree that would be infinite, and half an observation is moved.
+
+    Raises
+    ------
+    ModelError
+        If the response less its offset is the same in every row.
+    """
+    if design.family.link != "identity":
+        mean = _linked_mean(design)
+        return Units(mean, 1.0, float(np.sqrt(mean**2 + 1)))
+    y = on_location(design.y, design.family) - design.offset
+    sd = float(np.std(y, ddof=1))
+    if not sd > 0:
+        raise ModelError("the response less its offset is the same in every row")
+    return Units(float(np.mean(y)), sd, float(np.sqrt(np.mean(y**2))))
+
+
+def _linked_mean(design: Design) -> float:
+    total, family = float(np.sum(design.y)), design.family
+    if family.link == "log":
+        # the rate of the whole: with offset(log(exposure)) all counts over the exposure of all
+        largest = float(np.max(design.offset))
+        exposure = largest + float(np.log(np.sum(np.exp(design.offset - largest))))
+        return float(np.log(max(total, 0.5)) if family.values == "count" else np.log(total)) - exposure
+    trials = float(design.n if design.trials is None else np.sum(design.trials))
+    share = total / trials
+    if family.values != "unit":
+        share = min(max(share, 0.5 / trials), 1 - 0.5 / trials)
+    return float(family.linked(share)) - float(np.mean(design.offset))
+
+
+def default_beta(design: Design, units: Units) -> tuple[Prior, ...]:
     """Return the default priors of the population-level coefficients.
 
     With an intercept (at the mean of the predictors): Normal(mean y, 2.5 sd y) for the intercept and
     Normal(0, 2.5 sd y / s_k) for slope k, where s_k is the sd of the part of column k that the other columns do not
-    explain. Without one: the same around mean y where the columns span the constant; else rms y and rms x.
+    explain. Without one: the same around mean y where the columns span the constant; else rms y and rms x. For mean,
+    sd and rms of y see `response_units`.
     """
-    y = design.y - design.offset
-    mean, sd = float(np.mean(y)), float(np.std(y, ddof=1))
+    mean, sd = units.mean, units.sd
     if not design.coefficients:
         return ()
     if design.intercept:
@@ -30,8 +84,7 @@ def default_beta(design: Design) -> tuple[Prior, ...]:
     left = unexplained(design.X, design.coefficients)
     weights = _spans_constant(design.X)
     if weights is None:
-        rms = float(np.sqrt(np.mean(y**2)))
-        return tuple(Normal(0.0, WEAK * rms / s) for s in left / np.sqrt(design.n))
+        return tuple(Normal(0.0, WEAK * units.rms / s) for s in left / np.sqrt(design.n))
     sd_parts = left / np.sqrt(design.n - 1)
     return tuple(Normal(mean * c, WEAK * sd / s) for c, s in zip(weights, sd_parts, strict=True))
 

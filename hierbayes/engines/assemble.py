@@ -26,6 +26,8 @@ class Labels:
         The terms of each block.
     levels : tuple of tuple of str
         The levels of each block's factor.
+    parameters : tuple of str
+        The family's parameters beside the location, ``sigma`` first where there is one.
     """
 
     response: str
@@ -33,6 +35,7 @@ class Labels:
     factors: tuple[str, ...]
     terms: tuple[tuple[str, ...], ...]
     levels: tuple[tuple[str, ...], ...]
+    parameters: tuple[str, ...] = ("sigma",)
 
     @property
     def grouped(self) -> dict[str, tuple[int, ...]]:
@@ -51,7 +54,7 @@ def assemble(design: Design, priors: ResolvedPriors) -> tuple[Problem, Labels]:
     ModelError
         If a grouping factor bears a name that the posterior uses itself.
     """
-    _check_factors(design.factors)
+    _check_factors(design.factors, design.family.parameters)
     blocks = tuple(
         Block(
             Z=np.ascontiguousarray(block.Z - own.centre),
@@ -72,20 +75,29 @@ def assemble(design: Design, priors: ResolvedPriors) -> tuple[Problem, Labels]:
         beta_back=_back(priors.centre),
         blocks=blocks,
         sigma_prior=priors.sigma,
+        family=design.family.name,
+        link=design.family.link,
+        aux_priors=priors.aux,
+        trials=design.trials,
     )
-    labels = Labels(
+    return problem, labels_of(design)
+
+
+def labels_of(design: Design) -> Labels:
+    """Return the names of the parts of a problem."""
+    return Labels(
         response=design.response,
         coefficients=design.coefficients,
         factors=tuple(block.factor for block in design.groups),
         terms=tuple(block.terms for block in design.groups),
         levels=tuple(block.levels for block in design.groups),
+        parameters=design.family.parameters,
     )
-    return problem, labels
 
 
-def _check_factors(factors: tuple[str, ...]) -> None:
+def _check_factors(factors: tuple[str, ...], parameters: tuple[str, ...]) -> None:
     """Refuse names that would stand for two things in the posterior."""
-    taken = {"chain", "draw", "coef", "beta", "sigma"}
+    taken = {"chain", "draw", "coef", "beta", "sigma", *parameters}
     own = [{f, f"{f}_term", f"{f}_term2", f"b_{f}", f"sd_{f}", f"corr_{f}"} for f in factors]
     for i, factor in enumerate(factors):
         others = taken.union(*own[:i], *own[i + 1 :])

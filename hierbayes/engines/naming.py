@@ -11,7 +11,7 @@ from hierbayes.engines.base import Expanded, Floats, Problem
 def posterior_dims(labels: Labels) -> dict[str, tuple[str, ...]]:
     """Return the names of the posterior's variables with their dims, chain and draw left out."""
     dims: dict[str, tuple[str, ...]] = {"beta": ("coef",)} if labels.coefficients else {}
-    dims["sigma"] = ()
+    dims |= dict.fromkeys(labels.parameters, ())
     for factor, members in labels.grouped.items():
         dims[f"sd_{factor}"] = (f"{factor}_term",)
         if any(len(labels.terms[i]) > 1 for i in members):
@@ -33,7 +33,8 @@ def posterior_coords(labels: Labels) -> dict[str, list[str]]:
 
 def as_given(problem: Problem, labels: Labels, drawn: Expanded, chains: int) -> dict[str, Floats]:
     """Return draws in internal coordinates as named arrays (chain, draw, ...) for the columns as given."""
-    found: dict[str, Floats] = {"sigma": drawn.sigma}
+    found: dict[str, Floats] = {"sigma": drawn.sigma} if problem.has_sigma else {}
+    found |= dict(zip(problem.aux, drawn.aux, strict=True))
     if labels.coefficients:
         found["beta"] = drawn.beta @ problem.beta_back.T
     for factor, members in labels.grouped.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hierbayes.errors import FormulaError
-from hierbayes.formula.printing import expression
+from hierbayes.formula.printing import left_side
 from hierbayes.formula.scanner import Kind, Token, scan
 from hierbayes.formula.syntax import Formula
 
@@ -36,7 +36,7 @@ def fill_dots(text: str, old: Formula) -> str:
     tilde = next((i for i, token in enumerate(tokens) if token.is_operator("~")), None)
     if tilde is None:
         return text
-    left = expression(old.response)
+    left = left_side(old)
     right = old.canonical.removeprefix(f"{left} ~ ")
     pieces = [f"{left} "] if tilde == 0 else []
     position = 0

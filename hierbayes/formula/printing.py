@@ -73,7 +73,22 @@ def canonical(formula: Formula) -> str:
     offsets = (expression(Call("offset", (offset,))) for offset in formula.offsets)
     groups = (show_group(group) for group in gathered(formula.groups))
     right = " + ".join([show(formula.population), *offsets, *groups])
-    return f"{expression(formula.response)} ~ {right}"
+    return f"{left_side(formula)} ~ {right}"
+
+
+def left_side(formula: Formula) -> str:
+    """Return what stands left of ``~``, in its canonical form.
+
+    Examples
+    --------
+    >>> from hierbayes.formula import parse
+    >>> left_side(parse("cbind(k, f) ~ x"))
+    'k | trials(k + f)'
+    """
+    shown = expression(formula.response)
+    if formula.trials is not None:
+        return f"{shown} | trials({expression(formula.trials)})"
+    return shown if formula.se is None else f"{shown} | se({expression(formula.se)})"
 
 
 def gathered(groups: Iterable[Group]) -> Iterator[Group]:

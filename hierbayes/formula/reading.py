@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from hierbayes.errors import FormulaError
-from hierbayes.formula.checks import check_name
 from hierbayes.formula.expand import Collected, expand_side
 from hierbayes.formula.parser import read_side
-from hierbayes.formula.refusals import RESPONSE
+from hierbayes.formula.response import EXAMPLE, read_response
 from hierbayes.formula.scanner import Kind, Token
 from hierbayes.formula.stream import Stream
-from hierbayes.formula.syntax import Call, Expression, Formula, Name
-from hierbayes.formula.tree import Bar, Node
-
-EXAMPLE = "Write response ~ terms, as in Reaction ~ Days + (Days | Subject)."
-NO_RESPONSE = ("poly", "bs", "C", "offset")
+from hierbayes.formula.syntax import Formula
 
 
 def parse(text: str) -> Formula:
@@ -27,7 +22,8 @@ def parse(text: str) -> Formula:
     Returns
     -------
     Formula
-        The response, the population-level part, the group-level terms and the offsets, every operator expanded.
+        The response with its trials or standard errors, the population-level part, the group-level terms and the
+        offsets, every operator expanded.
 
     Raises
     ------
@@ -41,6 +37,8 @@ def parse(text: str) -> Formula:
     'Reaction ~ 1 + Days + (1 + Days | Subject)'
     >>> formula.groups[0].label
     'Subject'
+    >>> parse("cbind(k, n - k) ~ x + (1 | g)").canonical
+    'k | trials(n) ~ 1 + x + (1 | g)'
     """
     if not isinstance(text, str):
         raise FormulaError(f"a formula is text, not {type(text).__name__}", hint=EXAMPLE)
@@ -63,7 +61,15 @@ def read(text: str) -> Formula:
         raise stream.error("nothing stands right of ~", tilde.span, "Write y ~ 1 for an intercept alone.")
     right = expand_side(stream, read_side(stream))
     check_something(stream, right, tilde)
-    return Formula(text, response, right.part, tuple(right.groups), tuple(right.offsets))
+    return Formula(
+        text,
+        response.value,
+        right.part,
+        tuple(right.groups),
+        tuple(right.offsets),
+        trials=response.trials,
+        se=response.se,
+    )
 
 
 def check_tilde(stream: Stream) -> None:
@@ -78,29 +84,6 @@ def check_tilde(stream: Stream) -> None:
         raise stream.error("the formula has a second ~", tildes[1].span, "Write one formula, with one response.")
     if stream.sees("~"):
         raise stream.error("nothing stands left of ~", tildes[0].span, EXAMPLE)
-
-
-def read_response(stream: Stream) -> Expression:
-    """Read the left side: a column, or an allowed function of columns."""
-    if stream.current.kind is Kind.NAME and stream.following.is_operator("~"):
-        check_name(stream, stream.current)
-    tree = read_side(stream)
-    if not stream.sees("~"):
-        raise stream.error("`~` cannot stand here", stream.current.span, EXAMPLE)
-    if isinstance(tree, Name) or (isinstance(tree, Call) and tree.function not in NO_RESPONSE):
-        return tree
-    raise response_error(stream, tree)
-
-
-def response_error(stream: Stream, tree: Node) -> FormulaError:
-    """Return the error for a left side that is not available as a response."""
-    source = stream.source(tree.span)
-    if isinstance(tree, Call):
-        return stream.error(f"{tree.function}() cannot be the response", tree.span, RESPONSE)
-    if isinstance(tree, Bar):
-        return stream.error("a bar in the response is not available", tree.span, RESPONSE)
-    hint = f"{RESPONSE} Write I(...) around arithmetic."
-    return stream.error(f"the response {source} is neither a column nor a function of one", tree.span, hint)
 
 
 def check_something(stream: Stream, right: Collected, tilde: Token) -> None:

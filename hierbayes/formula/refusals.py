@@ -6,7 +6,11 @@ import re
 
 from hierbayes.errors import FormulaError
 
-RESPONSE = "The response is one column, or an allowed function of one column, as in log(y)."
+RESPONSE = (
+    "The response is one column, or an allowed function of one column, as in log(y); "
+    "with trials p(k, n), with known standard errors y | se(s)."
+)
+TRIALS = 'Write p(k, n), cbind(k, n - k) or k | trials(n), left of ~, with family="binomial".'
 SMOOTH = "Write bs(x, df=5) for a spline, or poly(x, 3) for a polynomial."
 
 FUNCTIONS: dict[str, tuple[str, str]] = {
@@ -22,15 +26,15 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
     "gp": ("gp(), the Gaussian process, is not available", SMOOTH),
     "hsgp": ("hsgp(), the Gaussian process, is not available", SMOOTH),
     "ns": ("ns(), the natural spline, is not available", SMOOTH),
-    "cbind": ("cbind(), a response of several columns, is not available", RESPONSE),
+    "cbind": ("cbind(), successes and failures, is the whole left side", TRIALS),
     "mvbind": ("mvbind(), a response of several columns, is not available", RESPONSE),
     "c": ("c() as a term or response is not available", "c() lists constants, as in bs(x, knots=c(1, 2))."),
-    "p": ("p(), a response of successes and trials, is not available", RESPONSE),
-    "prop": ("prop(), a response of successes and trials, is not available", RESPONSE),
-    "proportion": ("proportion(), a response of successes and trials, is not available", RESPONSE),
-    "trials": ("trials(), a response of successes and trials, is not available", RESPONSE),
+    "p": ("p(), successes and trials, is the whole left side", TRIALS),
+    "prop": ("prop(), successes and trials, is the whole left side", TRIALS),
+    "proportion": ("proportion(), successes and trials, is the whole left side", TRIALS),
+    "trials": ("trials() stands right of the response's bar only", TRIALS),
     "binary": ("binary() is not available", 'Write I(y == "yes").'),
-    "se": ("se(), a known standard error of the response, is not available", RESPONSE),
+    "se": ("se() stands right of the response's bar only", "Write y | se(s) ~ x."),
     "cens": ("cens(), a censored response, is not available", RESPONSE),
     "trunc": ("trunc(), a truncated response, is not available", RESPONSE),
     "weights": ("weights() is not part of a formula", 'Give weights="column" beside the formula.'),
@@ -49,6 +53,17 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
     "lambda": ("a lambda is not available", "A formula calls only the functions that are allowed."),
     "function": ("a function cannot be written in a formula", "Put the derived column into the data and name it."),
 }
+
+_BESIDE = "{}() is not part of a response"
+ADDITIONS: dict[str, tuple[str, str]] = {
+    "weights": (_BESIDE.format("weights"), 'Give the weights beside the formula: weights="column".'),
+    "rate": (_BESIDE.format("rate"), "Write offset(log(n)) on the right side."),
+    "subset": (_BESIDE.format("subset"), "Choose the rows of the data before."),
+    "cens": FUNCTIONS["cens"],
+    "trunc": FUNCTIONS["trunc"],
+    "mi": FUNCTIONS["mi"],
+}
+"""What brms takes right of the response's bar and this language does not."""
 
 CHARACTERS: tuple[tuple[str, str, str], ...] = (
     (r"%in%", "%in% is not available", "Write a:b for b nested in a, or (1 | a/b) for nested groups."),

@@ -142,13 +142,17 @@ class Formula:
     text : str
         The formula as it was typed.
     response : Expression
-        The left side of ``~``.
+        What is modelled: the left side of ``~``; the successes where there are trials.
     population : Part
         The population-level part.
     groups : tuple of Group
         The group-level terms, in the order in which they were written.
     offsets : tuple of Expression
         The arguments of every ``offset()``.
+    trials : Expression or None
+        The number of trials: that of ``k | trials(n)`` and ``p(k, n)``, and ``k + f`` for ``cbind(k, f)``.
+    se : Expression or None
+        The known standard errors of ``y | se(s)``.
     """
 
     text: str
@@ -156,6 +160,8 @@ class Formula:
     population: Part
     groups: tuple[Group, ...] = ()
     offsets: tuple[Expression, ...] = ()
+    trials: Expression | None = None
+    se: Expression | None = None
 
     def __str__(self) -> str:
         return self.text
@@ -179,9 +185,18 @@ class Formula:
                 seen.setdefault(column)
         return tuple(seen)
 
+    @property
+    def left(self) -> tuple[Expression, ...]:
+        """The expressions left of ``~``: the response, then its trials or standard errors if it has them."""
+        return tuple(each for each in (self.response, self.trials, self.se) if each is not None)
+
     def expressions(self) -> Iterator[Expression]:
-        """Yield the response, the atoms of every term and the offsets."""
-        yield self.response
+        """Yield the left side, the offsets and the atoms of every term."""
+        yield from self.left
+        yield from self.right()
+
+    def right(self) -> Iterator[Expression]:
+        """Yield the offsets and the atoms of every term."""
         yield from self.offsets
         for part in (self.population, *(group.part for group in self.groups)):
             for term in part.terms:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hierbayes.design.build import build
 from hierbayes.design.design import Design
 from hierbayes.design.scaling import ResolvedPriors, prior_table, resolve
-from hierbayes.engines.assemble import Labels, assemble
+from hierbayes.engines.assemble import Labels, assemble, labels_of
 from hierbayes.engines.base import Problem
 from hierbayes.errors import ModelError, warn
 from hierbayes.families import Family
@@ -20,7 +20,7 @@ from hierbayes.model.kept_model import KeptModel
 from hierbayes.model.updated import keep_data
 from hierbayes.priors import Prior
 from hierbayes.run import Runner
-from hierbayes.run_tree import labels_of, with_true_names
+from hierbayes.run_tree import with_true_names
 from hierbayes.sampling import Settings, quiet_libraries, settings, working
 from hierbayes.spec import ModelSpec, make_spec
 

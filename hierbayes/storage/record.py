@@ -16,11 +16,11 @@ from hierbayes.design.build import from_columns
 from hierbayes.design.design import Design
 from hierbayes.design.scaling import ResolvedPriors
 from hierbayes.design.schema import Schema
-from hierbayes.engines.assemble import Labels
+from hierbayes.engines.assemble import Labels, labels_of
 from hierbayes.engines.naming import posterior_coords, posterior_dims
 from hierbayes.errors import DataError, HierBayesError, ModelError
 from hierbayes.run import Draws
-from hierbayes.run_tree import labels_of, with_true_names
+from hierbayes.run_tree import with_true_names
 from hierbayes.sampling import Settings
 from hierbayes.spec import ModelSpec
 from hierbayes.storage.bare import bare_design, design_facts, no_data

@@ -440,30 +440,141 @@ y ~ C(x, sum, reference="B")
 only the treatment contrast has a reference
 Treatment("B")
 
-y | trials(n) ~ x
-    ^^^^^^
-trials(), a response of successes and trials, is not available
-one column
-
-y | se(s) ~ x
-    ^^
-se(), a known standard error
-one column
-
 y | weights(w) ~ x
     ^^^^^^^
-weights() is not part of a formula
+weights() is not part of a response
 weights="column"
 
-cbind(a, b) ~ x
-^^^^^
-cbind(), a response of several columns
+k | trials(n) + weights(w) ~ x
+              ^
+a response takes one of
+weights="column"
+
+y | rate(n) ~ x
+    ^^^^
+rate() is not part of a response
+offset(log(n))
+
+y | cens(c) ~ x
+    ^^^^
+cens(), a censored response, is not available
 one column
 
-p(a, b) ~ x
-^
-p(), a response of successes and trials
-one column
+y | resp_se(s) ~ x
+    ^^^^^^^
+resp_se() cannot stand in a response
+se(s)
+
+y | g ~ x
+    ^
+right of the response's bar stands trials() or se()
+p(k, n)
+
+y | ~ x
+    ^
+right of the response's bar stands
+p(k, n)
+
+y | trials(n) | se(s) ~ x
+              ^
+a response has one bar
+p(k, n)
+
+y || se(s) ~ x
+  ^^
+|| stands right of ~ only
+se(s)
+
+k | trials(n, m) ~ x
+    ^^^^^^^^^^^^
+trials() takes one argument, not 2
+trials(n)
+
+k | trials() ~ x
+    ^^^^^^^^
+trials() takes one argument, not 0
+trials(n)
+
+k | trials(2.5) ~ x
+           ^^^
+a number of trials must be a whole number, 1 or more
+
+k | trials(0) ~ x
+           ^
+a number of trials must be a whole number, 1 or more
+
+k | trials("n") ~ x
+           ^^^
+text cannot be reckoned with
+
+y | se(s, sigma=TRUE) ~ x
+                ^^^^
+se() has no argument 'sigma'
+Write se(s)
+
+y | se(0) ~ x
+       ^
+a standard error is a number above 0
+
+cbind(k) ~ x
+^^^^^^^^
+cbind() takes two arguments, not 1
+cbind(k, n - k)
+
+cbind(a, b, c) ~ x
+^^^^^^^^^^^^^^
+cbind() takes two arguments, not 3
+cbind(k, n - k)
+
+prop(k, n, m) ~ x
+^^^^^^^^^^^^^
+prop() takes two arguments, not 3
+prop(k, n)
+
+p(k, n=n) ~ x
+       ^
+p() has no argument 'n'
+p(k, n)
+
+p(3, n) ~ x
+  ^
+the successes of p() name no column
+
+p(k, 1.5) ~ x
+     ^^^
+a number of trials must be a whole number, 1 or more
+
+p(poly(k, 2), n) ~ x
+  ^^^^
+poly() cannot stand inside p()
+
+p(k, n) + 1 ~ x
+        ^
+a response takes one of
+
+log(p(k, n)) ~ x
+    ^
+p(), successes and trials, is the whole left side
+p(k, n)
+
+y ~ cbind(a, b)
+    ^^^^^
+cbind(), successes and failures, is the whole left side
+left of ~
+
+y ~ trials(n)
+    ^^^^^^
+trials() stands right of the response's bar only
+k | trials(n)
+
+y ~ se(s)
+    ^^
+se() stands right of the response's bar only
+y | se(s)
+
+(y | g) ~ x
+ ^^^^^
+a bar in parentheses cannot be the response
 
 a + b ~ x
 ^^^^^

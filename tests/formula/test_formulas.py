@@ -24,6 +24,7 @@ from hierbayes.formula import (
     show,
     suggest,
 )
+from hierbayes.formula.dots import fill_dots
 
 DOCS = Path(__file__).parents[2] / "docs" / "formulas.md"
 
@@ -105,6 +106,47 @@ def test_the_canonical_form_reads_back_as_the_same_formula(text: str) -> None:
     again = parse(canonical(formula))
     assert replace(again, text="") == replace(formula, text="")
     assert canonical(again) == canonical(formula)
+
+
+# left side ¦ response ¦ trials ¦ standard errors ¦ canonical left side
+LEFT = """
+k | trials(n)                ¦ k        ¦ n           ¦       ¦ k | trials(n)
+k | trials(12)               ¦ k        ¦ 12          ¦       ¦ k | trials(12)
+k | trials(n + m)            ¦ k        ¦ n + m       ¦       ¦ k | trials(n + m)
+k|trials(abs(n)*2)           ¦ k        ¦ abs(n) * 2  ¦       ¦ k | trials(abs(n) * 2)
+cbind(k, f)                  ¦ k        ¦ k + f       ¦       ¦ k | trials(k + f)
+cbind(k, n - k)              ¦ k        ¦ n           ¦       ¦ k | trials(n)
+cbind(k, n - j)              ¦ k        ¦ k + (n - j) ¦       ¦ k | trials(k + (n - j))
+cbind(k, 0)                  ¦ k        ¦ k + 0       ¦       ¦ k | trials(k + 0)
+cbind(a + b, n - (a + b))    ¦ I(a + b) ¦ n           ¦       ¦ I(a + b) | trials(n)
+cbind(`a b`, n - `a b`)      ¦ `a b`    ¦ n           ¦       ¦ `a b` | trials(n)
+p(k, n)                      ¦ k        ¦ n           ¦       ¦ k | trials(n)
+prop(round(k), 10)           ¦ round(k) ¦ 10          ¦       ¦ round(k) | trials(10)
+proportion(k, n)             ¦ k        ¦ n           ¦       ¦ k | trials(n)
+y | se(s)                    ¦ y        ¦             ¦ s     ¦ y | se(s)
+log(y) | se(s / y)           ¦ log(y)   ¦             ¦ s / y ¦ log(y) | se(s / y)
+y | se(0.5)                  ¦ y        ¦             ¦ 0.5   ¦ y | se(0.5)
+"""
+
+
+@pytest.mark.parametrize("line", LEFT.strip().splitlines())
+def test_a_left_side_means_what_the_table_says(line: str) -> None:
+    text, response, trials, se, written = [cell.strip() for cell in line.split("¦")]
+    formula = parse(f"{text} ~ x + (1 | g)")
+    shown = [show(each) if each is not None else "" for each in (formula.response, formula.trials, formula.se)]
+    assert shown == [response, trials, se]
+    assert formula.canonical == f"{written} ~ 1 + x + (1 | g)"
+    assert replace(parse(formula.canonical), text="") == replace(formula, text="")
+    assert fill_dots(". ~ . + z", formula) == f"{written} ~ 1 + x + (1 | g) + z"
+
+
+def test_the_left_side_names_its_columns_first() -> None:
+    assert parse("cbind(k, f) ~ x").columns == ("k", "f", "x")
+    assert parse("y | se(s) ~ y2 + offset(z)").columns == ("y", "s", "z", "y2")
+
+
+def test_what_only_responses_take_may_still_be_a_column() -> None:
+    assert parse("p ~ trials + se + (cbind | prop)").columns == ("p", "trials", "se", "cbind", "prop")
 
 
 @pytest.mark.parametrize(
