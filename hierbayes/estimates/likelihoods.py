@@ -58,20 +58,18 @@ class Responses:
 
     def at(self, rows: Any) -> Responses:
         """Return some of the rows."""
-        own = (self.y, self.offset, self.weights, self.trials)
-        y, offset, weights, trials = (None if each is None else each[rows] for each in own)
-        return replace(self, y=y, offset=offset, weights=weights, trials=trials)
+        trials = None if self.trials is None else self.trials[rows]
+        return replace(self, y=self.y[rows], offset=self.offset[rows], weights=self.weights[rows], trials=trials)
 
     def start(self) -> FloatArray:
         """Return a linear predictor for each row near its own response, away from the edges."""
-        if self.family.link in _SHARES:
-            share = (self.y + 0.5) / ((1.0 if self.trials is None else self.trials) + 1.0)
-            return np.asarray(_SHARES[self.family.link](self.y if self.family.name == "beta" else share))
-        if self.family.link == "log":
-            return np.log(self.y + (0.5 if self.family.values == "count" else 0.0))
-        if self.family.values == "positive":
-            return np.log(self.y - self.parameters.get("shift", 0.0))
-        return self.y
+        share = self.family.values in ("binary", "binomial")
+        location = (self.y + 0.5) / ((1.0 if self.trials is None else self.trials) + 1.0) if share else self.y
+        if self.family.values == "count":
+            location = self.y + 0.5
+        if self.family.values == "positive" and self.family.link == "identity":
+            return np.asarray(np.log(self.y - self.parameters.get("shift", 0.0)))
+        return np.asarray(self.family.linked(location))
 
     @property
     def _bounds(self) -> tuple[float, float]:
@@ -98,23 +96,6 @@ class Responses:
         """Return the log likelihood of all rows."""
         own = log_likelihood(self.family, self.y, eta, self.parameters, self.weights, self.trials)
         return float(np.sum(own))
-
-
-def _logit(share: Any) -> Any:
-    return np.log(share) - np.log1p(-share)
-
-
-def _probit(share: Any) -> Any:
-    from scipy.special import ndtri
-
-    return ndtri(share)
-
-
-_SHARES: Mapping[str, Callable[[Any], Any]] = {
-    "logit": _logit,
-    "probit": _probit,
-    "cloglog": lambda share: np.log(-np.log1p(-share)),
-}
 
 
 def maximum_likelihood(responses: Responses, X: FloatArray) -> LeastSquares | None:
@@ -228,9 +209,9 @@ def _extreme(responses: Responses, Z: FloatArray, codes: IntArray, n_levels: int
         return np.zeros(n_levels, dtype=bool)
     low = np.bincount(codes, weights=responses.y, minlength=n_levels) == 0
     if values == "count":
-        return low
+        return np.asarray(low)
     left = (1.0 if responses.trials is None else responses.trials) - responses.y
-    return low | (np.bincount(codes, weights=left, minlength=n_levels) == 0)
+    return np.asarray(low | (np.bincount(codes, weights=left, minlength=n_levels) == 0))
 
 
 def _none(counts: IntArray, k: int, gamma: FloatArray) -> NoPooling:

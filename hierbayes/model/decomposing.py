@@ -271,8 +271,8 @@ class Decomposing(FitBase):
         ``.levels``: for each level, ``factor`` is the posterior mean, with its interval, of the diagonal of
         ``(I + Sigma A_j)^-1``, where ``A_j = Z_j' W_j Z_j / sigma**2`` is the information in the level's own rows: how
         far its own estimate is drawn to the population. With a random intercept alone it is
-        ``sigma**2 / (sigma**2 + n_j sd**2)``. For other families ``A_j = Z_j' W Z_j`` with the Fisher information of each
-        row about its linear predictor, at the posterior means, for W; and the errors of the rows have no factor.
+        ``sigma**2 / (sigma**2 + n_j sd**2)``. For other families ``A_j = Z_j' W Z_j`` with the Fisher information of
+        each row about its linear predictor, at the posterior means, for W; and the errors of the rows have no factor.
         ``variance_left`` is ``var(b_j | y) / E[sd**2]``, which also counts what
         is not known of the population.
 

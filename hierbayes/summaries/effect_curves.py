@@ -14,7 +14,7 @@ from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
 from hierbayes.families import Family
 from hierbayes.summaries.numbers import ESTIMATES, check_prob, described
-from hierbayes.summaries.observed import observed
+from hierbayes.summaries.observed import mean_label, observed
 from hierbayes.summaries.questions.grid import Weights, average_grid
 from hierbayes.summaries.questions.marginal_means import split_values
 from hierbayes.summaries.questions.predictors import (
@@ -111,7 +111,7 @@ def effect_curves(
         curves=pd.concat([labels, described(draws, prob, chains_too=False)[ESTIMATES]], axis=1),
         points=_points(design, x, split[0] if split else None, asked, names, levels),
         x_label=x,
-        y_label=design.response,
+        y_label=mean_label(design),
         x_names=levels,
         by_label=split[0] if split else None,
         by_names=names,

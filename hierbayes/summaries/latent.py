@@ -23,6 +23,7 @@ from hierbayes.summaries.covariances import (
     drawn,
     factor_columns,
 )
+from hierbayes.summaries.variation import residual_variance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -70,7 +71,7 @@ def latent_variance(design: Design, posterior: xr.Dataset, family: Family) -> Fl
     where m is the mean of the response over the rows and over the levels that there might be.
     """
     if family.name == "gaussian":
-        return np.asarray(drawn(posterior, "sigma") ** 2 * np.mean(1 / design.weights))
+        return residual_variance(design, posterior)
     if family.name in ("bernoulli", "binomial"):
         return np.full(count_draws(posterior), _LATENT[family.link][0])
     own = {name: drawn(posterior, name) for name in family.parameters}
@@ -82,18 +83,10 @@ def latent_variance(design: Design, posterior: xr.Dataset, family: Family) -> Fl
         return np.asarray(polygamma(1, own["alpha"]))
     mean = overall_mean(design, posterior, family)
     if family.name == "beta":
-        eta = _link(family, mean)
+        eta = np.asarray(family.linked(mean))
         return np.asarray(variance(family, eta, own) / mean_slope(family, eta) ** 2)
     size = mean if family.name == "poisson" else 1 / (1 / mean + 1 / own["alpha"])
     return np.asarray(polygamma(1, np.maximum(size, 1e-100)))
-
-
-def _link(family: Family, mean: Floats) -> Floats:
-    from scipy.special import logit, ndtri
-
-    if family.link == "logit":
-        return np.asarray(logit(mean))
-    return np.asarray(ndtri(mean) if family.link == "probit" else np.log(-np.log1p(-mean)))
 
 
 def overall_mean(design: Design, posterior: xr.Dataset, family: Family) -> Floats:

@@ -118,7 +118,7 @@ def _contrasted(means: Floats, first: Floats, second: Floats | None) -> Floats:
     own = means.reshape(*means.shape[:2], -1, first.shape[1])
     if second is not None:
         own = np.einsum("sb,cdbk->cdsk", second, own)
-    return np.einsum("rk,cdbk->cdbr", first, own).reshape(*means.shape[:2], -1)
+    return np.asarray(np.einsum("rk,cdbk->cdbr", first, own).reshape(*means.shape[:2], -1))
 
 
 Values = dict[str, tuple[Value, ...]]
