@@ -49,6 +49,11 @@ class Family:
         return FAMILIES[self.name].values
 
     @property
+    def whole(self) -> bool:
+        """Whether responses are whole numbers: counts, successes, or one of two."""
+        return self.values in ("count", "binary", "binomial")
+
+    @property
     def has_sigma(self) -> bool:
         """Whether there is a residual sd."""
         return "sigma" in self.parameters

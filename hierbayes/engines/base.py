@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hierbayes.families import FAMILIES
+from hierbayes.families import FAMILIES, Family
 from hierbayes.priors import Prior
 
 Floats = NDArray[np.float64]
@@ -91,6 +91,11 @@ class Problem:
     link: str = "identity"
     aux_priors: tuple[Prior, ...] = ()
     trials: Floats | None = None
+
+    @property
+    def likelihood(self) -> Family:
+        """The family with its link."""
+        return Family(self.family, self.link)
 
     @property
     def aux(self) -> tuple[str, ...]:

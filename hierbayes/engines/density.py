@@ -1,4 +1,4 @@
-"""The joint log density of a Gaussian problem, written out with numpy: for teaching and for checks."""
+"""The joint log density of a problem, written out with numpy: for teaching and for checks."""
 
 # mypy: allow-untyped-calls
 from __future__ import annotations
@@ -9,6 +9,7 @@ import numpy as np
 
 from hierbayes.engines.base import Block, Floats, Problem
 from hierbayes.errors import ModelError
+from hierbayes.likelihoods import log_likelihood
 from hierbayes.priors import LKJ, Fixed, Flat, Normal, Prior
 
 _LOG_2PI = math.log(2 * math.pi)
@@ -21,8 +22,9 @@ def joint_log_density(
     sigma: float,
     beta: Floats,
     b: tuple[Floats, ...],
+    aux: tuple[float, ...] = (),
 ) -> float:
-    """Return ``log p(y, sd, corr, sigma, beta, b)`` in internal coordinates.
+    """Return ``log p(y, sd, corr, sigma, beta, b)``, with the family's other parameters, in internal coordinates.
 
     Parameters
     ----------
@@ -30,11 +32,14 @@ def joint_log_density(
         Standard deviations (not variances) of each block.
     corrs : tuple of array, shape (k, k)
     sigma : float
-        Residual standard deviation.
+        Residual standard deviation; plays no part for a family that has none.
     beta : array, shape (p,)
     b : tuple of array, shape (levels, k)
+    aux : tuple of float
+        The family's other parameters, in the order of `Problem.aux`.
     """
     total = scalar_log_prior(problem.sigma_prior, sigma)
+    total += sum(scalar_log_prior(prior, value) for prior, value in zip(problem.aux_priors, aux, strict=True))
     for prior, value in zip(problem.beta_priors, beta, strict=True):
         total += coefficient_log_prior(prior, float(value))
     mean = problem.offset + problem.X @ beta
@@ -42,11 +47,14 @@ def joint_log_density(
         total += sum(scalar_log_prior(p, float(s)) for p, s in zip(block.sd_priors, sd, strict=True))
         total += correlation_log_prior(block, corr) + _effects(sd, corr, effects)
         mean = mean + np.einsum("ik,ik->i", block.Z, effects[block.codes])
-    gaps = (problem.y - mean) * np.sqrt(problem.weights) / sigma
-    return float(
-        total - 0.5 * problem.n * _LOG_2PI - problem.n * math.log(sigma)
-        + 0.5 * np.sum(np.log(problem.weights)) - 0.5 * gaps @ gaps
-    )  # fmt: skip
+    return float(total + np.sum(row_log_likelihood(problem, mean, sigma, aux)))
+
+
+def row_log_likelihood(problem: Problem, predictor: Floats, sigma: float, aux: tuple[float, ...]) -> Floats:
+    """Return the log likelihood of each row, its weight in it, at a linear predictor."""
+    own = {**({"sigma": sigma} if problem.has_sigma else {}), **dict(zip(problem.aux, aux, strict=True))}
+    found = log_likelihood(problem.likelihood, problem.y, predictor, own, problem.weights, problem.trials)
+    return np.asarray(found, dtype=np.float64)
 
 
 def coefficient_log_prior(prior: Prior, value: float) -> float:

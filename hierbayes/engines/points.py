@@ -15,14 +15,23 @@ from hierbayes.errors import ModelError
 from hierbayes.priors import Fixed, Prior, Uniform
 
 
-def density_at(problem: Problem, labels: Labels, sd: Any, corr: Any, sigma: Any, beta: Any, b: Any) -> float:
+def density_at(
+    problem: Problem,
+    labels: Labels,
+    sd: Any,
+    corr: Any,
+    sigma: Any,
+    beta: Any,
+    b: Any,
+    parameters: Mapping[str, Any] | None = None,
+) -> float:
     """Return the log density at a point for the columns as given; see `hierbayes.Model.log_density`."""
-    residual = _residual_sd(sigma)
-    _check_fixed("sigma", problem.sigma_prior, residual)
+    residual = _residual_sd(problem, sigma)
+    aux = _aux(problem, parameters or {})
     if (beta is None and problem.p > 0) != (b is None and bool(problem.blocks)) and problem.p and problem.blocks:
         raise ModelError("give both beta and b, or neither: they are integrated out together")
     sds, corrs, log_jacobian = _internal(problem, _by_block(labels, "sd", sd, 1), _corrs(problem, labels, corr))
-    if _outside(problem, sds, residual):
+    if _outside(problem, sds, residual, aux):
         return -math.inf
     if beta is None and b is None:
         return _collapsed(problem, sds, corrs, residual) + log_jacobian
@@ -35,22 +44,51 @@ def density_at(problem: Problem, labels: Labels, sd: Any, corr: Any, sigma: Any,
         _shaped(f"b of {factor!r}", own, (block.n_levels, block.Z.shape[1])) @ np.linalg.inv(block.back).T
         for factor, block, own in zip(labels.factors, problem.blocks, _by_block(labels, "b", b, 2), strict=True)
     )
-    return joint_log_density(problem, sds, corrs, residual, coefficients, effects) + log_jacobian
+    return joint_log_density(problem, sds, corrs, residual, coefficients, effects, aux) + log_jacobian
 
 
-def _residual_sd(sigma: Any) -> float:
-    try:
-        value = float(sigma)
-    except (TypeError, ValueError):
-        value = float("nan")
-    if not (np.isfinite(value) and value > 0):
-        raise ModelError(f"sigma={sigma!r} must be a positive number")
+def _residual_sd(problem: Problem, sigma: Any) -> float:
+    """Return the residual sd: 1 where the family has none, or a prior fixes it and it is left out."""
+    if not problem.has_sigma and sigma is not None:
+        raise ModelError(f"the {problem.family} family has no sigma", "leave it out")
+    if sigma is None and isinstance(problem.sigma_prior, Fixed):
+        return float(problem.sigma_prior.value)  # type: ignore[arg-type]
+    if sigma is None:
+        raise ModelError("sigma is missing", "give the residual sd: sigma=...")
+    value = _positive("sigma", sigma)
+    _check_fixed("sigma", problem.sigma_prior, value)
     return value
 
 
-def _outside(problem: Problem, sds: tuple[Floats, ...], sigma: float) -> bool:
+def _aux(problem: Problem, given: Mapping[str, Any]) -> tuple[float, ...]:
+    """Return the family's parameters other than sigma, each checked."""
+    unknown = [name for name in given if name not in problem.aux]
+    if unknown:
+        takes = ", ".join(problem.likelihood.parameters) or "none"
+        raise ModelError(f"the {problem.family} family has no parameter {unknown[0]!r}", f"its parameters: {takes}")
+    found = []
+    for name, prior in zip(problem.aux, problem.aux_priors, strict=True):
+        value = given.get(name, prior.value if isinstance(prior, Fixed) else None)
+        if value is None:
+            raise ModelError(f"{name} is missing", f"the {problem.family} family needs it: {name}=...")
+        found.append(_positive(name, value))
+        _check_fixed(name, prior, found[-1])
+    return tuple(found)
+
+
+def _positive(name: str, given: Any) -> float:
+    try:
+        value = float(given)
+    except (TypeError, ValueError):
+        value = float("nan")
+    if not (np.isfinite(value) and value > 0):
+        raise ModelError(f"{name}={given!r} must be a positive number")
+    return value
+
+
+def _outside(problem: Problem, sds: tuple[Floats, ...], sigma: float, aux: tuple[float, ...]) -> bool:
     """Say whether a number lies outside the support of its prior."""
-    pairs = [(problem.sigma_prior, sigma)]
+    pairs = [(problem.sigma_prior, sigma), *zip(problem.aux_priors, aux, strict=True)]
     for block, sd in zip(problem.blocks, sds, strict=True):
         pairs += zip(block.sd_priors, sd.tolist(), strict=True)
     return any(isinstance(p, Uniform) and not p.lower < number < p.upper for p, number in pairs)

@@ -10,6 +10,8 @@ import numpy as np
 from hierbayes import priors as hp
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Floats, Problem
+from hierbayes.engines.pymc_likelihoods import observe
+from hierbayes.families import on_location
 from hierbayes.priors import Prior
 
 if TYPE_CHECKING:
@@ -60,41 +62,61 @@ def mean_squares(block: Block, left: Floats, weights: Floats) -> Floats:
 
 
 def left_over(problem: Problem) -> Floats:
-    """Return what weighted least squares on the population columns leaves of the response."""
-    y, root = problem.y - problem.offset, np.sqrt(problem.weights)
+    """Return what weighted least squares on the population columns leaves of the response, see `working_response`."""
+    y, root = working_response(problem) - problem.offset, np.sqrt(row_weights(problem))
     if not problem.p:
         return y
     beta, *_ = np.linalg.lstsq(problem.X * root[:, None], y * root, rcond=None)
     return np.asarray(y - problem.X @ beta)
 
 
+def working_response(problem: Problem) -> Floats:
+    """Return the response on the scale of the linear predictor, for judging how it varies.
+
+    For a link other than the identity it is the link of the response, of which 0 and 1, or a count of 0, are moved
+    inwards: half a success and half a failure are added to the trials of a row, and half an event to a count. For the
+    log-normal families it is the logarithm.
+    """
+    family, y = problem.likelihood, problem.y
+    if family.link == "identity":
+        return np.asarray(on_location(y, family))
+    if family.values in ("binary", "binomial"):
+        trials = 1.0 if problem.trials is None else problem.trials
+        y = (y + 0.5) / (trials + 1)
+    return np.asarray(family.linked(y + 0.5 if family.values == "count" else y))
+
+
+def row_weights(problem: Problem) -> Floats:
+    """Return how much the rows weigh in that judgement: their weights, times their trials where they have any."""
+    return problem.weights if problem.trials is None else problem.weights * problem.trials
+
+
 def build_pymc(problem: Problem, labels: Labels) -> pymc.Model:
     """Return the model as a `pymc.Model`.
 
-    Its variables are ``beta`` (dim ``coef``), ``sigma`` and, for each grouping factor g, ``sd_g`` (dim ``g_term``),
-    ``corr_g`` (dims ``g_term``, ``g_term2``) where the factor has correlated terms, and ``b_g`` (dims ``g``,
-    ``g_term``), all for the columns as given. Where columns are centred, the sampled variables carry ``_centred`` in
-    their names and those of the list above follow from them. ``v_g`` are the spherical effects of a non-centred term,
-    ``b_g_sampled`` the effects of a centred one (see `centred`) in internal coordinates, and ``chol_corr_g`` the
-    Cholesky factor of a correlation matrix.
+    Its variables are ``beta`` (dim ``coef``), ``sigma`` and the other parameters of the family and, for each grouping
+    factor g, ``sd_g`` (dim ``g_term``), ``corr_g`` (dims ``g_term``, ``g_term2``) where the factor has correlated
+    terms, and ``b_g`` (dims ``g``, ``g_term``), all for the columns as given. Where columns are centred, the sampled
+    variables carry ``_centred`` in their names and those of the list above follow from them. ``v_g`` are the spherical
+    effects of a non-centred term, ``b_g_sampled`` the effects of a centred one (see `centred`) in internal coordinates,
+    and ``chol_corr_g`` the Cholesky factor of a correlation matrix.
     """
     import pymc as pm
 
-    left = left_over(problem)
+    left, rows = left_over(problem), row_weights(problem)
     with pm.Model(coords=_coords(labels)) as model:
         eta: Any = _data("offset", problem.offset) if np.any(problem.offset) else 0.0
         if problem.p:
             eta = eta + _beta(problem, labels)
         for factor, members in labels.grouped.items():
             blocks, terms = [problem.blocks[i] for i in members], [labels.terms[i] for i in members]
-            eta = eta + _factor(factor, blocks, terms, [centred(block, left, problem.weights) for block in blocks])
-        sigma: Any = _variable("sigma", problem.sigma_prior)
-        if isinstance(problem.sigma_prior, hp.Fixed):
-            sigma = pm.Deterministic("sigma", sigma)
-        if np.any(problem.weights != 1):
-            sigma = sigma / pm.math.sqrt(_data("weights", problem.weights))
-        y = _data("y_data", problem.y)
-        pm.Normal(_unused(labels.response, "response_"), eta, sigma, observed=y)
+            eta = eta + _factor(factor, blocks, terms, [centred(block, left, rows) for block in blocks])
+        own = {"sigma": _parameter("sigma", problem.sigma_prior)} if problem.has_sigma else {}
+        own |= {name: _parameter(name, p) for name, p in zip(problem.aux, problem.aux_priors, strict=True)}
+        weights = _data("weights", problem.weights) if np.any(problem.weights != 1) else None
+        trials = None if problem.trials is None else _data("trials", problem.trials.astype(np.int64))
+        y = _data("y_data", problem.y.astype(np.int64) if problem.likelihood.whole else problem.y)
+        observe(_unused(labels.response, "response_"), problem.likelihood, eta, own, y, weights, trials)
     return model
 
 
@@ -239,6 +261,14 @@ def _variable(name: str, prior: Prior, sd: bool = True) -> Any:
     if isinstance(prior, hp.Custom):
         return prior.make(name)
     return _distribution(type(prior), name, vars(prior), positive=sd)
+
+
+def _parameter(name: str, prior: Prior) -> Any:
+    """Return a parameter of the family; one that is fixed is a named constant, so that it is among the draws."""
+    import pymc as pm
+
+    found = _variable(name, prior)
+    return pm.Deterministic(name, found) if isinstance(prior, hp.Fixed) else found
 
 
 def _distribution(kind: type[Prior], name: str, fields: dict[str, Any], positive: bool, **kwargs: Any) -> Any:

@@ -36,7 +36,7 @@ def attached(tree: Any, labels: Labels, problem: Problem) -> Draws:
     if lost:
         raise DataError(f"the draws have no variable {', '.join(map(repr, lost))}", _HINT)
     own = {name: _in_order(posterior[name], name, dims[name], coords) for name in dims}
-    chains, draws = own["sigma"].shape
+    chains, draws = next(iter(own.values())).shape[:2]
     kept = named_tree(Trace(own, {"diverging": np.zeros((chains, draws), bool)}, 0, False), labels, problem)
     return _draws(given, posterior, coords, kept)
 

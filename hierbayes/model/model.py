@@ -293,16 +293,26 @@ class Model(KeptModel):
             found = (fit_reml if reml else fit_ml)(self.problem)
         return ClassicalFit(self._spec.formula.text, self._design, self.problem, found)
 
-    def log_density(self, *, sigma: float, sd: Any = None, corr: Any = None, beta: Any = None, b: Any = None) -> float:
+    def log_density(
+        self,
+        *,
+        sigma: float | None = None,
+        sd: Any = None,
+        corr: Any = None,
+        beta: Any = None,
+        b: Any = None,
+        **parameters: float,
+    ) -> float:
         """Return the log posterior density, up to the evidence: the log joint density of data and parameters.
 
         It is a density of (sd, corr, sigma, beta, b) for the columns as given. With `beta` and `b` left out they are
-        integrated out, and it is a density of (sd, corr, sigma).
+        integrated out, and it is a density of (sd, corr, sigma); that takes a gaussian response. The other parameters
+        of a family stand beside sigma.
 
         Parameters
         ----------
-        sigma : float
-            Residual standard deviation.
+        sigma : float, optional
+            Residual standard deviation; left out where the family has none, or where it is known.
         sd : mapping of str to array, optional
             Standard deviations (not variances) of each grouping factor's terms. With one factor an array will do;
             without one there are none.
@@ -313,6 +323,8 @@ class Model(KeptModel):
             Population-level coefficients; give both `beta` and `b`, or neither.
         b : mapping of str to array, shape (levels, terms), optional
             Group-level effects of each factor.
+        **parameters : float
+            The other parameters of the family: ``nu``, ``alpha``, ``kappa``, ``shift``.
 
         Raises
         ------
@@ -328,7 +340,7 @@ class Model(KeptModel):
         """
         from hierbayes.engines.points import density_at
 
-        return density_at(self.problem, self._runner.labels, sd, corr, sigma, beta, b)
+        return density_at(self.problem, self._runner.labels, sd, corr, sigma, beta, b, parameters)
 
     def fit(
         self,
