@@ -88,7 +88,7 @@ def spread(
         return mean * (1 - mean)
     if family.link == "log":
         square = mean**2 * np.exp(variance)
-        alpha = np.asarray(own.get("alpha", np.inf))
+        alpha = np.asarray(own["alpha"]) if "alpha" in family.parameters else np.inf
         return (0.0 if family.name == "gamma" else mean) + square / alpha + square - mean**2
     square = _summed(lambda eta: family.inverse(eta) ** 2, family.link, predictor, np.sqrt(variance))
     return (mean - square) / (trials if family.name == "binomial" else 1 + np.asarray(own["kappa"])) + square - mean**2

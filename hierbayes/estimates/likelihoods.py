@@ -20,8 +20,8 @@ from hierbayes.families import Family
 from hierbayes.fisher import information, score
 from hierbayes.likelihoods import log_likelihood
 
-STEPS = 60
-TOLERANCE = 1e-10
+STEPS = 500
+TOLERANCE = 1e-12
 
 _FAR: Mapping[str, tuple[float, float]] = {
     "logit": (-20.0, 20.0),
