@@ -62,7 +62,7 @@ def _check(seed: int | None, wanted: Record) -> None:
             "give one: seed=1",
         )
     own = wanted.priors
-    every = (*own.beta, own.sigma, *(p for block in own.blocks for p in (*block.sd, block.corr)))
+    every = (*own.beta, own.sigma, *own.aux, *(p for block in own.blocks for p in (*block.sd, block.corr)))
     if any(isinstance(prior, Custom) for prior in every):
         raise ModelError(
             "cache= cannot tell whether the function of a Custom prior has changed",

@@ -86,12 +86,14 @@ class Fit(Predicting, Decomposing, Questioning, Comparing, Keeping):
         counts = ", ".join(f"{f} {self.design.blocks(f)[0].n_levels}" for f in self.design.factors)
         dropped = self.design.rows_given - self.design.n
         text = f"Number of rows: {self.design.n}" + (f" ({dropped} dropped)" if dropped else "")
+        level = self.design.modelled
+        modelled = "" if level is None else f", of {self.design.response} = {level}"
         return Summary(
             fixed=self.fixef(ci_prob),
             varcorr=self.varcorr(ci_prob),
             diagnostics=pd.DataFrame([self.diagnostics]),
             ci_prob=ci_prob,
-            title=f"Bayesian hierarchical model, {self.spec.family.name} family",
+            title=f"Bayesian hierarchical model, {self.spec.family} family{modelled}",
             formula=self.spec.formula.text,
             counts=text + (f"; levels: {counts}" if counts else ""),
             method=method_line(self.diagnostics),

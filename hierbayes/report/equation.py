@@ -10,13 +10,21 @@ from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock
 from hierbayes.design.scaling import BlockPriors, ResolvedPriors
 from hierbayes.priors import Fixed, Prior
+from hierbayes.report.likelihood_text import (
+    SYMBOLS,
+    likelihood_latex,
+    likelihood_words,
+    predictor_latex,
+    predictor_words,
+    stated,
+)
 
 
 def latex(design: Design, priors: ResolvedPriors) -> str:
     """Return the model in LaTeX: likelihood, group-level terms and priors, one line each, in an `aligned` block."""
-    lines = [rf"y_i &\sim \operatorname{{Normal}}(\mu_i,\ {_residual_sd(design)})"]
+    lines = [likelihood_latex(design)]
     sums = [*_population_latex(design), *(_group_latex(block, i) for i, block in enumerate(design.groups))]
-    lines.append(r"\mu_i &= " + (" + ".join(sums) or "0"))
+    lines.append(f"{predictor_latex(design)} &= " + (" + ".join(sums) or "0"))
     for i, (block, own) in enumerate(zip(design.groups, priors.blocks, strict=True)):
         lines += _block_latex(block, own, i)
     for k, (name, prior) in enumerate(zip(design.coefficients, priors.beta, strict=True)):
@@ -24,20 +32,18 @@ def latex(design: Design, priors: ResolvedPriors) -> str:
         if name == "Intercept" and np.any(priors.centre):
             symbol, note = rf"{symbol} + \textstyle\sum_k \bar{{x}}_k \beta_k", f"{note}, at the mean of the predictors"
         lines.append(rf"{_given(symbol, prior)} && \text{{{note}}}")
-    lines.append(_given(r"\sigma", priors.sigma))
+    lines += [_given(SYMBOLS[name], prior) for name, prior in stated(design, priors)]
     body = " \\\\\n".join(lines)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
 def words(design: Design, priors: ResolvedPriors) -> str:
     """Return the model in words, one sentence a line."""
-    said = [f"{design.response} is normal around a mean, with residual sd sigma ~ {priors.sigma}."]
-    if np.any(design.weights != 1):
-        said.append("The residual variance of a row is sigma squared over its weight.")
+    said, what = likelihood_words(design, priors), predictor_words(design)
     if np.any(design.offset != 0):
-        said.append("A known offset is added to the mean.")
+        said.append(f"A known offset is added to the {what}.")
     if design.coefficients:
-        said.append(f"The mean has {_count(len(design.coefficients), 'population-level coefficient')}:")
+        said.append(f"The {what} has {_count(len(design.coefficients), 'population-level coefficient')}:")
         for name, prior in zip(design.coefficients, priors.beta, strict=True):
             at = ", at the mean of the predictors" if name == "Intercept" and np.any(priors.centre) else ""
             said.append(f"  {name} ~ {prior}{at}.")
@@ -61,17 +67,15 @@ def graph_text(design: Design, priors: ResolvedPriors) -> str:
             rows.append(f"corr_{factor} ({k} x {k})  <-  LKJ prior")
         rows.append(f"b_{factor} ({blocks[0].n_levels} x {k})  <-  sd_{factor}{f', corr_{factor}' if corr else ''}")
         parents.append(f"Z b_{factor}")
-    rows.append("sigma  <-  prior")
-    rows.append(f"{design.response} ({design.n})  <-  {' + '.join(parents) or '0'}, sigma")
+    own = [name for name, _ in stated(design, priors)]
+    rows += [f"{name}  <-  prior" for name in own]
+    trials = [] if design.trials is None else ["trials"]
+    rows.append(f"{design.response} ({design.n})  <-  {', '.join([' + '.join(parents) or '0', *own, *trials])}")
     return "\n".join(rows)
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _residual_sd(design: Design) -> str:
-    return r"\sigma" if np.all(design.weights == 1) else r"\sigma / \sqrt{w_i}"
 
 
 def _population_latex(design: Design) -> list[str]:

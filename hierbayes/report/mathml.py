@@ -14,7 +14,18 @@ from hierbayes.errors import ModelError
 WIDEST = 48
 """A sum of more signs is broken into lines."""
 
-_GREEK = {"beta": "β", "mu": "μ", "sigma": "σ", "tau": "τ", "eta": "η", "phi": "φ"}
+_GREEK = {
+    "alpha": "α",
+    "beta": "β",
+    "delta": "δ",
+    "eta": "η",
+    "kappa": "κ",
+    "mu": "μ",
+    "nu": "ν",
+    "phi": "φ",
+    "sigma": "σ",
+    "tau": "τ",
+}
 _SIGNS = {
     **{name: f"<mi>{sign}</mi>" for name, sign in _GREEK.items()},
     "sim": '<mo form="infix">∼</mo>', "ne": "<mo>≠</mo>", "dots": "<mo>…</mo>", "cdot": "<mo>·</mo>",

@@ -59,6 +59,11 @@ class BareDesign(Design):
         """Number of rows in use at fit time."""
         return int(vars(self)["_n"])
 
+    @property
+    def trials(self) -> Any:  # type: ignore[override]
+        """None for a model without trials; those of the rows are not there."""
+        return None if self.schema.formula.trials is None else _absent("trials", ("trials",))
+
     def __getattr__(self, name: str) -> Any:
         return _absent(name, ("y", "X", "offset", "weights", "columns", "rows"))
 

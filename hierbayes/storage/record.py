@@ -14,6 +14,7 @@ import numpy as np
 
 from hierbayes.design.build import from_columns
 from hierbayes.design.design import Design
+from hierbayes.design.parameters import aux_names
 from hierbayes.design.scaling import ResolvedPriors
 from hierbayes.design.schema import Schema
 from hierbayes.engines.assemble import Labels, labels_of
@@ -116,7 +117,8 @@ def _record(contents: Contents) -> Record:
     texts = contents.texts
     spec, priors = spec_from_json(texts["spec"]), priors_from_json(texts["priors"])
     schema = Schema.from_json(texts["schema"])
-    if (schema.formula, dict(schema.contrasts), schema.weights) != (spec.formula, dict(spec.contrasts), spec.weights):
+    said = (schema.formula, dict(schema.contrasts), schema.weights, schema.family)
+    if said != (spec.formula, dict(spec.contrasts), spec.weights, spec.family):
         raise DataError("its schema is not that of its spec")
     design = _design(spec, schema, texts, contents.groups.get(f"/{MODEL_DATA}"))
     _check_priors(priors, design)
@@ -145,6 +147,8 @@ def _check_priors(priors: ResolvedPriors, design: Design) -> None:
     own = [(len(block.sd), block.centre.shape, block.corr is not None) for block in priors.blocks]
     if (len(priors.beta), priors.centre.shape) != (p, (p,)) or own != [(k, (k,), k > 1) for k in sizes]:
         raise DataError("its priors are not those of its terms")
+    if len(priors.aux) != len(aux_names(design)):
+        raise DataError("its priors are not those of its family")
 
 
 def _check_posterior(stored: xr.Dataset, labels: Labels) -> None:

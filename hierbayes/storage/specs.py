@@ -105,6 +105,7 @@ def priors_to_json(priors: ResolvedPriors) -> dict[str, Any]:
         ],
         "sigma": prior_to_json(priors.sigma),
         "user": sorted(priors.user),
+        "aux": [prior_to_json(prior) for prior in priors.aux],
     }
 
 
@@ -124,6 +125,8 @@ def priors_from_json(given: Mapping[str, Any]) -> ResolvedPriors:
         blocks=blocks,
         sigma=prior_from_json(given["sigma"], "sigma"),
         user=frozenset(given["user"]),
+        # files of the first version, which knew the gaussian family alone, do not say
+        aux=tuple(prior_from_json(prior, "aux") for prior in given.get("aux", ())),
     )
 
 

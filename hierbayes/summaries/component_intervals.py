@@ -33,7 +33,8 @@ def component_intervals(
     """Return the variance components under the posterior, the prior and REML.
 
     The share of a factor is ``mean of z' Sigma z over the rows``, that of the residual ``mean of sigma**2 / weight``,
-    each over their sum, draw by draw (`hierbayes.Fit.icc`).
+    each over their sum, draw by draw (`hierbayes.Fit.icc`). Shares are those of a gaussian response; the sds of other
+    families are on the scale of the link, and the family's other parameters stand beside them.
 
     Parameters
     ----------
@@ -49,7 +50,8 @@ def component_intervals(
     Returns
     -------
     DataFrame
-        One row for each component and source. Columns kind ("sd", "sigma", "corr" or "share"), group, term, term2, unit
+        One row for each component and source. Columns kind ("sd", "sigma", "corr", "share", or the name of another
+        parameter of the family), group, term, term2, unit
         (of sds: that of the response, or per unit of the term), source ("posterior", "prior" or "REML"), median, lower,
         upper, inner_lower, inner_upper; REML has an estimate and no limits.
     """
@@ -60,8 +62,10 @@ def component_intervals(
     if reml is not None:
         parts.append(_estimated(design, reml))
     table = pd.concat(parts, ignore_index=True)
-    order = {"sd": 0, "sigma": 1, "corr": 2, "share": 3}
-    return table.sort_values("kind", key=lambda kinds: kinds.map(order), kind="stable", ignore_index=True)[COLUMNS]
+    order = {"sd": 0, "sigma": 1, "corr": 3, "share": 4}
+    return table.sort_values(
+        "kind", key=lambda kinds: kinds.map(lambda kind: order.get(kind, 2)), kind="stable", ignore_index=True
+    )[COLUMNS]
 
 
 def _described(design: Design, draws: xr.Dataset, source: str, ci_prob: float) -> pd.DataFrame:
@@ -86,27 +90,42 @@ _Name = tuple[str, str, str, str, str]
 def _components(design: Design, draws: xr.Dataset) -> tuple[list[_Name], list[Floats]]:
     names: list[_Name] = []
     values: list[Floats] = []
+    scale = _scale(design)
     for factor in design.factors:
         blocks = design.blocks(factor)
         terms = [term for block in blocks for term in block.terms]
         columns = np.hstack([block.Z for block in blocks])
         sd = drawn(draws, f"sd_{factor}")
         for i, term in enumerate(terms):
-            unit = (
-                design.response if np.isin(columns[:, i], (0.0, 1.0)).all() else f"{design.response} per unit of {term}"
-            )
+            unit = scale if np.isin(columns[:, i], (0.0, 1.0)).all() else f"{scale} per unit of {term}"
             names.append(("sd", factor, term, "", unit))
             values.append(sd[:, i])
         for i, j in correlated_pairs(design, factor):
             names.append(("corr", factor, terms[i], terms[j], ""))
             values.append(drawn(draws, f"corr_{factor}")[:, i, j])
-    names.append(("sigma", "Residual", "", "", design.response))
-    values.append(drawn(draws, "sigma"))
+    for name in design.family.parameters:
+        sigma = name == "sigma"
+        names.append((name, "Residual" if sigma else "Family", "", "", scale if sigma else ""))
+        values.append(drawn(draws, name))
+    if design.family.name != "gaussian":
+        return names, values
     shares = group_variances(design, draws) | {"Residual": residual_variance(design, draws)}
     total = np.sum(list(shares.values()), axis=0)
     names += [("share", group, "", "", "") for group in shares]
     values += [own / total for own in shares.values()]
     return names, values
+
+
+def _scale(design: Design) -> str:
+    """Return the unit of the linear predictor: the response's, or that of a function of it."""
+    family, shown = design.family, design.response
+    if family.name in ("lognormal", "shifted_lognormal"):
+        return f"log({shown}{' - shift' if family.name == 'shifted_lognormal' else ''})"
+    return (
+        shown
+        if family.link == "identity"
+        else f"{family.link}({'share' if design.schema.formula.trials is not None else 'mean'} of {shown})"
+    )
 
 
 def one_draw(design: Design, table: pd.DataFrame) -> xr.Dataset:

@@ -111,7 +111,8 @@ def random_effects(varcorr: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "Group": "" if row["group"] == previous else row["group"],
-                "Name": row["term"],
+                # a parameter of the family is no sd: its name says what it is
+                "Name": row["kind"] if row["group"] == "Family" else row["term"],
                 "sd": number(row["median"], row["sd"]),
                 "lower": number(row["lower"], row["sd"]),
                 "upper": number(row["upper"], row["sd"]),
@@ -120,7 +121,8 @@ def random_effects(varcorr: pd.DataFrame) -> pd.DataFrame:
             }
         )
         previous = row["group"]
-    shown = pd.DataFrame(rows).rename(columns={"sd": "sd (median)"})
+    columns = ["Group", "Name", "sd", "lower", "upper", "Corr", "r_hat"]
+    shown = pd.DataFrame(rows, columns=columns).rename(columns={"sd": "sd (median)"})
     return shown if any(shown["Corr"]) else shown.drop(columns="Corr")
 
 

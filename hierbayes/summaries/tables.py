@@ -24,7 +24,10 @@ def fixed_effects(posterior: xr.Dataset, design: Design, ci_prob: float) -> pd.D
 
 
 def variance_components(posterior: xr.Dataset, design: Design, ci_prob: float) -> pd.DataFrame:
-    """Return sds and correlations of the group-level effects and the residual sd, one row each. All are sds."""
+    """Return sds and correlations of the group-level effects and the residual sd, one row each; sds, not variances.
+
+    Other parameters of the family follow, in the group ``Family``, each with its name as its kind.
+    """
     rows: list[tuple[str, str, str, str]] = []
     draws: list[Floats] = []
     for factor in design.factors:
@@ -35,9 +38,13 @@ def variance_components(posterior: xr.Dataset, design: Design, ci_prob: float) -
         for i, j in correlated_pairs(design, factor):
             rows.append((factor, terms[i], terms[j], "corr"))
             draws.append(posterior[f"corr_{factor}"].to_numpy()[..., i, j])
-    rows.append(("Residual", "", "", "sigma"))
-    draws.append(posterior["sigma"].to_numpy())
-    names = pd.DataFrame(rows, columns=["group", "term", "term2", "kind"])
+    for name in design.family.parameters:
+        rows.append(("Residual" if name == "sigma" else "Family", "", "", name))
+        draws.append(posterior[name].to_numpy())
+    columns = ["group", "term", "term2", "kind"]
+    if not rows:
+        return pd.DataFrame(columns=[*columns, *ESTIMATES, *CONVERGENCE])
+    names = pd.DataFrame(rows, columns=columns)
     return pd.concat([names, described(np.stack(draws, axis=-1), ci_prob)], axis=1)
 
 

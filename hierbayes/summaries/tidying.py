@@ -72,7 +72,6 @@ def _components(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def component(kind: str, term: str, term2: str) -> str:
-    """Name an sd, a correlation or sigma as broom.mixed does."""
-    if kind == "sigma":
-        return "sd__Observation"
-    return f"sd__{term}" if kind == "sd" else f"cor__{term}.{term2}"
+    """Name an sd, a correlation or sigma as broom.mixed does; other parameters of the family have their own names."""
+    named = {"sigma": "sd__Observation", "sd": f"sd__{term}", "corr": f"cor__{term}.{term2}"}
+    return named.get(kind, kind)

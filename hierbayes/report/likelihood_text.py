@@ -1,0 +1,110 @@
+"""The likelihood of a model in LaTeX and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from hierbayes.design.design import Design
+from hierbayes.design.parameters import aux_names, estimates_sigma
+from hierbayes.design.scaling import ResolvedPriors
+from hierbayes.formula import show
+from hierbayes.priors import Prior
+
+SYMBOLS: Mapping[str, str] = {
+    "sigma": r"\sigma",
+    "nu": r"\nu",
+    "alpha": r"\alpha",
+    "kappa": r"\kappa",
+    "shift": r"\delta",
+}
+
+_LATEX: Mapping[str, str] = {
+    "student_t": r"y_i &\sim \operatorname{StudentT}(\nu,\ \mu_i,\ \sigma)",
+    "bernoulli": r"y_i &\sim \operatorname{Bernoulli}(\mu_i)",
+    "binomial": r"y_i &\sim \operatorname{Binomial}(n_i,\ \mu_i)",
+    "poisson": r"y_i &\sim \operatorname{Poisson}(\mu_i)",
+    "negative_binomial": r"y_i &\sim \operatorname{NegativeBinomial}(\mu_i,\ \alpha)",
+    "gamma": r"y_i &\sim \operatorname{Gamma}(\alpha,\ \alpha / \mu_i)",
+    "lognormal": r"\operatorname{log}(y_i) &\sim \operatorname{Normal}(\mu_i,\ \sigma)",
+    "shifted_lognormal": r"\operatorname{log}(y_i - \delta) &\sim \operatorname{Normal}(\mu_i,\ \sigma)",
+    "exgaussian": r"y_i &\sim \operatorname{ExGaussian}(\mu_i - \nu,\ \sigma,\ \nu)",
+    "beta": r"y_i &\sim \operatorname{Beta}(\mu_i\,\kappa,\ (1 - \mu_i)\,\kappa)",
+}
+
+
+def likelihood_latex(design: Design) -> str:
+    """Return the distribution of a response as one line of LaTeX."""
+    if design.family.name != "gaussian":
+        weighted = r" && \text{log likelihood multiplied by }w_i" if np.any(design.weights != 1) else ""
+        return _LATEX[design.family.name] + weighted
+    if not estimates_sigma(design):
+        spread = r"s_i" if design.schema.weights is None else r"s_i / \sqrt{w_i}"
+    else:
+        spread = r"\sigma" if np.all(design.weights == 1) else r"\sigma / \sqrt{w_i}"
+    return rf"y_i &\sim \operatorname{{Normal}}(\mu_i,\ {spread})"
+
+
+def predictor_latex(design: Design) -> str:
+    """Return what the linear predictor is, in LaTeX: the location, or its link."""
+    link = design.family.link
+    return r"\mu_i" if link == "identity" else rf"\operatorname{{{link}}}(\mu_i)"
+
+
+def likelihood_words(design: Design, priors: ResolvedPriors) -> list[str]:
+    """Return the distribution of a response in sentences."""
+    said = [_WORDS[design.family.name].format(**_filled(design, priors))]
+    if design.schema.formula.se is not None:
+        said = [
+            f"{design.response} is normal around a mean, with known standard errors {show(design.schema.formula.se)}."
+        ]
+    if not np.any(design.weights != 1) or (design.schema.formula.se is not None and design.schema.weights is None):
+        return said
+    if design.schema.formula.se is not None:
+        return [*said, "The variance of a row is divided by its weight."]
+    if design.family.name == "gaussian":
+        return [*said, "The residual variance of a row is sigma squared over its weight."]
+    return [*said, "The log likelihood of a row is multiplied by its weight."]
+
+
+def predictor_words(design: Design) -> str:
+    """Return what has the coefficients, in words."""
+    return "mean" if design.family.link == "identity" else "linear predictor"
+
+
+_WORDS: Mapping[str, str] = {
+    "gaussian": "{y} is normal around a mean, with residual sd sigma ~ {sigma}.",
+    "student_t": "{y} is Student t around a mean, with scale sigma ~ {sigma} and degrees of freedom nu ~ {nu}.",
+    "bernoulli": "{y} is {one} with a probability whose {link} is the linear predictor.",
+    "binomial": "{y} counts the successes of {trials} trials, whose share has the linear predictor as its {link}.",
+    "poisson": "{y} is a Poisson count, and the log of its mean is the linear predictor.",
+    "negative_binomial": (
+        "{y} is a negative binomial count, and the log of its mean is the linear predictor; its variance is "
+        "mean + mean^2 / alpha, alpha ~ {alpha}."
+    ),
+    "gamma": "{y} is gamma with shape alpha ~ {alpha}, and the log of its mean is the linear predictor.",
+    "lognormal": "The log of {y} is normal around a mean, with sd sigma ~ {sigma}.",
+    "shifted_lognormal": ("The log of {y} less a shift ~ {shift} is normal around a mean, with sd sigma ~ {sigma}."),
+    "exgaussian": (
+        "{y} is the sum of a normal with sd sigma ~ {sigma} and an exponential with mean nu ~ {nu}, around a mean."
+    ),
+    "beta": "{y} is beta with precision kappa ~ {kappa}, and the {link} of its mean is the linear predictor.",
+}
+
+
+def _filled(design: Design, priors: ResolvedPriors) -> dict[str, str]:
+    trials = design.schema.formula.trials
+    return {
+        "y": design.response,
+        "one": "1" if design.modelled is None else repr(design.modelled),
+        "link": design.family.link,
+        "trials": "" if trials is None else show(trials),
+        **{name: str(prior) for name, prior in stated(design, priors)},
+    }
+
+
+def stated(design: Design, priors: ResolvedPriors) -> list[tuple[str, Prior]]:
+    """Return the family's parameters that have a prior, each with it; a residual sd that is known has none."""
+    sigma = [("sigma", priors.sigma)] if estimates_sigma(design) else []
+    return [*sigma, *zip(aux_names(design), priors.aux, strict=True)]
