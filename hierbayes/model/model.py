@@ -292,7 +292,7 @@ class Model(KeptModel):
         if self._spec.family.name != "gaussian":
             raise ModelError(
                 f"{'REML' if reml else 'ML'} is for the gaussian family, and this model's is {self._spec.family.name}",
-                "fit() gives the posterior; pooling_tables() of the fit holds complete and no pooling by maximum likelihood",
+                "fit() gives the posterior; fit.pooling_tables() complete and no pooling by maximum likelihood",
             )
 
         with working("maximising the likelihood", None):
