@@ -29,7 +29,7 @@ class Family:
 
     Examples
     --------
-    >>> Family("poisson", "log").mean(0.0)
+    >>> float(Family("poisson", "log").mean(0.0))
     1.0
     >>> Family("negative_binomial", "log").parameters
     ('alpha',)

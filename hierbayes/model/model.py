@@ -42,16 +42,22 @@ class Model(KeptModel):
     data : data frame
         pandas, polars, pyarrow or another frame that narwhals reads. Never changed.
     family : str
-        The likelihood; ``"gaussian"``.
+        The likelihood, a link other than the usual one in brackets: ``"gaussian"``, ``"student_t"``, ``"bernoulli"``,
+        ``"binomial"`` (both with ``"(probit)"`` or ``"(cloglog)"`` too), ``"poisson"``, ``"negative_binomial"``,
+        ``"gamma"``, ``"lognormal"``, ``"shifted_lognormal"``, ``"exgaussian"``, ``"beta"``; see
+        `hierbayes.families.FAMILIES`. A bernoulli response is 0 and 1, booleans, or two texts, of which the second
+        level is modelled; a binomial one is written ``p(successes, trials)`` in the formula.
     priors : mapping of str to prior, or "flat", optional
         Keys: a coefficient, ``beta`` (all of them, the intercept too), ``Intercept``, ``sd_g`` or ``sd_g[term]``,
-        ``corr_g``, ``sigma``. What is not named gets its default. The prior of the intercept speaks of the mean of the
+        ``corr_g``, ``sigma``, and the family's other parameters (``nu``, ``alpha``, ``kappa``, ``shift``). What is not
+        named gets its default. The prior of the intercept speaks of the mean of the
         predictors. Priors of sds speak of sds, not variances.
     contrasts : mapping, optional
         Codings of categorical columns: ``{"cond": "sum"}``, ``{"cond": {"treatment": "B"}}``, ``"helmert"``,
         ``"poly"``.
     weights : str, optional
-        A column of positive weights; the residual variance of a row is ``sigma**2 / weight``.
+        A column of positive weights: the residual variance of a row is ``sigma**2 / weight``; for other families than
+        the gaussian the weight multiplies the row's log likelihood.
     missing : "drop" or "raise"
         Drop rows with missing values, with one warning that counts them, or refuse them.
 
@@ -76,6 +82,9 @@ class Model(KeptModel):
     sd_Subject[Days]       HalfStudentT(3, 48.89)
     corr_Subject                           LKJ(2)
     sigma                  HalfStudentT(3, 56.33)
+    >>> herds = hb.Model("p(incidence, size) ~ period + (1 | herd)", hb.load_data("cbpp"), family="binomial")
+    >>> print(herds.priors.loc["Intercept", "prior"])  # around the logit of all cases over all animals
+    Normal(-2.016, 2.5)
     """
 
     def __init__(

@@ -54,15 +54,13 @@ def predictor_latex(design: Design) -> str:
 
 def likelihood_words(design: Design, priors: ResolvedPriors) -> list[str]:
     """Return the distribution of a response in sentences."""
+    se, weights = design.schema.formula.se, design.schema.weights
+    if se is not None:
+        said = [f"{design.response} is normal around a mean, with known standard errors {show(se)}."]
+        return said if weights is None else [*said, "The variance of a row is divided by its weight."]
     said = [_WORDS[design.family.name].format(**_filled(design, priors))]
-    if design.schema.formula.se is not None:
-        said = [
-            f"{design.response} is normal around a mean, with known standard errors {show(design.schema.formula.se)}."
-        ]
-    if not np.any(design.weights != 1) or (design.schema.formula.se is not None and design.schema.weights is None):
+    if not np.any(design.weights != 1):
         return said
-    if design.schema.formula.se is not None:
-        return [*said, "The variance of a row is divided by its weight."]
     if design.family.name == "gaussian":
         return [*said, "The residual variance of a row is sigma squared over its weight."]
     return [*said, "The log likelihood of a row is multiplied by its weight."]

@@ -60,7 +60,7 @@ class BareDesign(Design):
         return int(vars(self)["_n"])
 
     @property
-    def trials(self) -> Any:  # type: ignore[override]
+    def trials(self) -> Any:
         """None for a model without trials; those of the rows are not there."""
         return None if self.schema.formula.trials is None else _absent("trials", ("trials",))
 

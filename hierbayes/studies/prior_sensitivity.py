@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hierbayes.comparison.prior_tables import named_parameters
+from hierbayes.design.parameters import aux_names
 from hierbayes.design.scaling import ResolvedPriors, prior_keys
 from hierbayes.errors import ModelError, SamplingError
 from hierbayes.formula.names import suggest
@@ -136,8 +137,10 @@ def scaled(model: Model, key: str, factor: float) -> ResolvedPriors:
     Raises
     ------
     ModelError
-        If one of them has no scale.
+        If one of them has no scale, or is a shift's, which the smallest response bounds.
     """
+    if key == "shift" and "shift" in aux_names(model.design):
+        raise ModelError("the prior of shift is bounded by the smallest response, and cannot be widened")
     design, own = model.design, model.resolved_priors
     beta = tuple(
         widened(prior, name, factor) if key in (name, "beta") else prior
@@ -155,7 +158,11 @@ def scaled(model: Model, key: str, factor: float) -> ResolvedPriors:
             corr = widened(corr, key, factor)
         blocks.append(replace(priors, sd=sd, corr=corr))
     sigma = widened(own.sigma, "sigma", factor) if key == "sigma" else own.sigma
-    return replace(own, beta=beta, blocks=tuple(blocks), sigma=sigma)
+    aux = tuple(
+        widened(prior, name, factor) if key == name else prior
+        for name, prior in zip(aux_names(design), own.aux, strict=True)
+    )
+    return replace(own, beta=beta, blocks=tuple(blocks), sigma=sigma, aux=aux)
 
 
 def widened(prior: Prior, name: str, factor: float) -> Prior:
