@@ -2,8 +2,8 @@
 
 Run by the other scripts of this folder. By hand, a task as JSON:
 ``python benchmarks/worker.py '{"package": "hierbayes", "formula": "Yield ~ 1 | Batch", "data": "dyestuff", "draws": 9,
-"seed": 1}'``. A task may also hold ``tune``, ``engine``, ``family``, and ``hyper_only``: leave the group-level effects out
-of ESS.
+"seed": 1}'``. A task may also hold ``tune``, ``engine``, ``family``, and ``hyper_only``: leave the group-level effects
+out of ESS.
 """
 
 from __future__ import annotations

@@ -35,7 +35,8 @@ def size_of(words: Ints) -> int:
 
 def walk_of(words: Ints) -> Walk:
     """Return what the sampler needs to walk on a tape."""
-    return Walk(size_of(words), size_of(words), *map(_address, ("density", "expand")), log_density, expanded)
+    size = size_of(words)
+    return Walk(size, size, _address("density"), _address("expand"), log_density, expanded)
 
 
 def _address(name: str) -> int:

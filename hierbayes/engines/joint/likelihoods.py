@@ -195,8 +195,9 @@ def constant_terms(kind, parameters, consts, counts, slopes):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def information(kind, eta, a, b, parameters, out):
-    """Fill minus the second derivative in eta, or something positive near it: its expectation for the probit, a tenth
-    of the weight that least squares would give the row for outliers of Student's t.
+    """Fill minus the second derivative in eta, or something positive near it.
+
+    For the probit that is its expectation, for outliers of Student's t a tenth of their weight in least squares.
     """
     for i in range(eta.shape[0]):
         t = eta[i]
