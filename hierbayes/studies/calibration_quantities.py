@@ -18,11 +18,10 @@ from hierbayes.design.new_rows import RowGroup, Rows
 from hierbayes.design.table import Floats
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Problem
-from hierbayes.families import FAMILIES
 from hierbayes.predict.level_effects import LevelEffects
 from hierbayes.predict.pieces import Piece
 from hierbayes.predict.posterior_draws import FactorDraws, posterior_draws
-from hierbayes.predict.row_draws import RowDraws, mean_of
+from hierbayes.predict.row_draws import RowDraws, link_itself
 from hierbayes.run_tree import named_tree, with_true_names
 from hierbayes.sampling import Trace
 from hierbayes.studies.truths import Address, addresses
@@ -121,18 +120,20 @@ def of_draws(
         if each.address is not None:
             found[:, i] = each.address.of(trace.draws).ravel()
         elif each.kind == "loglik":
-            found[:, i] = sum(values.sum(axis=1) for _, values in row_densities(design, labels, posterior))
+            found[:, i] = sum(
+                values.sum(axis=1) for _, values in row_densities(design, labels, posterior, family=problem.likelihood)
+            )
         else:
-            found[:, i] = _predicted(design, problem.family, posterior, seed)
+            found[:, i] = _predicted(design, posterior, seed)
     return found
 
 
-def _predicted(design: Design, family: str, posterior: object, seed: int) -> Floats:
-    """Return draws of the mean at a row with average columns and new levels, as `Fit.predict` draws them."""
+def _predicted(design: Design, posterior: object, seed: int) -> Floats:
+    """Return draws of the linear predictor at a row with average columns and new levels, as `Fit.predict` draws them."""
     drawn = posterior_draws(posterior, design.schema)  # type: ignore[arg-type]
     row = _average_row(design)
     effects = {factor: _new_effects(factor, own, seed) for factor, own in drawn.factors.items()}
-    rows = RowDraws(drawn, row, effects, mean_of(FAMILIES[family]))
+    rows = RowDraws(drawn, row, effects, link_itself)
     return np.asarray(rows.of(Piece(0, 1), np.empty((1, drawn.size)))[0])
 
 

@@ -126,7 +126,7 @@ def _placeholders(spec: ModelSpec, n: int) -> Floats:
     """Return responses that the family takes, until they are simulated."""
     match spec.family.values:
         case "binary":
-            return np.arange(n) % 2.0
+            return np.asarray(np.arange(n) % 2, dtype=np.float64)
         case "binomial":
             return np.zeros(n)
         case "unit":
