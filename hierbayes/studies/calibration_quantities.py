@@ -6,7 +6,6 @@ through names, row densities and predictions, so that an error there shows in th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from hierbayes.design.new_rows import RowGroup, Rows
 from hierbayes.design.table import Floats
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Problem
+from hierbayes.likelihoods import log_likelihood
 from hierbayes.predict.level_effects import LevelEffects
 from hierbayes.predict.pieces import Piece
 from hierbayes.predict.posterior_draws import FactorDraws, posterior_draws
@@ -84,14 +84,13 @@ def of_world(quantities: Sequence[Quantity], design: Design, world: World, seed:
 
 
 def _log_likelihood(design: Design, world: World) -> float:
-    sigma = float(world.values["sigma"])
-    mean = design.offset + design.X @ world.values["beta"]
+    predictor = design.offset + design.X @ world.values["beta"]
     for factor in design.factors:
         effects = world.values[f"b_{factor}"]
         Z = np.hstack([block.Z for block in design.blocks(factor)])
-        mean = mean + np.sum(Z * effects[design.blocks(factor)[0].codes], axis=1)
-    spread = sigma / np.sqrt(design.weights)
-    return float(np.sum(-0.5 * math.log(2 * math.pi) - np.log(spread) - 0.5 * ((world.y - mean) / spread) ** 2))
+        predictor = predictor + np.sum(Z * effects[design.blocks(factor)[0].codes], axis=1)
+    own = {name: float(world.values[name]) for name in design.family.parameters}
+    return float(np.sum(log_likelihood(design.family, world.y, predictor, own, design.weights, design.trials)))
 
 
 def _new_level(design: Design, world: World, seed: int) -> float:
@@ -129,7 +128,7 @@ def of_draws(
 
 
 def _predicted(design: Design, posterior: object, seed: int) -> Floats:
-    """Return draws of the linear predictor at a row with average columns and new levels, as `Fit.predict` draws them."""
+    """Return draws of the linear predictor at a row of average columns and new levels, as `Fit.predict` draws them."""
     drawn = posterior_draws(posterior, design.schema)  # type: ignore[arg-type]
     row = _average_row(design)
     effects = {factor: _new_effects(factor, own, seed) for factor, own in drawn.factors.items()}
