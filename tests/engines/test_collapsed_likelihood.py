@@ -210,3 +210,18 @@ def test_fixed_sds_and_collinear_columns_are_refused():
         fit_ml(twice)
     informed = replace(problem, blocks=(replace(problem.blocks[0], sd_priors=(HalfNormal(1e-3),)),))
     assert fit_reml(informed).loglik == fit_reml(problem).loglik
+
+
+@pytest.mark.parametrize("seed", [2, 10, 16, 22, 24])
+@pytest.mark.parametrize("scale", [1e-4, 1e2, 1e3, 1e6])
+def test_a_singular_fit_is_the_best_one_whatever_the_scale_of_the_weights(seed, scale):
+    """Correlations of 1 and -1 are an optimum each here; where the search starts must not choose between them."""
+    rng = np.random.default_rng(seed)
+    n, level = 48, np.arange(48) % 8
+    X = np.column_stack([np.ones(n), rng.normal(size=n)])
+    y = 10 + 2 * X[:, 1] + 0.3 * rng.normal(size=8)[level] + rng.normal(size=n)
+    weights = rng.uniform(0.5, 2, n)
+    plain, scaled = (fit_reml(build(y, X, block(level, X), weights=own)) for own in (weights, scale * weights))
+    assert scaled.loglik == pytest.approx(plain.loglik, abs=1e-6)
+    np.testing.assert_allclose(scaled.sds[0], plain.sds[0], atol=1e-3)
+    assert scaled.sigma == pytest.approx(plain.sigma * np.sqrt(scale), rel=1e-4)

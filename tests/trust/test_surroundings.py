@@ -84,6 +84,7 @@ def package_copy(folder):
     return folder / "hierbayes"
 
 
+@pytest.mark.slow
 def test_a_read_only_home_and_package_run_what_is_compiled(tmp_path):
     options = {"draws": 20, "chains": 1, "seed": 1, "progress": False}
     here = hb.fit("Yield ~ 1 + (1 | Batch)", hb.load_data("dyestuff"), **options)
@@ -143,6 +144,7 @@ print(out[0] == np.exp([0.0, 2.0, 5.0]).sum(), len(recorder.buffer) > 0)
 """
 
 
+@pytest.mark.slow
 def test_two_processes_that_compile_at_once_do_not_harm_each_other(tmp_path):
     (tmp_path / "sample.py").write_text(BODY.format(name="sample"))
     paths = os.pathsep.join([str(tmp_path), str(ROOT)])

@@ -257,7 +257,7 @@ def _optimise(profile: _Profile) -> Floats:
         if not moved:
             break
         x = _descend(profile, x)
-    x = _newton(profile, x)
+    x = _newton(profile, _other_side(profile, x))
     return _snap(profile, x)
 
 
@@ -280,6 +280,39 @@ def _leave_zero(profile: _Profile, x: Floats) -> tuple[Floats, bool]:
             if profile.value(trial) < best - 1e-9:
                 return trial, True
     return x, False
+
+
+def _other_side(profile: _Profile, x: Floats) -> Floats:
+    """Look for a better optimum with the correlations of a term turned round, and from a start of the size of x.
+
+    Where a diagonal entry is 0 a correlation is 1 or -1. Both can be optima, and which of them a descent meets depends
+    on where it starts, and so on the scale of the weights.
+    """
+    best = profile.value(x)
+    for i in np.flatnonzero(profile.diagonal & (x < 1e-2)):
+        before = _row_before(profile, int(i))
+        size = float(np.max(np.abs(x[before]), initial=0.0))
+        if size == 0:
+            continue
+        turned = x.copy()
+        turned[before] *= -1
+        turned[i] = 0.3 * size
+        for start in (turned, np.where(profile.diagonal, np.max(np.abs(x)), 0.0)):
+            found = _descend(profile, start)
+            value = profile.value(found)
+            if value < best - 1e-9 * max(1.0, abs(best)):
+                x, best = found, value
+    return x
+
+
+def _row_before(profile: _Profile, i: int) -> list[int]:
+    """Return the entries left of a diagonal one in its row of Lam."""
+    before = []
+    k = i - 1
+    while k >= 0 and not profile.diagonal[k] and profile.places[i] - profile.places[k] == i - k:
+        before.append(k)
+        k -= 1
+    return before
 
 
 def _newton(profile: _Profile, x: Floats) -> Floats:
