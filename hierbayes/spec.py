@@ -89,7 +89,9 @@ def make_spec(
     )
 
 
-def _freeze_priors(priors: Mapping[str, Prior] | str | None, formula: Formula) -> Mapping[str, Prior] | Literal["flat"]:
+def _freeze_priors(
+    priors: Mapping[str, Prior] | str | None, formula: Formula
+) -> Mapping[str, Prior] | Literal["flat"]:
     if priors is None:
         return MappingProxyType({})
     if isinstance(priors, str):
