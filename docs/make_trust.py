@@ -84,7 +84,8 @@ def verdict(found, exact, bits) -> str:
     counts = [int(own[name].sum()) for name in ("quantities", "sets", "failed")]
     said = [
         f"- Calibration: {len(own)} structures, {counts[0]} quantities, {counts[1]} data sets, {counts[2]} that could "
-        f"not be sampled. The least of {tests} p values is {least:.2g}; times their number, {min(1.0, tests * least):.2g}.",
+        f"not be sampled. The least of {tests} p values is {least:.2g}; "
+        f"times their number, {min(1, tests * least):.2g}.",
         f"- Quadrature: {int((exact['passed'] == 'yes').sum())} of {len(exact)} models agree.",
         f"- Reproducibility: {int((bits['same bits'] == 'yes').sum())} of {len(bits)} comparisons have the same bits.",
     ]

@@ -26,6 +26,7 @@ from hierbayes.studies.worlds import PriorSource
 FEWEST = 20
 """Data sets without which the ranks say nothing."""
 
+FEWEST_DRAWS = 10
 _SEEDS = 0x7362
 _PROBES = 3
 _BATCH = 16
@@ -64,8 +65,8 @@ def calibrate(
     seed : int, optional
         Fixes every number, whatever runs it. The first data sets of a larger calibration are the same.
     draws : int
-        L, the draws of each posterior that are kept: evenly spread over one chain of five times as many. A chain with
-        fewer effective draws than are kept is run again, longer.
+        L, the draws of each posterior that are kept, at least 10: evenly spread over one chain of five times as many. A
+        chain with fewer effective draws than are kept is run again, longer.
     engine : str
         As in `Model.fit`; chosen once for all data sets. PyMC compiles anew for each of them: a minute every time.
     executor : concurrent.futures.Executor, optional
@@ -106,7 +107,8 @@ def calibrate(
     >>> found.passed, found.table()["quantity"].tolist()
     (True, ['Intercept', 'sd_Batch[Intercept]', 'sigma', 'b_Batch[A, Intercept]', 'log likelihood', 'new level'])
     """
-    chosen = settings(draws=draws, chains=1, cores=1, seed=seed, progress=False)
+    kept = whole_number("draws", draws, FEWEST_DRAWS)
+    chosen = settings(draws=kept, chains=1, cores=1, seed=seed, progress=False)
     outer = settings(draws=whole_number("n", n, FEWEST), seed=chosen.seed, progress=progress)
     if resume is not None and seed is None:
         raise ModelError("resume needs a seed: without one, every run has data sets of its own", "write seed=1")

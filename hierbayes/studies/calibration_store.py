@@ -8,6 +8,7 @@ import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import fields
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,10 @@ _HEADER, _NUMBERS = "header", "set"
 
 def header_of(task: Task, formula: str, engine: str, seed: int) -> dict[str, Any]:
     """Return what two runs must share to be parts of one calibration; the number of data sets is not among it."""
-    from hierbayes import __version__
-
     design = task.design
     return {
         "format": FORMAT,
-        "hierbayes": __version__,
+        "hierbayes": _version(),
         "formula": formula,
         "data": data_fingerprint(design.columns, design.rows, design.rows_given),
         "priors": _priors(task.source.problem),
@@ -41,6 +40,13 @@ def header_of(task: Task, formula: str, engine: str, seed: int) -> dict[str, Any
         "draws": task.chosen.draws,
         "quantities": [each.name for each in task.quantities],
     }
+
+
+def _version() -> str:
+    try:
+        return version("hierbayes")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def _priors(problem: Problem) -> list[Any]:

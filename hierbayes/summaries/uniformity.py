@@ -86,7 +86,7 @@ def bands(n: int) -> Bands:
     --------
     >>> low, high = bands(100).limits(0.95)
     >>> round(float(low[49]), 2), round(float(high[49]), 2)
-    (0.35, 0.65)
+    (0.36, 0.64)
     >>> bands(100).p_value(np.linspace(0.005, 0.995, 100)) > 0.5, bands(100).p_value(np.linspace(0, 0.8, 100)) < 0.001
     (True, True)
     """

@@ -20,7 +20,7 @@ from hierbayes.sampling import Trace, settings
 from hierbayes.studies.calibration import make_task, run_sets, seeds_of, with_fitted
 from hierbayes.studies.calibration_quantities import of_draws, of_world
 from hierbayes.studies.calibration_result import Calibration
-from hierbayes.studies.calibration_sets import rank_set
+from hierbayes.studies.calibration_sets import rank_set, sample_by
 from hierbayes.studies.calibration_store import Store, header_of
 
 FORMULA = "y ~ 1 + (1 | g)"
@@ -269,6 +269,19 @@ def test_another_seed_gives_other_data():
     assert not one.ranks["truth"].equals(other.ranks["truth"])
 
 
+@pytest.mark.slow
+def test_any_engine_will_do():
+    """PyMC and the collapsed engine rank the same truth among draws of the same posterior."""
+    task = task_of(draws=400)
+    seed = seeds_of(1, 1)[0]
+    found = [rank_set(replace(task, sampler=sample_by(engine)), seed) for engine in ("collapsed", "pymc")]
+    np.testing.assert_array_equal(found[0].truth, found[1].truth)
+    for kind in ("mean", "sd"):
+        one, other = (getattr(own, kind) for own in found)
+        assert (np.abs(one - other) < 0.35 * found[0].sd).all(), kind
+    assert (np.abs(found[0].place - found[1].place) < 4 * np.sqrt(0.5 / 400)).all()
+
+
 # resuming
 
 
@@ -413,7 +426,7 @@ def laplace(name, **kwargs):
         ({"model": "y ~ x"}, "takes a Model or a Fit, not str"),
         ({"n": 19}, "n=19 must be a whole number, at least 20"),
         ({"n": True}, "n=True"),
-        ({"draws": 0}, "draws=0"),
+        ({"draws": 9}, "draws=9 must be a whole number, at least 10"),
         ({"engine": "stan"}, "engine='stan' is not available"),
         ({"executor": 4}, "executor=4 is no executor"),
         ({"seed": None, "resume": "sets.npz"}, "resume needs a seed"),

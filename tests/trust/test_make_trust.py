@@ -54,6 +54,14 @@ def test_the_quick_part_runs_and_goes_on(script, tmp_path):
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == kept
 
 
+@pytest.mark.slow
+def test_the_example_of_the_page_runs():
+    (block,) = re.findall(r"```python\n(.*?)```", (DOCS / "trust.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    space: dict[str, object] = {}
+    exec(compile(block, "trust.md", "exec"), space)
+    assert space["found"].passed
+
+
 def test_what_did_not_pass_is_named(script):
     from _trust.checks import Calibrated
 

@@ -54,7 +54,7 @@ def test_a_loaded_fit_predicts_the_same_bits(fit, tmp_path):
 
 
 def test_a_fit_loaded_in_another_process_predicts_the_same_bits(fit, tmp_path):
-    path = fit.save(tmp_path / "fit.nc", data=False)
+    path = fit.save(tmp_path / "fit.nc")
     assert elsewhere(1, path) == [of_posterior(fit), of_predictions(fit)]
 
 
