@@ -384,8 +384,9 @@ class Model(KeptModel):
             Fixes every draw, bit for bit on one machine.
         engine : str
             ``"collapsed"`` integrates beta and b out, walks over the sds, correlations and sigma alone, then draws
-            beta and b from their exact conditional: quick, and nothing to compile. ``"pymc"`` samples `pymc`.
-            ``"auto"`` takes the collapsed engine wherever it applies; ``fit.diagnostics["reason"]`` says why.
+            beta and b from their exact conditional: quick, and nothing to compile. ``"joint"`` walks over all of them
+            at once, for families that do not integrate out, nothing to compile either. ``"pymc"`` samples `pymc`.
+            ``"auto"`` takes the first of the three that applies; ``fit.diagnostics["reason"]`` says why.
         target_accept : float, optional
             Acceptance rate that the step size is tuned to, 0.9 by default (PyMC engine: 0.95); nearer to 1 follows a
             difficult posterior more closely.

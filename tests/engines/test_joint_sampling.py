@@ -29,7 +29,7 @@ BERNOULLI = Family("bernoulli", "logit")
 
 def sample(engine, draws, seed, chains=4, cores=2, by_pointer=True, tune=None):
     chosen = settings(draws=draws, chains=chains, cores=cores, seed=seed, progress=False)
-    return run(engine.model(by_pointer), chosen, tune=tune or engine.tune, target_accept=0.9)
+    return run(engine.model(by_pointer), chosen, tune=tune or engine.tune, target_accept=0.8)
 
 
 def labels_of(problem):
