@@ -33,7 +33,13 @@ ROOMS = (
     *("model", "warm", "studies", "cli", "__init__", "__main__"),
 )
 # Files that stand beside the room they belong to.
-ANNEXES = {"priors_bambi": "priors", "priors_text": "priors", "run_tree": "run"}
+ANNEXES = {
+    "priors_bambi": "priors",
+    "priors_text": "priors",
+    "run_tree": "run",
+    "averages": "likelihoods",
+    "fisher": "likelihoods",
+}
 # (importer, imported): where the order of the list is impractical, with the reason.
 EXCEPTIONS = {
     # A catalogue entry states its priors, and a prior is a frozen value that knows nothing of the catalogue.

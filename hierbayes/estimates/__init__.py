@@ -1,4 +1,4 @@
-"""Least squares: the complete-pooling, no-pooling and groups-as-columns fits, and the paired t-test, on arrays.
+"""Least squares and maximum likelihood: complete-pooling, no-pooling and groups-as-columns fits, and paired t-tests.
 
 The model is `y ~ N(X beta, sigma² diag(1 / weights))`. Complete pooling fits one `beta` for all rows; no pooling
 fits one coefficient vector for each level of a grouping factor, by least squares alone.
@@ -6,6 +6,7 @@ fits one coefficient vector for each level of a grouping factor, by least square
 
 from hierbayes.estimates.dummies import FixedGroups, GroupColumns, fixed_groups
 from hierbayes.estimates.levels import NoPooling, no_pooling
+from hierbayes.estimates.likelihoods import Responses, maximum_by_level, maximum_likelihood
 from hierbayes.estimates.pairs import PairedDifference, paired_difference
 from hierbayes.estimates.pooled import LeastSquares, complete_pooling, least_squares
 
@@ -15,9 +16,12 @@ __all__ = [
     "LeastSquares",
     "NoPooling",
     "PairedDifference",
+    "Responses",
     "complete_pooling",
     "fixed_groups",
     "least_squares",
+    "maximum_by_level",
+    "maximum_likelihood",
     "no_pooling",
     "paired_difference",
 ]
