@@ -176,12 +176,12 @@ def test_simulated_data_take_one_draw_each():
 
 def test_evenly_spread_draws():
     draws = made_up("correlated")._arrays
-    sigma = draws.sigma
-    np.testing.assert_array_equal(draws.evenly(60).sigma, sigma)
-    np.testing.assert_array_equal(draws.evenly(4).sigma, sigma[[7, 22, 37, 52]])
+    sigma = draws.parameters["sigma"]
+    np.testing.assert_array_equal(draws.evenly(60).parameters["sigma"], sigma)
+    np.testing.assert_array_equal(draws.evenly(4).parameters["sigma"], sigma[[7, 22, 37, 52]])
     thin = draws.thinned(3)
     assert (thin.chains, thin.draws) == ((0, 1), (5, 15, 25))
-    np.testing.assert_array_equal(thin.sigma, sigma[[5, 15, 25, 35, 45, 55]])
+    np.testing.assert_array_equal(thin.parameters["sigma"], sigma[[5, 15, 25, 35, 45, 55]])
     np.testing.assert_array_equal(thin.factors["Subject"].b, draws.factors["Subject"].b[[5, 15, 25, 35, 45, 55]])
 
 
@@ -224,7 +224,7 @@ def test_errors_name_the_place(name, change, options, words):
     [
         {"groups": "all"},
         {"groups": None},
-        {"kind": "link"},
+        {"kind": "median"},
         {"ci_prob": 95},
         {"seed": -1},
         {"seed": 0.5},

@@ -26,13 +26,17 @@ class Internal:
         Standard deviations (not variances) of each block.
     corrs : tuple of array, shape (draws, k, k)
     sigma : array, shape (draws,)
+        1 throughout for a family without it.
     beta : array, shape (draws, p)
+    aux : tuple of array, shape (draws,)
+        The family's other parameters, in the order of `Problem.aux`.
     """
 
     sds: tuple[Floats, ...]
     corrs: tuple[Floats, ...]
     sigma: Floats
     beta: Floats
+    aux: tuple[Floats, ...] = ()
 
     def thinned(self, step: int) -> Internal:
         """Return every `step`-th draw."""
@@ -41,6 +45,7 @@ class Internal:
             tuple(corr[::step] for corr in self.corrs),
             self.sigma[::step],
             self.beta[::step],
+            tuple(own[::step] for own in self.aux),
         )
 
 
@@ -48,16 +53,18 @@ def internal(problem: Problem, labels: Labels, posterior: xr.Dataset) -> Interna
     """Return the draws of sds, correlations, sigma and beta that stand behind a posterior."""
     from hierbayes.engines.naming import moved
 
-    sigma = flat(posterior, "sigma")
+    draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+    sigma = flat(posterior, "sigma") if problem.has_sigma else np.ones(draws)
     beta = np.zeros((len(sigma), 0))
     if problem.p:
         beta = np.linalg.solve(problem.beta_back, flat(posterior, "beta").T).T
+    aux = tuple(flat(posterior, name) for name in problem.aux)
     sds, corrs = [], []
     for block, (sd, corr) in zip(problem.blocks, by_block(labels, posterior), strict=True):
         own = moved(np.linalg.inv(block.back), sd, corr)
         sds.append(own[0])
         corrs.append(own[1])
-    return Internal(tuple(sds), tuple(corrs), sigma, np.ascontiguousarray(beta))
+    return Internal(tuple(sds), tuple(corrs), sigma, np.ascontiguousarray(beta), aux)
 
 
 def by_block(labels: Labels, posterior: xr.Dataset) -> list[tuple[Floats, Floats]]:

@@ -73,7 +73,7 @@ def prior_law(form: Linear, problem: Problem, priors: ResolvedPriors, factors: t
     if len(form.weights) != 1:
         raise NoLawError("the prior of a combination of sds, correlations or coefficients has no closed form")
     ((parameter, weight),) = form.weights
-    own = _component_law(parameter, priors, factors)
+    own = _component_law(parameter, problem, priors, factors)
     if weight > 0:
         return Law(lambda x: own.density(x / weight) / weight, lambda x: own.below(x / weight))
     return Law(lambda x: own.density(x / weight) / -weight, lambda x: 1 - own.below(x / weight))
@@ -99,9 +99,11 @@ def why_no_density(prior: Prior) -> str:
     return f"the density of its prior, {prior}, is known to the PyMC model only"
 
 
-def _component_law(parameter: Parameter, priors: ResolvedPriors, factors: tuple[str, ...]) -> Law:
+def _component_law(parameter: Parameter, problem: Problem, priors: ResolvedPriors, factors: tuple[str, ...]) -> Law:
     if parameter.kind == "sigma":
         return positive_law(priors.sigma)
+    if parameter.kind == "family":
+        return positive_law(problem.aux_priors[parameter.index[0]])
     block, j = _place(parameter, priors, factors)
     centred = bool(np.any(block.centre))
     if parameter.kind == "sd":
@@ -133,7 +135,7 @@ def _place(parameter: Parameter, priors: ResolvedPriors, factors: tuple[str, ...
 
 
 def positive_law(prior: Prior) -> Law:
-    """Return the law of an sd (not a variance) or sigma.
+    """Return the law of an sd (not a variance), of sigma or of another positive parameter.
 
     Raises
     ------

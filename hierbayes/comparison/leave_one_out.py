@@ -13,6 +13,7 @@ from hierbayes.comparison.row_densities import row_densities
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError, warn
+from hierbayes.families import GAUSSIAN, Family
 from hierbayes.sampling import counting
 
 if TYPE_CHECKING:
@@ -35,23 +36,29 @@ def psis_loo(
     kind: str = "conditional",
     thin: int = 1,
     progress: bool | None = None,
+    family: Family = GAUSSIAN,
 ) -> Loo:
     """Return leave-one-out by Pareto-smoothed importance sampling; see `Fit.loo`.
 
     Raises
     ------
     ModelError
-        If the kind is not known, or the problem is too large for marginal densities.
+        If the kind is not known, or the problem is too large for marginal densities or not gaussian.
     """
     if kind not in KINDS:
         raise ModelError(f"kind={kind!r} is not understood: write {' or '.join(map(repr, KINDS))}")
+    if kind == "marginal" and family.name != "gaussian":
+        raise ModelError(
+            f"marginal leave-one-out integrates the effects out exactly, which the {family.name} family does not allow",
+            'use kind="conditional", and leave_one_group_out() to predict new levels',
+        )
     posterior = posterior.isel(draw=slice(None, None, thin))
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     refuse_few_draws(shape[0] * shape[1])
     if kind == "marginal":
         blocks = _marginal(problem, labels, posterior, progress)
     else:
-        blocks = row_densities(design, labels, posterior)
+        blocks = row_densities(design, labels, posterior, family=family)
     return _result(blocks, design.n, shape, kind, progress if kind == "conditional" else False)
 
 

@@ -104,12 +104,12 @@ def _check_point(form: Linear) -> None:
         return
     ((parameter, weight),) = form.weights
     point = -form.constant / weight
-    if parameter.kind in ("sd", "sigma") and point == 0:
+    if parameter.kind in ("sd", "sigma", "family") and point == 0:
         raise NoLawError(
             f"0 is the boundary of what {parameter.name} can be, where a density says nothing of the term's absence: "
             "compare the models with and without the term by hb.bayes_factor"
         )
-    if parameter.kind in ("sd", "sigma") and point < 0:
+    if parameter.kind in ("sd", "sigma", "family") and point < 0:
         raise NoLawError(f"{parameter.name} is never negative")
     if parameter.kind == "corr" and not -1 < point < 1:
         raise NoLawError(f"{parameter.name} lies between -1 and 1")

@@ -31,7 +31,9 @@ def prior_densities(problem: Problem, labels: Labels, posterior: xr.Dataset) -> 
     _refuse_custom(problem)
     drawn = internal(problem, labels, posterior)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
-    found = {"sigma": scalar_densities(problem.sigma_prior, drawn.sigma)}
+    found = {"sigma": scalar_densities(problem.sigma_prior, drawn.sigma)} if problem.has_sigma else {}
+    for name, prior, values in zip(problem.aux, problem.aux_priors, drawn.aux, strict=True):
+        found[name] = scalar_densities(prior, values)
     if problem.p:
         found["beta"] = np.column_stack(
             [_coefficient(prior, drawn.beta[:, k]) for k, prior in enumerate(problem.beta_priors)]
@@ -42,7 +44,7 @@ def prior_densities(problem: Problem, labels: Labels, posterior: xr.Dataset) -> 
 
 
 def _refuse_custom(problem: Problem) -> None:
-    every: list[Prior | None] = [*problem.beta_priors, problem.sigma_prior]
+    every: list[Prior | None] = [*problem.beta_priors, problem.sigma_prior, *problem.aux_priors]
     for block in problem.blocks:
         every += [*block.sd_priors, block.corr_prior]
     for prior in every:
@@ -74,7 +76,7 @@ def _coefficient(prior: Prior, values: Floats) -> Floats:
 
 
 def scalar_densities(prior: Prior, values: Floats) -> Floats:
-    """Return the log prior density of an sd or sigma at every value; 0 where it is flat or fixed."""
+    """Return the log prior density of an sd or another positive parameter at every value; 0 if it is flat or fixed."""
     from hierbayes.engines.scalars import encode, log_prior
 
     if isinstance(prior, Fixed | Flat):

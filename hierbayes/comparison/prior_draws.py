@@ -10,6 +10,8 @@ import numpy as np
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Expanded, Floats, Problem
 from hierbayes.errors import ModelError
+from hierbayes.families import Family
+from hierbayes.likelihoods import draw
 from hierbayes.priors import (
     LKJ,
     Custom,
@@ -39,11 +41,11 @@ def every_prior(problem: Problem) -> list[Prior]:
     found: list[Prior] = [*problem.beta_priors]
     for block in problem.blocks:
         found += [*block.sd_priors, *([] if block.corr_prior is None else [block.corr_prior])]
-    return [*found, problem.sigma_prior]
+    return [*found, problem.sigma_prior, *problem.aux_priors]
 
 
 def drawable(problem: Problem) -> bool:
-    """Say whether numpy can draw from all priors and from the family.
+    """Say whether numpy can draw from all priors.
 
     Raises
     ------
@@ -53,7 +55,7 @@ def drawable(problem: Problem) -> bool:
     priors = every_prior(problem)
     if any(isinstance(prior, Flat) for prior in priors):
         raise ModelError("flat priors cannot be drawn from", "give the parameters proper priors")
-    return problem.family == "gaussian" and not any(isinstance(prior, Custom) for prior in priors)
+    return not any(isinstance(prior, Custom) for prior in priors)
 
 
 def prior_tree(problem: Problem, labels: Labels, draws: int, seed: int, predictive: bool = True) -> xr.DataTree:
@@ -132,22 +134,48 @@ def draw_parameters(problem: Problem, draws: int, rng: np.random.Generator) -> E
         effects.append((v @ factor.transpose(0, 2, 1)) * sd[:, None])
     sigma = draw_prior(problem.sigma_prior, draws, rng)
     stacked = np.column_stack(beta) if beta else np.zeros((draws, 0))
-    return Expanded(tuple(sds), tuple(corrs), sigma, stacked, tuple(effects))
+    aux = tuple(draw_prior(prior, draws, rng) for prior in problem.aux_priors)
+    return Expanded(tuple(sds), tuple(corrs), sigma, stacked, tuple(effects), aux)
 
 
 def draw_responses(problem: Problem, drawn: Expanded, rng: np.random.Generator) -> Floats:
     """Return a draw of the response for every draw of the parameters, shape (draws, rows)."""
+    if problem.family != "gaussian":
+        return _draw_others(problem, drawn, rng)
     found = rng.standard_normal((len(drawn.sigma), problem.n))
     root = np.sqrt(problem.weights)
     step = max(1, _NUMBERS // problem.n)
     for first in range(0, len(found), step):
         part = slice(first, first + step)
         found[part] *= drawn.sigma[part, None] / root
-        found[part] += problem.offset + drawn.beta[part] @ problem.X.T
-        for block, b in zip(problem.blocks, drawn.b, strict=True):
-            for k, z in enumerate(block.Z.T):
-                found[part] += b[part][:, block.codes, k] * z
+        add_predictor(problem, drawn, part, found[part])
     return found
+
+
+def _draw_others(problem: Problem, drawn: Expanded, rng: np.random.Generator) -> Floats:
+    own = family_parameters(problem, drawn)
+    family, found = Family(problem.family, problem.link), np.zeros((len(drawn.sigma), problem.n))
+    step = max(1, _NUMBERS // problem.n)
+    for first in range(0, len(found), step):
+        part = slice(first, first + step)
+        add_predictor(problem, drawn, part, found[part])
+        given = {name: values[part, None] for name, values in own.items()}
+        found[part] = draw(family, found[part], given, rng, trials=problem.trials)
+    return found
+
+
+def family_parameters(problem: Problem, drawn: Expanded) -> dict[str, Floats]:
+    """Return the draws of the family's parameters by their names, shape (draws,) each."""
+    own = {"sigma": drawn.sigma} if problem.has_sigma else {}
+    return {**own, **dict(zip(problem.aux, drawn.aux, strict=True))}
+
+
+def add_predictor(problem: Problem, drawn: Expanded, part: slice, found: Floats) -> None:
+    """Add the linear predictor of every row at some of the draws."""
+    found += problem.offset + drawn.beta[part] @ problem.X.T
+    for block, b in zip(problem.blocks, drawn.b, strict=True):
+        for k, z in enumerate(block.Z.T):
+            found += b[part][:, block.codes, k] * z
 
 
 def draw_prior(prior: Prior, draws: int, rng: np.random.Generator) -> Floats:

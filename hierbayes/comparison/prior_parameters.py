@@ -56,6 +56,9 @@ class PriorParameters:
                 return self._coefficient(parameter.index[0])
             case "sigma":
                 return _own(self.problem.sigma_prior, self._random(0))
+            case "family":
+                index = parameter.index[0]
+                return _own(self.problem.aux_priors[index], self._random(5, index))
             case "sd":
                 i, j = self._place(parameter.factor, parameter.index[0])
                 return np.asarray(self._components[i][0][:, j])

@@ -12,6 +12,7 @@ from hierbayes.comparison.row_densities import row_densities
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError
+from hierbayes.families import FAMILIES, GAUSSIAN, Family
 from hierbayes.run_tree import tree_name, true_name
 from hierbayes.summaries.numbers import estimates
 
@@ -41,7 +42,8 @@ def named_parameters(labels: Labels, draws: xr.Dataset) -> dict[str, Floats]:
                 pair = values[f"corr_{factor}"][..., k, j]
                 if not np.all(np.isnan(pair)):
                     found[f"corr_{factor}[{other}, {term}]"] = pair
-    return {**found, "sigma": values["sigma"]}
+    own = [name for kind in FAMILIES.values() for name in kind.parameters if name in values]
+    return {**found, **{name: values[name] for name in dict.fromkeys(own)}}
 
 
 def beside(labels: Labels, prior: xr.Dataset, posterior: xr.Dataset, ci_prob: float) -> pd.DataFrame:
@@ -61,7 +63,9 @@ def beside(labels: Labels, prior: xr.Dataset, posterior: xr.Dataset, ci_prob: fl
     return pd.DataFrame(rows).set_index("parameter")
 
 
-def power_scaling(design: Design, problem: Problem, labels: Labels, posterior: xr.Dataset) -> pd.DataFrame:
+def power_scaling(
+    design: Design, problem: Problem, labels: Labels, posterior: xr.Dataset, family: Family = GAUSSIAN
+) -> pd.DataFrame:
     """Return power-scaling sensitivity by ArviZ; see `Fit.psense`.
 
     The likelihood enters through its logarithm summed over rows, so that no draws x rows array is made.
@@ -86,7 +90,7 @@ def power_scaling(design: Design, problem: Problem, labels: Labels, posterior: x
     if np.ptp(priors) == 0:
         raise ModelError("every prior is flat or fixed, so none can be scaled", "give the parameters proper priors")
     total = np.zeros(shape[0] * shape[1])
-    for _, values in row_densities(design, labels, posterior):
+    for _, values in row_densities(design, labels, posterior, family=family):
         total += values.sum(axis=1)
     tree = xr.DataTree.from_dict(
         {

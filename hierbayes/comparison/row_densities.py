@@ -1,9 +1,9 @@
-"""The log density of each row given every parameter, ``log p(y_i | beta, b, sigma)``, in blocks of rows."""
+"""The log density of each row given every parameter, ``log p(y_i | beta, b, sigma)`` or the like, in blocks of rows."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,8 @@ from hierbayes.comparison.internal import effects_by_block, flat
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats
 from hierbayes.errors import ModelError
+from hierbayes.families import GAUSSIAN, Family
+from hierbayes.likelihoods import log_likelihood
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,7 +35,12 @@ def step_of(draws: int) -> int:
 
 
 def row_densities(
-    design: Design, labels: Labels, posterior: xr.Dataset, thin: int = 1, step: int | None = None
+    design: Design,
+    labels: Labels,
+    posterior: xr.Dataset,
+    thin: int = 1,
+    step: int | None = None,
+    family: Family = GAUSSIAN,
 ) -> Iterator[tuple[slice, Floats]]:
     """Yield blocks of rows with their log densities, shape (draws, rows of the block).
 
@@ -47,31 +54,47 @@ def row_densities(
         Use every `thin`-th draw of each chain.
     step : int, optional
         Rows of a block.
+    family : Family
+        For others than the gaussian a row's log density is multiplied by its weight.
     """
     posterior = posterior.isel(draw=slice(None, None, thin))
-    sigma = flat(posterior, "sigma")
-    beta = flat(posterior, "beta") if design.coefficients else np.zeros((len(sigma), 0))
+    draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+    beta = flat(posterior, "beta") if design.coefficients else np.zeros((draws, 0))
     effects = effects_by_block(labels, posterior)
-    log_sigma = np.log(sigma)[:, None]
-    step = step or step_of(len(sigma))
+    own = {name: flat(posterior, name)[:, None] for name in family.parameters}
+    step = step or step_of(draws)
     for start in range(0, design.n, step):
         rows = slice(start, min(start + step, design.n))
-        gaps = beta @ design.X[rows].T
-        for block, own in zip(design.groups, effects, strict=True):
+        found = beta @ design.X[rows].T
+        for block, b in zip(design.groups, effects, strict=True):
             codes = block.codes[rows]
             for k, z in enumerate(block.Z[rows].T):
-                gaps += own[:, codes, k] * z
-        gaps -= design.y[rows] - design.offset[rows]
-        gaps *= np.sqrt(design.weights[rows]) / sigma[:, None]
-        np.square(gaps, out=gaps)
-        gaps *= -0.5
-        gaps -= log_sigma
-        gaps += 0.5 * np.log(design.weights[rows]) - 0.5 * _LOG_2PI
-        yield rows, gaps
+                found += b[:, codes, k] * z
+        yield rows, _densities(design, family, own, rows, found)
+
+
+def _densities(design: Design, family: Family, own: Mapping[str, Floats], rows: slice, found: Floats) -> Floats:
+    """Return the log densities of rows at their linear predictors less the offset, which are overwritten."""
+    if family.name != "gaussian":
+        found += design.offset[rows]
+        trials = None if design.trials is None else design.trials[rows]
+        return np.asarray(log_likelihood(family, design.y[rows], found, own, design.weights[rows], trials))
+    found -= design.y[rows] - design.offset[rows]
+    found *= np.sqrt(design.weights[rows]) / own["sigma"]
+    np.square(found, out=found)
+    found *= -0.5
+    found -= np.log(own["sigma"])
+    found += 0.5 * np.log(design.weights[rows]) - 0.5 * _LOG_2PI
+    return found
 
 
 def all_row_densities(
-    design: Design, labels: Labels, posterior: xr.Dataset, thin: int, max_gb: float = MOST_GB
+    design: Design,
+    labels: Labels,
+    posterior: xr.Dataset,
+    thin: int,
+    max_gb: float = MOST_GB,
+    family: Family = GAUSSIAN,
 ) -> Floats:
     """Return the log densities of all rows, shape (chains, draws, rows).
 
@@ -91,6 +114,6 @@ def all_row_densities(
             "fit.loo() and fit.psense() need no such array",
         )
     found = np.empty((chains * draws, design.n))
-    for rows, values in row_densities(design, labels, posterior, thin):
+    for rows, values in row_densities(design, labels, posterior, thin, family=family):
         found[:, rows] = values
     return found.reshape(chains, draws, design.n)

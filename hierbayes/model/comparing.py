@@ -32,10 +32,10 @@ class Comparing(Weighing):
 
         Both kinds estimate the same number, ``sum_i log p(y_i | y_-i)``, from weights ``1 / p`` of another density:
 
-        - ``"conditional"``: ``p(y_i | beta, b, sigma)``, the usual one. It asks the draws of a level's effects to do
-          without one of the level's rows, which fails where levels have few rows.
-        - ``"marginal"``: ``p(y_i | y_-i, theta)``, beta and group-level effects integrated out exactly. The weights
-          are far more even: only sds, correlations and sigma need to do without the row.
+        - ``"conditional"``: ``p(y_i | beta, b, sigma)`` (with the family's own parameters), the usual one. It asks the
+          draws of a level's effects to do without one of the level's rows, which fails where levels have few rows.
+        - ``"marginal"``, for the gaussian family: ``p(y_i | y_-i, theta)``, beta and group-level effects integrated out
+          exactly. The weights are far more even: only sds, correlations and sigma need to do without the row.
 
         To predict a new level instead of a new row of a known one, use `leave_one_group_out`.
 
@@ -82,13 +82,13 @@ class Comparing(Weighing):
         from hierbayes.comparison.leave_one_out import complain, psis_loo
         from hierbayes.comparison.left_out import with_refits
 
-        self._gaussian_only()
         if kind == "marginal":
             self._own_draws("marginal leave-one-out")
         model, again = self.model, self._settings(draws=500, seed=seed, progress=progress)
         check_flag("refit", refit)
         step = whole_number("thin", thin)
-        found = psis_loo(self.design, model.problem, model.labels, self.posterior, kind, step, progress)
+        family = self.spec.family
+        found = psis_loo(self.design, model.problem, model.labels, self.posterior, kind, step, progress, family)
         if refit and found.bad_rows:
             return with_refits(found, self._refits(), again)
         complain(found)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Groups = Literal["known", "new", "population", "average"]
-Kind = Literal["mean", "response"]
+Kind = Literal["mean", "link", "response"]
 
 
 class Predicting(FitBase):
@@ -29,7 +29,7 @@ class Predicting(FitBase):
 
     @cached_property
     def _arrays(self) -> PosteriorDraws:
-        return posterior_draws(self.posterior, self.design.schema)
+        return posterior_draws(self.posterior, self.design.schema, self.spec.family)
 
     @overload
     def predict(
@@ -66,10 +66,11 @@ class Predicting(FitBase):
         draws: bool = False,
         progress: bool | None = None,
     ) -> pd.DataFrame | xr.DataArray:
-        """Predict the mean or the response, for new data or for the rows of the fit.
+        """Predict the mean, the linear predictor or the response, for new data or for the rows of the fit.
 
-        The mean of a row is ``offset + x beta + sum z b`` (through the inverse link), computed for each posterior draw;
-        ``kind="response"`` adds residual noise ``N(0, sigma**2 / weight)``.
+        The linear predictor of a row is ``offset + x beta + sum z b``, computed for each posterior draw; the mean is
+        that of the family at this predictor (through the inverse link), and ``kind="response"`` draws one response of
+        it: for the gaussian the mean and residual noise ``N(0, sigma**2 / weight)``.
 
         Parameters
         ----------
@@ -86,11 +87,16 @@ class Predicting(FitBase):
               are independent. Known levels keep their effects.
             - ``"population"``: 0. Grouping columns are not needed.
             - ``"average"``: integrated out, as if every level were new. With the identity link the mean is that of
-              ``"population"``, and no grouping column is needed for it; a response varies by ``z Sigma z'`` more. A
-              row whose level is not given is a level of its own.
+              ``"population"``; with others it is the average of the mean over the population of levels,
+              ``E[mean(eta)]`` with ``eta ~ N(offset + x beta, z Sigma z')``, computed for each draw (see
+              `hierbayes.averages.average`). No grouping column is needed. A response varies by ``z Sigma z'`` more,
+              and a row whose level is not given is a level of its own.
         kind : str
-            ``"mean"``, or ``"response"``: one new observation a row, which needs the column of weights if the model
-            has one.
+            - ``"mean"``: of the response; for ``bernoulli`` and ``binomial`` the probability of a success, also where
+              the response counts the successes of several trials.
+            - ``"link"``: the linear predictor, on the scale of the link.
+            - ``"response"``: one new observation a row, for ``binomial`` the number of successes. It needs the column
+              of weights if a gaussian model has one, and the number of trials if the response has one.
         seed : int, optional
             Fixes new levels and noise, bit for bit. A new level is keyed by seed and name: its effects are the same in
             every frame. Noise is keyed by seed and row: it repeats for the same frame.
@@ -104,8 +110,8 @@ class Predicting(FitBase):
         Returns
         -------
         DataFrame
-            One row for each row of the data, in their order; columns mean, sd, median, lower, upper, on the scale of
-            the response. The memory it takes does not grow with the number of draws times rows.
+            One row for each row of the data, in their order; columns mean, sd, median, lower, upper, on the scale that
+            `kind` says. The memory it takes does not grow with the number of draws times rows.
         xarray.DataArray
             If ``draws=True``; dims chain, draw, row.
 
@@ -149,12 +155,15 @@ class Predicting(FitBase):
     def residuals(self, ci_prob: float = 0.95, standardized: bool = False) -> pd.DataFrame:
         """Return the residuals: response minus fitted value, in every draw.
 
+        For ``binomial`` the response is the share of successes, as the fitted value is.
+
         Parameters
         ----------
         ci_prob : float
             Probability of the equal-tailed interval.
         standardized : bool
-            Divide by the sd of the row's residual in the same draw, ``sigma / sqrt(weight)``.
+            Divide by the sd of the row's response in the same draw: ``sigma / sqrt(weight)`` for the gaussian, for
+            other families the root of their variance at that mean (Pearson residuals).
 
         Returns
         -------

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hierbayes.comparison.prior_draws import as_group, response_name
-from hierbayes.errors import ModelError
 from hierbayes.model.base import FitBase
 from hierbayes.sampling import whole_number
 from hierbayes.summaries.numbers import check_prob
@@ -21,7 +20,8 @@ class Weighing(FitBase):
     def log_likelihood(self, thin: int = 1, max_gb: float = 2.0) -> xr.Dataset:
         """Return the log density of each row at each draw, and keep it as the group ``log_likelihood`` of `tree`.
 
-        It is ``log p(y_i | beta, b, sigma)``, natural logarithm, group-level effects given. ArviZ's functions
+        It is ``log p(y_i | beta, b, sigma)`` (with the parameters of the family), natural logarithm, group-level
+        effects given, times the weight of the row where the family is not the gaussian. ArviZ's functions
         (`arviz_stats.loo`, `arviz_stats.psense`, ...) read the group.
 
         Parameters
@@ -54,9 +54,8 @@ class Weighing(FitBase):
 
         from hierbayes.comparison.row_densities import all_row_densities
 
-        self._gaussian_only()
         step = whole_number("thin", thin)
-        values = all_row_densities(self.design, self.model.labels, self.posterior, step, max_gb)
+        values = all_row_densities(self.design, self.model.labels, self.posterior, step, max_gb, self.spec.family)
         name, row = response_name(self.design.response)
         index = {"chain": self.posterior["chain"], "draw": self.posterior["draw"][::step]}
         found = xr.Dataset({name: (("chain", "draw", row), values)}, coords={**index, row: np.arange(self.design.n)})
@@ -167,16 +166,10 @@ class Weighing(FitBase):
         """
         from hierbayes.comparison.prior_tables import power_scaling
 
-        self._gaussian_only()
-        return power_scaling(self.design, self.model.problem, self.model.labels, self.posterior)
+        return power_scaling(self.design, self.model.problem, self.model.labels, self.posterior, self.spec.family)
 
     def _keep(self, group: str, found: xr.Dataset) -> None:
         """Put a group into the tree, in place of one of that name."""
         import xarray as xr
 
         self.tree[group] = xr.DataTree(as_group(found))
-
-    def _gaussian_only(self) -> None:
-        family = self.spec.family.name
-        if family != "gaussian":
-            raise ModelError(f"the density of a row is not available for the {family} family")

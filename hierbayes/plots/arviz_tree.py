@@ -40,8 +40,9 @@ def parameters(fit: FitLike, draws: xr.Dataset) -> dict[str, xr.DataArray]:
         if pairs := correlated_pairs(design, factor):
             own, given = (_pairs(source[f"corr_{factor}"], factor, pairs) for source in (fit.posterior, draws))
             made[f"corr_{factor}"] = _entries(own, given, f"{factor}_pair")
-    if np.ptp(fit.posterior["sigma"].to_numpy()) > 0:
-        made["sigma"] = draws["sigma"]
+    for name in fit.spec.family.parameters:
+        if np.ptp(fit.posterior[name].to_numpy()) > 0:
+            made[name] = draws[name]
     return {name: values for name, values in made.items() if values.size}
 
 
@@ -109,7 +110,7 @@ def with_power_scaling(fit: FitLike, tree: xr.DataTree) -> None:
 
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"])
     likelihood = np.zeros(shape[0] * shape[1])
-    for _, values in row_densities(fit.design, fit.model.labels, fit.posterior):
+    for _, values in row_densities(fit.design, fit.model.labels, fit.posterior, family=fit.spec.family):
         likelihood += values.sum(axis=1)
     densities = prior_densities(fit.model.problem, fit.model.labels, fit.posterior)
     prior = sum((own.reshape(*shape, -1).sum(axis=2) for own in densities.values()), np.zeros(shape))

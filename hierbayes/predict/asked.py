@@ -1,4 +1,4 @@
-"""From a question (which rows, which group effects, mean or response) to the draws that answer it."""
+"""From a question (which rows, which group effects, mean, link or response) to the draws that answer it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from hierbayes.errors import DataError, ModelError
 from hierbayes.families import Family
 from hierbayes.predict.level_effects import LevelEffects
 from hierbayes.predict.posterior_draws import PosteriorDraws
-from hierbayes.predict.row_draws import RowDraws, mean_of, response_of
+from hierbayes.predict.row_draws import Finish, RowDraws, average_of, link_itself, mean_of, response_of
 
 GROUPS = ("known", "new", "population", "average")
-KINDS = ("mean", "response")
+KINDS = ("mean", "link", "response")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Asked:
     groups : str
         ``"known"``, ``"new"``, ``"population"`` or ``"average"``.
     kind : str
-        ``"mean"`` or ``"response"``.
+        ``"mean"``, ``"link"`` or ``"response"``.
     seed : int
     """
 
@@ -39,10 +39,14 @@ class Asked:
     seed: int
 
     def effects_matter(self, family: Family) -> bool:
-        """Whether group-level effects enter at all; they average out of a mean that is linear in them."""
+        """Whether group-level effects are drawn; "average" integrates them out of a mean instead."""
         if self.groups == "average":
-            return self.kind == "response" or not family.linear
+            return self.kind == "response"
         return self.groups != "population"
+
+    def spread_matters(self, family: Family) -> bool:
+        """Whether the variance of group-level effects enters the mean: they average out of one linear in them."""
+        return self.groups == "average" and self.kind == "mean" and not family.linear
 
 
 def asked(groups: Any, kind: Any, seed: int) -> Asked:
@@ -62,17 +66,30 @@ def asked(groups: Any, kind: Any, seed: int) -> Asked:
 def row_draws(question: Asked, family: Family, posterior: PosteriorDraws, design: Design, newdata: Any) -> RowDraws:
     """Return what gives the draws that answer a question, for new data or, if None, for the rows of the fit."""
     schema = design.schema
-    with_groups = question.effects_matter(family)
-    if newdata is None:
-        rows = design_rows(design)
-    else:
-        respond = question.kind == "response"
-        rows = rows_of(schema, newdata, groups=with_groups, weights=respond, absent=question.groups == "average")
+    with_groups, spread = question.effects_matter(family), question.spread_matters(family)
+    rows = design_rows(design) if newdata is None else _new_rows(question, family, schema, newdata)
+    finish = average_of(family, posterior, rows) if spread else _finish(question, family, posterior, rows)
     rows = replace(rows, groups=_coded(question, schema, rows) if with_groups else ())
-    effects = _effects(question, schema, posterior, rows)
+    return RowDraws(posterior, rows, _effects(question, schema, posterior, rows), finish)
+
+
+def _new_rows(question: Asked, family: Family, schema: Schema, newdata: Any) -> Rows:
+    respond = question.kind == "response"
+    return rows_of(
+        schema,
+        newdata,
+        groups=question.effects_matter(family) or question.spread_matters(family),
+        # a weight is part of what a gaussian response is like, and of no other
+        weights=respond and family.name == "gaussian",
+        trials=respond,
+        absent=question.groups == "average",
+    )
+
+
+def _finish(question: Asked, family: Family, posterior: PosteriorDraws, rows: Rows) -> Finish:
     if question.kind == "response":
-        return RowDraws(posterior, rows, effects, response_of(family, posterior, rows.weights, question.seed))
-    return RowDraws(posterior, rows, effects, mean_of(family))
+        return response_of(family, posterior, rows, question.seed)
+    return mean_of(family, posterior) if question.kind == "mean" else link_itself
 
 
 def _coded(question: Asked, schema: Schema, rows: Rows) -> tuple[RowGroup, ...]:

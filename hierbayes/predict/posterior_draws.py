@@ -10,6 +10,7 @@ import numpy as np
 
 from hierbayes.design.schema import Schema
 from hierbayes.design.table import Floats, Ints
+from hierbayes.families import GAUSSIAN, Family
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -47,27 +48,27 @@ class PosteriorDraws:
     chains, draws : tuple of int
         The labels of the chains and of the draws within a chain; S is the product of their numbers.
     beta : array, shape (p, S)
-    sigma : array, shape (S,)
-        Residual standard deviation.
+    parameters : mapping of str to array, shape (S,)
+        The family's parameters by their names: ``sigma``, the residual standard deviation, where it has one.
     factors : mapping of str to FactorDraws
     """
 
     chains: tuple[int, ...]
     draws: tuple[int, ...]
     beta: Floats
-    sigma: Floats
+    parameters: Mapping[str, Floats]
     factors: Mapping[str, FactorDraws]
 
     @property
     def size(self) -> int:
         """Number of draws, S."""
-        return len(self.sigma)
+        return len(self.chains) * len(self.draws)
 
     @property
     def width(self) -> int:
         """Number of numbers that one draw holds."""
         arrays = [array for part in self.factors.values() for array in (part.b, part.sd, part.corr)]
-        return len(self.beta) + 1 + sum(int(array[0].size) for array in arrays)
+        return len(self.beta) + len(self.parameters) + sum(int(array[0].size) for array in arrays)
 
     def evenly(self, number: int) -> PosteriorDraws:
         """Return so many draws, evenly spread over all chains, as one chain; more than S repeat some."""
@@ -84,7 +85,7 @@ class PosteriorDraws:
             chains=chains,
             draws=draws,
             beta=np.ascontiguousarray(self.beta[:, places]),
-            sigma=self.sigma[places],
+            parameters={name: own[places] for name, own in self.parameters.items()},
             factors={factor: own.take(places) for factor, own in self.factors.items()},
         )
 
@@ -94,7 +95,7 @@ def _spread(size: int, number: int) -> Ints:
     return ((2 * np.arange(number) + 1) * size) // (2 * number)
 
 
-def posterior_draws(posterior: xr.Dataset, schema: Schema) -> PosteriorDraws:
+def posterior_draws(posterior: xr.Dataset, schema: Schema, family: Family = GAUSSIAN) -> PosteriorDraws:
     """Return the draws of a posterior as arrays."""
     chains, draws = posterior["chain"].to_numpy(), posterior["draw"].to_numpy()
     size = len(chains) * len(draws)
@@ -105,7 +106,7 @@ def posterior_draws(posterior: xr.Dataset, schema: Schema) -> PosteriorDraws:
         chains=tuple(chains.tolist()),
         draws=tuple(draws.tolist()),
         beta=beta,
-        sigma=_in_order(posterior["sigma"]).reshape(size),
+        parameters={name: _in_order(posterior[name]).reshape(size) for name in family.parameters},
         factors={factor: _factor(posterior, factor, size) for factor in schema.factors},
     )
 

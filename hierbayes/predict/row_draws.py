@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hierbayes.averages import average
 from hierbayes.design.new_rows import Rows
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
 from hierbayes.families import Family
+from hierbayes.likelihoods import draw, variance
 from hierbayes.predict.level_effects import LevelEffects, generator
 from hierbayes.predict.pieces import STEP, Piece
-from hierbayes.predict.posterior_draws import PosteriorDraws
+from hierbayes.predict.posterior_draws import PosteriorDraws, covariance_root
 
 Finish = Callable[[Floats, Piece], Floats]
 
@@ -68,22 +70,71 @@ class RowDraws:
                 first[group.factor] += 1
 
 
-def mean_of(family: Family) -> Finish:
+def link_itself(drawn: Floats, piece: Piece) -> Floats:
+    """Return the linear predictor as it is."""
+    return drawn
+
+
+def mean_of(family: Family, posterior: PosteriorDraws) -> Finish:
     """Return the step from the linear predictor to the mean of the response."""
 
     def finish(drawn: Floats, piece: Piece) -> Floats:
-        return np.asarray(family.mean(drawn))
+        return np.asarray(family.mean(drawn, posterior.parameters))
 
     return finish
 
 
-def response_of(family: Family, posterior: PosteriorDraws, weights: Floats, seed: int) -> Finish:
-    """Return the step from the linear predictor to a response: the mean and noise of sd ``sigma / sqrt(weight)``.
+def average_of(family: Family, posterior: PosteriorDraws, rows: Rows) -> Finish:
+    """Return the step from the population's linear predictor to the mean over all levels that there might be.
+
+    The group-level part of a row is normal around 0 with variance ``sum_f z_f' Sigma_f z_f`` over the factors f.
+    """
+    columns: dict[str, list[Floats]] = {}
+    for group in rows.groups:
+        columns.setdefault(group.factor, []).append(group.Z)
+    stacked = {factor: np.hstack(own) for factor, own in columns.items()}
+    roots = {factor: covariance_root(own.sd, own.corr) for factor, own in posterior.factors.items()}
+
+    def finish(drawn: Floats, piece: Piece) -> Floats:
+        variance = np.zeros_like(drawn)
+        for factor, Z in stacked.items():
+            for part in _through(Z[piece.rows], roots[factor]):
+                variance += part**2
+        return np.asarray(average(family, drawn, variance, posterior.parameters))
+
+    return finish
+
+
+def _through(Z: Floats, root: Floats) -> Iterator[Floats]:
+    """Yield the columns of ``z' L``, each of shape (rows, S); every number is summed in one order."""
+    for j in range(Z.shape[1]):
+        own = Z[:, j, None] * root[j, j]
+        for i in range(j + 1, Z.shape[1]):
+            own += Z[:, i, None] * root[i, j]
+        yield own
+
+
+def response_of(family: Family, posterior: PosteriorDraws, rows: Rows, seed: int) -> Finish:
+    """Return the step from the linear predictor to a response: for the gaussian, noise of sd ``sigma / sqrt(weight)``.
 
     The noise of a row depends on the seed and on its place in the frame.
     """
-    if family.name != "gaussian":
-        raise ModelError(f"responses of the family {family.name!r} cannot be drawn yet")
+    if family.name == "gaussian":
+        return _with_noise(family, posterior, rows.weights, seed)
+
+    def finish(drawn: Floats, piece: Piece) -> Floats:
+        for start in range(piece.start, piece.stop, STEP):
+            own = slice(start - piece.start, min(start + STEP, piece.stop) - piece.start)
+            rng = generator(seed, "noise", str(start // STEP))
+            trials = None if rows.trials is None else rows.trials[piece.rows][own, None]
+            drawn[own] = draw(family, drawn[own], posterior.parameters, rng, trials=trials)
+        return drawn
+
+    return finish
+
+
+def _with_noise(family: Family, posterior: PosteriorDraws, weights: Floats, seed: int) -> Finish:
+    sigma = posterior.parameters["sigma"]
 
     def finish(drawn: Floats, piece: Piece) -> Floats:
         drawn = family.mean(drawn)
@@ -91,7 +142,7 @@ def response_of(family: Family, posterior: PosteriorDraws, weights: Floats, seed
             noise = generator(seed, "noise", str(start // STEP)).standard_normal((STEP, posterior.size))
             own = slice(start - piece.start, min(start + STEP, piece.stop) - piece.start)
             noise = noise[: own.stop - own.start]
-            noise *= posterior.sigma
+            noise *= sigma
             noise /= np.sqrt(weights[start : start + len(noise)])[:, None]
             drawn[own] += noise
         return drawn
@@ -100,19 +151,25 @@ def response_of(family: Family, posterior: PosteriorDraws, weights: Floats, seed
 
 
 def residual_of(family: Family, posterior: PosteriorDraws, rows: Rows, standardized: bool) -> Finish:
-    """Return the step from the linear predictor to residuals, response minus mean.
+    """Return the step from the linear predictor to residuals, response minus mean; of shares for ``binomial``.
 
-    Standardized ones are divided by their own sd, ``sigma / sqrt(weight)``, of the same draw.
+    Standardized ones are divided by the sd of the response in the same draw.
     """
     y = rows.y
     if y is None:
         raise ModelError("residuals need the response")
+    response = y if rows.trials is None else y / rows.trials
 
     def finish(drawn: Floats, piece: Piece) -> Floats:
-        left: Floats = y[piece.rows, None] - family.mean(drawn)
-        if standardized:
+        left: Floats = response[piece.rows, None] - family.mean(drawn, posterior.parameters)
+        if not standardized:
+            return left
+        if family.name == "gaussian":
             left *= np.sqrt(rows.weights[piece.rows])[:, None]
-            left /= posterior.sigma
-        return left
+            left /= posterior.parameters["sigma"]
+            return left
+        trials = None if rows.trials is None else rows.trials[piece.rows, None]
+        sd = np.sqrt(variance(family, drawn, posterior.parameters, trials=trials))
+        return np.asarray(left / (sd if trials is None else sd / trials))
 
     return finish
