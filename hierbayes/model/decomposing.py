@@ -26,6 +26,13 @@ class Decomposing(FitBase):
         The variance that a factor gives to a row is ``z' Sigma z``, on average over the rows; with a random intercept
         alone that is ``sd**2``. The residual's is ``sigma**2 / weight``, on average. Shares are taken draw by draw.
 
+        For other families than the gaussian all variances are on the scale of the link, and a column ``note`` says
+        what stands for the residual's: for ``bernoulli`` and ``binomial`` pi^2/3 (logit), 1 (probit) or pi^2/6
+        (cloglog), of one trial; for ``poisson`` and ``negative_binomial`` trigamma of the mean and of
+        ``1 / (1/mean + 1/alpha)``, for ``gamma`` trigamma of its shape, the variance of the logarithm; for ``beta`` the
+        delta method; the variance of the Student and of the ex-Gaussian; ``sigma**2`` for the log-normals. The mean is
+        that of the response over the rows and all levels that there might be.
+
         Parameters
         ----------
         ci_prob : float
@@ -67,8 +74,8 @@ class Decomposing(FitBase):
         """
         from hierbayes.summaries.variance_shares import variance_shares
 
-        self._only_gaussian("icc")
-        return variance_shares(self.design, self.posterior, check_prob(ci_prob), kind, by_group)
+        family = self.spec.family
+        return variance_shares(self.design, self.posterior, check_prob(ci_prob), kind, by_group, family)
 
     def r2(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return R2, draw by draw: the share of the variance of the response that the model explains.
@@ -91,6 +98,11 @@ class Decomposing(FitBase):
         group-level effects are integrated out: what they vary by is residual to the population, and the two marginal
         R2 are the same number.
 
+        For other families ``bayes`` is on the scale of the response (for ``binomial`` of the share of successes), with
+        the variance over the rows of their means for ``fitted`` and ``fixed``, and the family's variance of the
+        response, on average over the rows, as the residual. ``nakagawa`` is on the scale of the link, with the
+        residual variance that `icc` takes. They then are different numbers.
+
         Returns
         -------
         DataFrame
@@ -111,8 +123,7 @@ class Decomposing(FitBase):
         """
         from hierbayes.summaries.rsquared import r_squared
 
-        self._only_gaussian("r2")
-        return r_squared(self.design, self.posterior, check_prob(ci_prob))
+        return r_squared(self.design, self.posterior, check_prob(ci_prob), self.spec.family)
 
     def anova(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return the analysis of variance: the sd of every source of variation, and the classical tests beside it.
@@ -137,6 +148,9 @@ class Decomposing(FitBase):
         distribution is not known in general. ``chi_sq`` and its upper tail ``p`` are the Wald test of type II, as
         ``car::Anova`` prints it. They are NaN, and ``note`` says why, where there is no REML fit.
 
+        For other families all sds are on the scale of the link, the residual's that of `icc`, and the classical columns
+        are left out, for there are no sums of squares.
+
         Returns
         -------
         DataFrame
@@ -158,9 +172,9 @@ class Decomposing(FitBase):
         """
         from hierbayes.summaries.variance_sources import sources_table
 
-        self._only_gaussian("anova")
-        prob = check_prob(ci_prob)
-        return sources_table(self.design, self.spec.formula, self.posterior, self._term_tests(), prob)
+        prob, family = check_prob(ci_prob), self.spec.family
+        tests = self._term_tests() if family.name == "gaussian" else None
+        return sources_table(self.design, self.spec.formula, self.posterior, tests, prob, family)
 
     def _term_tests(self) -> tuple[TermTest, ...] | str:
         """Return the classical tests of the population terms, or why there are none."""
@@ -257,7 +271,9 @@ class Decomposing(FitBase):
         ``.levels``: for each level, ``factor`` is the posterior mean, with its interval, of the diagonal of
         ``(I + Sigma A_j)^-1``, where ``A_j = Z_j' W_j Z_j / sigma**2`` is the information in the level's own rows: how
         far its own estimate is drawn to the population. With a random intercept alone it is
-        ``sigma**2 / (sigma**2 + n_j sd**2)``. ``variance_left`` is ``var(b_j | y) / E[sd**2]``, which also counts what
+        ``sigma**2 / (sigma**2 + n_j sd**2)``. For other families ``A_j = Z_j' W Z_j`` with the Fisher information of
+        each row about its linear predictor, at the posterior means, for W; and the errors of the rows have no factor.
+        ``variance_left`` is ``var(b_j | y) / E[sd**2]``, which also counts what
         is not known of the population.
 
         Returns
@@ -281,12 +297,12 @@ class Decomposing(FitBase):
         """
         from hierbayes.summaries.shrinkage_factors import pooling_factors
 
-        self._only_gaussian("pooling")
-        return pooling_factors(self.design, self.posterior, check_prob(ci_prob))
+        return pooling_factors(self.design, self.posterior, check_prob(ci_prob), self.spec.family)
 
     def _only_gaussian(self, name: str) -> None:
         if self.spec.family.name != "gaussian":
             raise ModelError(
-                f"fit.{name}() knows the gaussian family, and this model's is {self.spec.family.name}",
-                "its residual variance depends on the mean, which is not decomposed here",
+                f"fit.{name}() is for the gaussian family, and this model's is {self.spec.family.name}",
+                "the variance of a mean of its rows depends on their means, not on sds alone; fit.predict(groups="
+                '"average", draws=True) gives draws of the rows\' means',
             )

@@ -142,7 +142,8 @@ class Fit(Predicting, Decomposing, Questioning, Comparing, Keeping):
 
     def pooling_tables(self, factor: str | None = None, ci_prob: float = 0.95) -> PoolingTables:
         """Return complete, no and partial pooling of one grouping factor as tables, the first factor by default."""
-        return pooling_tables(self.design, self.spec.formula, self.posterior, factor, check_prob(ci_prob))
+        prob, family = check_prob(ci_prob), self.spec.family
+        return pooling_tables(self.design, self.spec.formula, self.posterior, factor, prob, family)
 
     @property
     def plot(self) -> FitPlots:

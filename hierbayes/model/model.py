@@ -298,6 +298,12 @@ class Model(KeptModel):
         from hierbayes.engines.collapsed.likelihood import fit_ml, fit_reml
         from hierbayes.summaries.classical_fit import ClassicalFit
 
+        if self._spec.family.name != "gaussian":
+            raise ModelError(
+                f"{'REML' if reml else 'ML'} is for the gaussian family, and this model's is {self._spec.family.name}",
+                "fit() gives the posterior; fit.pooling_tables() complete and no pooling by maximum likelihood",
+            )
+
         with working("maximising the likelihood", None):
             found = (fit_reml if reml else fit_ml)(self.problem)
         return ClassicalFit(self._spec.formula.text, self._design, self.problem, found)

@@ -32,7 +32,7 @@ class Questioning(FitBase):
             why = "it needs the data of the fit, which its file does not hold"
         if self.engine == "attached":
             problem, why = None, "the draws were attached, perhaps from an extended model"
-        parameters = Parameters(self.posterior, self.design)
+        parameters = Parameters(self.posterior, self.design, self.spec.family)
         return Asked(parameters, model.labels, model.resolved_priors, problem, why)
 
     def hypothesis(
@@ -47,8 +47,9 @@ class Questioning(FitBase):
         A hypothesis compares two sides, ``"Days > 8"``, ``"Days = 10"``, or gives a range or an order,
         ``"0 < Days < 3"``. A side is arithmetic (``+ - * / ^``, parentheses, abs, exp, log, sqrt, min, max) with
         numbers and the parameters of the fit: coefficients (``Days``, ``recipe[B]:temp``, or ``beta[Days]``),
-        ``sd_Subject[Intercept]``, ``corr_Subject[Intercept, Days]``, ``sigma``, deviations of levels
-        ``b_Subject[308, Days]`` and their totals ``coef_Subject[308, Days]``. A name with odd characters stands in
+        ``sd_Subject[Intercept]``, ``corr_Subject[Intercept, Days]``, ``sigma`` and other parameters of the family
+        (``nu``, ``alpha``), deviations of levels ``b_Subject[308, Days]`` and their totals
+        ``coef_Subject[308, Days]``, all on the scale of the link. A name with odd characters stands in
         backquotes.
 
         For an order the posterior probability is the share of the draws that obey it, and the evidence ratio the Bayes
@@ -146,6 +147,7 @@ class Questioning(FitBase):
         ci_prob: float = 0.95,
         weights: Literal["equal", "proportional"] = "equal",
         at: Mapping[str, Any] | None = None,
+        scale: Literal["link", "response"] = "link",
     ) -> pd.DataFrame:
         """Return estimated marginal means, as emmeans: the linear predictor averaged over a reference grid.
 
@@ -165,6 +167,9 @@ class Questioning(FitBase):
         at : mapping, optional
             Values that predictors are held at, one or several: ``{"Days": [0, 9]}``. Several values of a predictor
             that is not asked for are averaged.
+        scale : "link" or "response"
+            ``"response"`` averages the mean of the response (the inverse link of the linear predictor) over the cells,
+            draw by draw: probabilities for ``bernoulli`` and ``binomial``.
 
         Returns
         -------
@@ -186,7 +191,7 @@ class Questioning(FitBase):
         """
         from hierbayes.summaries.questions.marginal_means import means_table
 
-        return means_table(self.posterior, self.design, focal, by, ci_prob, weights, at)
+        return means_table(self.posterior, self.design, focal, by, ci_prob, weights, at, self.spec.family, scale)
 
     def contrasts(
         self,
@@ -198,13 +203,15 @@ class Questioning(FitBase):
         ci_prob: float = 0.95,
         weights: Literal["equal", "proportional"] = "equal",
         at: Mapping[str, Any] | None = None,
+        scale: Literal["link", "response"] = "link",
     ) -> pd.DataFrame:
         """Return contrasts of estimated marginal means, later less earlier, with the probability of being positive.
 
         Parameters
         ----------
-        focal, by, ci_prob, weights, at
-            As in `means`. Contrasts are taken within each combination of `by`.
+        focal, by, ci_prob, weights, at, scale
+            As in `means`. Contrasts are taken within each combination of `by`; with ``scale="response"`` they are
+            differences of the mean response, such as risk differences.
         kind : str
             ``"pairwise"``, all pairs; ``"reference"``, each less the reference; ``"sequential"``, each less the one
             before; ``"mean"``, each less the mean of all.
@@ -236,7 +243,18 @@ class Questioning(FitBase):
         from hierbayes.summaries.questions.marginal_means import contrasts_table
 
         return contrasts_table(
-            self.posterior, self.design, focal, by, kind, reference, ci_prob, weights, at, interaction
+            self.posterior,
+            self.design,
+            focal,
+            by,
+            kind,
+            reference,
+            ci_prob,
+            weights,
+            at,
+            interaction,
+            self.spec.family,
+            scale,
         )
 
     def slopes(
@@ -249,6 +267,7 @@ class Questioning(FitBase):
         levels: Sequence[str] | None = None,
         ci_prob: float = 0.95,
         weights: Literal["equal", "proportional"] = "equal",
+        scale: Literal["link", "response"] = "link",
     ) -> pd.DataFrame:
         """Return slopes: derivatives of the linear predictor in a numeric predictor, as marginaleffects.
 
@@ -275,6 +294,8 @@ class Questioning(FitBase):
             Probability of the equal-tailed interval.
         weights : "equal" or "proportional"
             As in `means`.
+        scale : "link" or "response"
+            ``"response"`` gives the derivative of the mean response (marginal effects), averaged draw by draw.
 
         Returns
         -------
@@ -297,4 +318,17 @@ class Questioning(FitBase):
         """
         from hierbayes.summaries.questions.slope_tables import slopes_table
 
-        return slopes_table(self.posterior, self.design, variable, by, at, ci_prob, weights, average, groups, levels)
+        return slopes_table(
+            self.posterior,
+            self.design,
+            variable,
+            by,
+            at,
+            ci_prob,
+            weights,
+            average,
+            groups,
+            levels,
+            self.spec.family,
+            scale,
+        )

@@ -199,13 +199,16 @@ def _shares(fit: Reported) -> tuple[Block, ...]:
 def _sources(fit: Reported) -> tuple[Block, ...]:
     table = fit.anova()
     spreads = ["kind", "df", "finite_sd", "finite_lower", "finite_upper", "super_sd", "super_lower", "super_upper"]
-    tests = table.loc[table["kind"] == "population", ["df", "sum_sq", "mean_sq", "F", "chi_sq", "p", "note"]]
+    units = "units of the response" if fit.design.family.name == "gaussian" else "units of the linear predictor"
     first = Table(
         _bare(table[spreads]),
         "Analysis of variance: the sd of every source of variation",
         "finite: of the effects at hand; super: of the population that they are drawn from. Posterior medians, in the "
-        "units of the response.",
+        f"{units}.",
     )
+    if "F" not in table:
+        return (first,)
+    tests = table.loc[table["kind"] == "population", ["df", "sum_sq", "mean_sq", "F", "chi_sq", "p", "note"]]
     if tests[["F", "chi_sq"]].isna().all(axis=None):
         return (first,)
     note = "F is sequential (type I), as lme4 prints it; chi_sq and p are the Wald test of type II. From the REML fit."

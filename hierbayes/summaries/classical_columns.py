@@ -64,6 +64,21 @@ class ClassicalColumns:
         return tuple(note for column in self.columns for note in column.notes)
 
 
+def refuse_others(design: Design) -> None:
+    """Refuse families for which least squares and REML are not made.
+
+    Raises
+    ------
+    ModelError
+        If the family is not the gaussian.
+    """
+    if design.family.name != "gaussian":
+        raise ModelError(
+            f"the classical fits are for the gaussian family, and this model's is {design.family.name}",
+            "hb.pooling and fit.pooling_tables() compare complete and no pooling by maximum likelihood",
+        )
+
+
 def classical_columns(model: HasLikelihood, fit: Tabled, factor: str, ci_prob: float) -> ClassicalColumns:
     """Return the classical fits of a model and its posterior.
 
@@ -76,6 +91,7 @@ def classical_columns(model: HasLikelihood, fit: Tabled, factor: str, ci_prob: f
         The grouping factor of the separate fits; empty without groups.
     ci_prob : float
     """
+    refuse_others(model.design)
     columns, levels = _least_squares(model.design, factor, ci_prob)
     reml, ml = (_likelihood(model, method) for method in ("REML", "ML"))
     columns += [found if isinstance(found, Column) else likelihood_column(found, ci_prob) for found in (reml, ml)]

@@ -10,9 +10,11 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.design.table import Floats
 from hierbayes.summaries.covariances import drawn
+from hierbayes.summaries.latent import latent_variance
 from hierbayes.summaries.numbers import check_prob, estimates
 from hierbayes.summaries.tables import correlated_pairs
-from hierbayes.summaries.variation import group_variances, residual_variance
+from hierbayes.summaries.variance_shares import shares_of
+from hierbayes.summaries.variation import group_variances
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -107,12 +109,9 @@ def _components(design: Design, draws: xr.Dataset) -> tuple[list[_Name], list[Fl
         sigma = name == "sigma"
         names.append((name, "Residual" if sigma else "Family", "", "", scale if sigma else ""))
         values.append(drawn(draws, name))
-    if design.family.name != "gaussian":
-        return names, values
-    shares = group_variances(design, draws) | {"Residual": residual_variance(design, draws)}
-    total = np.sum(list(shares.values()), axis=0)
-    names += [("share", group, "", "", "") for group in shares]
-    values += [own / total for own in shares.values()]
+    parts = group_variances(design, draws) | {"Residual": latent_variance(design, draws, design.family)}
+    names += [("share", group, "", "", "") for group in parts]
+    values += list(shares_of(parts).T)
     return names, values
 
 

@@ -14,8 +14,9 @@ from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
 from hierbayes.families import Family
 from hierbayes.summaries.numbers import ESTIMATES, check_prob, described
+from hierbayes.summaries.observed import mean_label, observed
 from hierbayes.summaries.questions.grid import Weights, average_grid
-from hierbayes.summaries.questions.marginal_means import linear_draws, split_values
+from hierbayes.summaries.questions.marginal_means import split_values
 from hierbayes.summaries.questions.predictors import (
     Value,
     check_named,
@@ -26,6 +27,7 @@ from hierbayes.summaries.questions.predictors import (
     predictors,
     shown_value,
 )
+from hierbayes.summaries.questions.response_scale import family_draws, predictor_draws
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -95,7 +97,8 @@ def effect_curves(
     fixed, prob = fixed_values(design, at), check_prob(ci_prob)
     asked = {name: split_values(design, name, fixed) for name in split} | {x: _focal_values(design, x, fixed)}
     found = average_grid(design, asked, fixed, weights)
-    draws = np.asarray(family.mean(linear_draws(posterior, found.X, found.offset)))
+    predictor = predictor_draws(posterior, found.X, found.offset)
+    draws = np.asarray(family.mean(predictor, family_draws(posterior, family)))
     names = _shown_values(asked[split[0]]) if split else ("",)
     levels = design.schema.by_name[x].levels if design.schema.by_name[x].kind != "numeric" else None
     labels = pd.DataFrame(
@@ -108,7 +111,7 @@ def effect_curves(
         curves=pd.concat([labels, described(draws, prob, chains_too=False)[ESTIMATES]], axis=1),
         points=_points(design, x, split[0] if split else None, asked, names, levels),
         x_label=x,
-        y_label=design.response,
+        y_label=mean_label(design),
         x_names=levels,
         by_label=split[0] if split else None,
         by_names=names,
@@ -176,7 +179,7 @@ def _points(
         label = np.asarray(names, dtype=object)[nearest]
     elif by is not None:
         label = levels_by_row(design, by)
-    table = pd.DataFrame({"by": label, "x": own, "y": design.y})
+    table = pd.DataFrame({"by": label, "x": own, "y": observed(design)})
     kept = table["by"].isin(names)
     if levels is not None:
         kept &= table["x"].isin(_places(asked[x], levels))

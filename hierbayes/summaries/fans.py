@@ -17,9 +17,10 @@ from hierbayes.families import Family
 from hierbayes.formula.names import suggest
 from hierbayes.summaries.covariances import CHUNK, coefficients, count_draws, covariances, drawn, factor_columns, spaced
 from hierbayes.summaries.curve_rows import Along, along, contains, curve_parts
+from hierbayes.summaries.latent import latent_variance
 from hierbayes.summaries.numbers import check_prob
+from hierbayes.summaries.observed import mean_label, observed
 from hierbayes.summaries.poolings import pick_factor
-from hierbayes.summaries.variation import residual_variance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -102,10 +103,10 @@ def fan_tables(
     return FanTables(
         factor=name,
         lines=_lines(design, family, posterior, axis, places, names[own], lines),
-        points=pd.DataFrame({"level": names[block.codes[kept]], "x": axis.rows[kept], "y": design.y[kept]}),
+        points=pd.DataFrame({"level": names[block.codes[kept]], "x": axis.rows[kept], "y": observed(design)[kept]}),
         ribbon=_ribbon(design, family, posterior, name, axis, prob),
         x_label=axis.name,
-        y_label=design.response,
+        y_label=mean_label(design),
         x_names=axis.names,
     )
 
@@ -144,12 +145,13 @@ def _lines(
                 values += np.einsum("cgk,dck->cdg", part.Z[factor][own], b[factor][:, codes[own]])
             np.add.at(predictor, part.level[own], values * part.share[own, None, None])
     j, d, g = predictor.shape
+    own_parameters = {name: drawn(posterior, name)[draws][:, None] for name in family.parameters}
     return pd.DataFrame(
         {
             "level": np.repeat(levels, d * g),
             "draw": np.tile(np.repeat(draws, g), j),
             "x": np.tile(axis.grid, j * d),
-            "y": np.asarray(family.mean(predictor)).ravel(),
+            "y": np.asarray(family.mean(predictor, own_parameters)).ravel(),
         }
     )
 
@@ -169,12 +171,22 @@ def _ribbon(
     tail = (1 - ci_prob) / 2
     table: dict[str, Any] = {"x": axis.grid}
     for column, prob in (("median", 0.5), ("level_lower", tail), ("level_upper", 1 - tail)):
-        table[column] = family.mean(mixture_quantile(mean, sd, prob))
+        table[column] = _mean_quantile(family, posterior, kept, mean, sd, prob)
     table |= {"lower": np.nan, "upper": np.nan}
     if family.name == "gaussian":
-        sd = np.sqrt(sum(spread.values()) + residual_variance(design, posterior)[kept, None])
+        sd = np.sqrt(sum(spread.values()) + latent_variance(design, posterior, family)[kept, None])
         table |= {column: mixture_quantile(whole_mean, sd, p) for column, p in (("lower", tail), ("upper", 1 - tail))}
     return pd.DataFrame(table)
+
+
+def _mean_quantile(family: Family, posterior: xr.Dataset, kept: Ints, mean: Floats, sd: Floats, prob: float) -> Floats:
+    """Return a quantile of the mean response over the draws, whose linear predictors are ``N(mean, sd**2)``."""
+    if family.link != "identity" or family.linear:
+        return np.asarray(family.mean(mixture_quantile(mean, sd, prob)))
+    # the mean of a log-normal is exp(mu + sigma**2 / 2) above a shift, which is taken at its posterior mean
+    own = mixture_quantile(mean + 0.5 * drawn(posterior, "sigma")[kept, None] ** 2, sd, prob)
+    shift = float(posterior["shift"].mean()) if "shift" in family.parameters else 0.0
+    return np.asarray(np.exp(own) + shift)
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 from scipy.stats import t as student
 
 from hierbayes.design.design import Design
 from hierbayes.design.table import Floats
 from hierbayes.estimates import NoPooling
+from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula.syntax import Formula
 from hierbayes.summaries.numbers import check_prob
 from hierbayes.summaries.poolings import PoolingTables, level_pieces, own_fits, pooling_tables
@@ -22,7 +24,12 @@ SIZED = ["rows", "no_lower", "no_upper"]
 
 
 def sized_tables(
-    design: Design, formula: Formula, posterior: xr.Dataset, factor: str | None = None, ci_prob: float = 0.95
+    design: Design,
+    formula: Formula,
+    posterior: xr.Dataset,
+    factor: str | None = None,
+    ci_prob: float = 0.95,
+    family: Family = GAUSSIAN,
 ) -> tuple[PoolingTables, pd.DataFrame]:
     """Return the pooling tables of one factor, and their levels with sizes.
 
@@ -33,25 +40,35 @@ def sized_tables(
     DataFrame
         Its ``table`` with the columns of `with_sizes`.
     """
-    tables = pooling_tables(design, formula, posterior, factor, ci_prob)
-    return tables, with_sizes(design, tables.table, tables.factor, ci_prob)
+    tables = pooling_tables(design, formula, posterior, factor, ci_prob, family)
+    return tables, with_sizes(design, posterior, tables.table, tables.factor, ci_prob, family)
 
 
-def with_sizes(design: Design, table: pd.DataFrame, factor: str, ci_prob: float = 0.95) -> pd.DataFrame:
+def with_sizes(
+    design: Design,
+    posterior: xr.Dataset,
+    table: pd.DataFrame,
+    factor: str,
+    ci_prob: float = 0.95,
+    family: Family = GAUSSIAN,
+) -> pd.DataFrame:
     """Return the levels of a pooling table with their sizes and the limits of their own fits.
 
     The limits are ``no ± t se``, with ``t`` the quantile of Student's distribution on the residual degrees of freedom
     of all separate fits together, and ``se`` from their pooled sigma: the classical confidence interval, and the
-    posterior interval under a flat prior of the coefficients and of log sigma.
+    posterior interval under a flat prior of the coefficients and of log sigma. For other families than the gaussian
+    they are ``no ± z se`` with the normal quantile and ``se`` from the Fisher information.
 
     Parameters
     ----------
     design : Design
+    posterior : Dataset
     table : DataFrame
         All levels and terms of the factor, in order, as ``PoolingTables.table``.
     factor : str
     ci_prob : float
         Probability of the intervals.
+    family : Family
 
     Returns
     -------
@@ -60,8 +77,8 @@ def with_sizes(design: Design, table: pd.DataFrame, factor: str, ci_prob: float 
         its own fit, or where no degree of freedom is left).
     """
     pieces = level_pieces(design, factor)
-    _, own = own_fits(design, pieces)
-    reach = _reach(own, ci_prob)
+    _, own = own_fits(design, pieces, posterior, family)
+    reach = _reach(own, ci_prob, family)
     counts = np.bincount(pieces.codes, minlength=len(pieces.levels))
     return table.assign(
         rows=np.repeat(counts, len(pieces.terms)),
@@ -70,9 +87,11 @@ def with_sizes(design: Design, table: pd.DataFrame, factor: str, ci_prob: float 
     )
 
 
-def _reach(own: NoPooling, ci_prob: float) -> Floats:
+def _reach(own: NoPooling, ci_prob: float, family: Family) -> Floats:
     """Return half the width of each interval, (levels, terms)."""
     tail = (1 - check_prob(ci_prob)) / 2
+    if family.name != "gaussian":
+        return np.asarray(norm.isf(tail) * own.se)
     if own.df < 1:
         return np.full_like(own.se, np.nan)
     return np.asarray(student.isf(tail, own.df) * own.se)

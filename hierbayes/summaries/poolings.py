@@ -11,12 +11,21 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.design.table import Categorical, Numeric
 from hierbayes.errors import ModelError
-from hierbayes.estimates import NoPooling, complete_pooling, no_pooling
+from hierbayes.estimates import (
+    NoPooling,
+    Responses,
+    complete_pooling,
+    maximum_by_level,
+    maximum_likelihood,
+    no_pooling,
+)
+from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula.names import suggest
 from hierbayes.formula.syntax import Formula, names_in
 from hierbayes.summaries.covariances import FactorColumns, covariances
 from hierbayes.summaries.numbers import Floats, estimates
-from hierbayes.summaries.shrinkage_factors import conditional_factors
+from hierbayes.summaries.observed import mean_label, observed
+from hierbayes.summaries.shrinkage_factors import conditional_factors, row_information
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -42,6 +51,8 @@ class PoolingTables:
     curves : DataFrame
         The three fits along x: columns level, x, complete, no, partial.
     x_label, y_label : str
+    binary : bool
+        Whether every response is 0 or 1.
     """
 
     factor: str
@@ -53,6 +64,7 @@ class PoolingTables:
     curves: pd.DataFrame
     x_label: str
     y_label: str
+    binary: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +114,12 @@ def pick_factor(design: Design, factor: str | None) -> str:
 
 
 def pooling_tables(
-    design: Design, formula: Formula, posterior: xr.Dataset, factor: str | None = None, ci_prob: float = 0.95
+    design: Design,
+    formula: Formula,
+    posterior: xr.Dataset,
+    factor: str | None = None,
+    ci_prob: float = 0.95,
+    family: Family = GAUSSIAN,
 ) -> PoolingTables:
     """Compare the three ways to pool the levels of one grouping factor.
 
@@ -117,17 +134,22 @@ def pooling_tables(
     - ``factor``: the pooling factor, 0 for no pooling and 1 for complete pooling: the posterior mean of the diagonal of
       ``(I + Sigma A_j)^-1``, with Sigma the covariance of the effects and ``A_j = Z_j' W_j Z_j / sigma^2`` the
       information in the level's own rows. With a random intercept alone it is ``sigma^2 / (sigma^2 + n_j sd^2)``.
+
+    For other families than the gaussian the table is on the scale of the link, and complete and no pooling are maximum
+    likelihood (`hierbayes.estimates.maximum_likelihood`, `maximum_by_level`) with the family's own parameters at their
+    posterior means. ``no`` is also NaN where a level's estimate lies at infinity, as with successes alone, and
+    ``complete`` where that of all rows does. Points and curves are on the scale of the mean response.
     """
     name = pick_factor(design, factor)
     pieces = level_pieces(design, name)
-    beta, separate = own_fits(design, pieces)
+    beta, separate = own_fits(design, pieces, posterior, family)
     shared = design.X[:, ~pieces.inside]
     draws_beta = posterior["beta"].to_numpy() if design.coefficients else np.zeros((*_shape(posterior), 0))
     common = draws_beta[..., pieces.inside] @ pieces.T.T
     totals = estimates(common[:, :, None, :] + posterior[f"b_{name}"].to_numpy(), ci_prob)
     complete = pieces.T @ beta[pieces.inside]
     own = FactorColumns(name, pieces.Z, pieces.codes, pieces.terms, pieces.levels)
-    factors = conditional_factors(own, design.weights, posterior)["mean"]
+    factors = conditional_factors(own, row_information(design, posterior, family), posterior)["mean"]
     table = _table(name, pieces, complete, separate.coef, totals, factors)
     mean_beta = draws_beta.mean(axis=(0, 1))
     partial = design.X @ mean_beta + _rowwise(pieces, posterior[f"b_{name}"].to_numpy().mean(axis=(0, 1)))
@@ -136,7 +158,10 @@ def pooling_tables(
         "no": shared @ separate.gamma + _rowwise(pieces, separate.coef),
         "partial": partial,
     }
-    y = design.y - design.offset
+    y = design.y - design.offset if family.name == "gaussian" else observed(design)
+    if family.name != "gaussian":
+        own_parameters = mean_parameters(posterior, family)
+        fits = {key: np.asarray(family.mean(fit + design.offset, own_parameters)) for key, fit in fits.items()}
     x, x_label = _horizontal(design, formula, name, pieces)
     points, curves = _lines(pieces, x, y, fits)
     return PoolingTables(
@@ -148,7 +173,8 @@ def pooling_tables(
         points=points,
         curves=curves,
         x_label=x_label,
-        y_label=design.response + (" less offset" if np.any(design.offset) else ""),
+        y_label=mean_label(design) + (" less offset" if family.name == "gaussian" and np.any(design.offset) else ""),
+        binary=family.values == "binary",
     )
 
 
@@ -177,8 +203,17 @@ def level_pieces(design: Design, factor: str) -> LevelPieces:
     return LevelPieces(Z, exact[:, inside], inside, blocks[0].codes, terms, blocks[0].levels)
 
 
-def own_fits(design: Design, pieces: LevelPieces) -> tuple[Floats, NoPooling]:
-    """Return the complete-pooling coefficients, (p,), and the separate fit of each level."""
+def mean_parameters(posterior: xr.Dataset, family: Family) -> dict[str, float]:
+    """Return the posterior means of the family's parameters."""
+    return {name: float(posterior[name].mean()) for name in family.parameters}
+
+
+def own_fits(
+    design: Design, pieces: LevelPieces, posterior: xr.Dataset, family: Family = GAUSSIAN
+) -> tuple[Floats, NoPooling]:
+    """Return the complete-pooling coefficients, (p,), NaN where they are not determined, and each level's own fit."""
+    if family.name != "gaussian":
+        return _own_likelihood_fits(design, pieces, mean_parameters(posterior, family), family)
     y = design.y - design.offset
     beta = complete_pooling(y, design.X, design.weights).beta if design.coefficients else np.zeros(0)
     separate = no_pooling(
@@ -191,6 +226,19 @@ def own_fits(design: Design, pieces: LevelPieces) -> tuple[Floats, NoPooling]:
         gamma_complete=beta[~pieces.inside],
     )
     return np.asarray(beta), separate
+
+
+def _own_likelihood_fits(
+    design: Design, pieces: LevelPieces, parameters: dict[str, float], family: Family
+) -> tuple[Floats, NoPooling]:
+    rows = Responses(family, design.y, parameters, design.offset, design.weights, design.trials)
+    p = len(design.coefficients)
+    found = maximum_likelihood(rows, design.X) if p else None
+    beta = np.full(p, np.nan) if found is None else found.beta
+    shared = design.X[:, ~pieces.inside]
+    # where no level identifies a shared coefficient and all rows together do not either, it is held at 0
+    held = np.nan_to_num(beta[~pieces.inside])
+    return beta, maximum_by_level(rows, shared, pieces.Z, pieces.codes, len(pieces.levels), held)
 
 
 def _rowwise(pieces: LevelPieces, coefficients: Floats) -> Floats:

@@ -10,10 +10,14 @@ import pandas as pd
 
 from hierbayes.design.design import Design
 from hierbayes.design.table import Floats, Ints
+from hierbayes.families import GAUSSIAN, Family
+from hierbayes.fisher import information
 from hierbayes.sampling import counting
 from hierbayes.summaries.covariances import (
     FactorColumns,
     chunks,
+    coefficients,
+    count_draws,
     covariances,
     drawn,
     factor_columns,
@@ -72,14 +76,17 @@ def _text(table: pd.DataFrame) -> str:
     return str(table.to_string(index=False, float_format=_number, max_rows=60))
 
 
-def pooling_factors(design: Design, posterior: xr.Dataset, ci_prob: float) -> PoolingFactors:
+def pooling_factors(design: Design, posterior: xr.Dataset, ci_prob: float, family: Family = GAUSSIAN) -> PoolingFactors:
     """Return the pooling factors of every term and of every level; see `hierbayes.Fit.pooling`."""
     factors = factor_columns(design)
     rows = [row for own in factors for row in _by_term(own, posterior)]
-    spread = row_spread(design, posterior)
-    data = 1 - np.var(spread.mean_error, ddof=1) / np.mean(spread.scaled_error)
-    terms = pd.DataFrame([*rows, ("Residual", "", design.n, float(data))], columns=TERMS)
-    levels = [_by_level(own, design, posterior, ci_prob) for own in factors]
+    if family.name == "gaussian":
+        spread = row_spread(design, posterior)
+        data = 1 - np.var(spread.mean_error, ddof=1) / np.mean(spread.scaled_error)
+        rows = [*rows, ("Residual", "", design.n, float(data))]
+    terms = pd.DataFrame(rows, columns=TERMS)
+    known = row_information(design, posterior, family)
+    levels = [_by_level(own, known, posterior, ci_prob) for own in factors]
     return PoolingFactors(
         terms, pd.concat(levels, ignore_index=True) if levels else pd.DataFrame(columns=LEVELS), ci_prob
     )
@@ -96,9 +103,9 @@ def _by_term(own: FactorColumns, posterior: xr.Dataset) -> list[tuple[str, str, 
     return [(own.name, term, own.n_levels, float(value)) for term, value in zip(own.terms, found, strict=True)]
 
 
-def _by_level(own: FactorColumns, design: Design, posterior: xr.Dataset, ci_prob: float) -> pd.DataFrame:
+def _by_level(own: FactorColumns, known: RowInformation, posterior: xr.Dataset, ci_prob: float) -> pd.DataFrame:
     k, J = len(own.terms), own.n_levels
-    found = conditional_factors(own, design.weights, posterior, ci_prob)
+    found = conditional_factors(own, known, posterior, ci_prob)
     b = drawn(posterior, f"b_{own.name}")
     left = np.empty((J, k))
     for part in chunks(J, len(b) * k):
@@ -124,8 +131,36 @@ _MOST = 1_000_000
 _LEAST = 250
 
 
+@dataclass(frozen=True)
+class RowInformation:
+    """What each row tells of its linear predictor: ``weights / variance``.
+
+    Attributes
+    ----------
+    weights : array, shape (n,)
+    variance : array, shape (draws,)
+        ``sigma**2`` for the gaussian; 1 for others, whose weights are Fisher information.
+    """
+
+    weights: Floats
+    variance: Floats
+
+
+def row_information(design: Design, posterior: xr.Dataset, family: Family = GAUSSIAN) -> RowInformation:
+    """Return the information in each row; for others than the gaussian at the posterior means of all parameters."""
+    if family.name == "gaussian":
+        return RowInformation(design.weights, drawn(posterior, "sigma") ** 2)
+    eta = coefficients(posterior, design).mean(axis=0) @ design.X.T + design.offset
+    for own in factor_columns(design):
+        b = drawn(posterior, f"b_{own.name}").mean(axis=0)
+        eta = eta + np.einsum("nk,nk->n", own.Z, b[own.codes])
+    parameters = {name: float(drawn(posterior, name).mean()) for name in family.parameters}
+    known = information(family, eta, parameters, design.weights, design.trials)
+    return RowInformation(np.asarray(known), np.ones(count_draws(posterior)))
+
+
 def conditional_factors(
-    own: FactorColumns, weights: Floats, posterior: xr.Dataset, ci_prob: float = 0.95
+    own: FactorColumns, known: RowInformation, posterior: xr.Dataset, ci_prob: float = 0.95
 ) -> dict[str, Floats]:
     """Return the estimates of the diagonal of ``(I + Sigma A_j)^-1``, each of shape (levels, k).
 
@@ -133,9 +168,8 @@ def conditional_factors(
     drawn to the population: 0 is no pooling, 1 is complete pooling. With a random intercept alone it is
     ``sigma**2 / (sigma**2 + n_j sd**2)``.
     """
-    information = products_by(own.codes, own.Z, own.n_levels, weights)
-    patterns, place = alike(information)
-    variance = drawn(posterior, "sigma") ** 2
+    patterns, place = alike(products_by(own.codes, own.Z, own.n_levels, known.weights))
+    variance = known.variance
     chosen = spaced(len(variance), max(_MOST // len(patterns), _LEAST))
     Sigma = covariances(posterior, own.name)[chosen] / variance[chosen, None, None]
     k = Sigma.shape[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,9 +11,11 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
+from hierbayes.families import GAUSSIAN, Family
 from hierbayes.summaries.covariances import FactorColumns, covariances, drawn, factor_columns, inner, sums_by
+from hierbayes.summaries.latent import latent_note, latent_variance
 from hierbayes.summaries.numbers import check_flag, described
-from hierbayes.summaries.variation import group_variances, population_variance, residual_variance
+from hierbayes.summaries.variation import group_variances, population_variance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,7 +25,12 @@ CORRELATION = ["correlation", "correlation_lower", "correlation_upper"]
 
 
 def variance_shares(
-    design: Design, posterior: xr.Dataset, ci_prob: float, kind: str = "adjusted", by_group: bool = True
+    design: Design,
+    posterior: xr.Dataset,
+    ci_prob: float,
+    kind: str = "adjusted",
+    by_group: bool = True,
+    family: Family = GAUSSIAN,
 ) -> pd.DataFrame:
     """Return the share of every grouping factor and of the residual; see `hierbayes.Fit.icc`."""
     if kind not in KINDS:
@@ -32,27 +40,38 @@ def variance_shares(
         parts = {"all groups": np.sum(list(parts.values()), axis=0)} if parts else {}
     if kind == "unadjusted":
         parts["Fixed"] = population_variance(design, posterior)
-    parts["Residual"] = residual_variance(design, posterior)
-    total = np.sum(list(parts.values()), axis=0)
-    shares = np.stack([part / total for part in parts.values()], axis=-1)
+    parts["Residual"] = latent_variance(design, posterior, family)
+    shares = shares_of(parts)
     table = described(shares[None], ci_prob, chains_too=False)
     table.insert(0, "group", list(parts))
     if by_group:
-        found = pair_correlations(design, posterior)
-        draws = np.stack([found.get(name, np.full(len(total), np.nan)) for name in parts], axis=-1)
+        found = pair_correlations(design, posterior, family)
+        draws = np.stack([found.get(name, np.full(len(shares), np.nan)) for name in parts], axis=-1)
         own = described(draws[None], ci_prob, chains_too=False)[["mean", "lower", "upper"]]
         table[CORRELATION] = own.to_numpy()
+    if family.name != "gaussian":
+        table["note"] = [f"on the {family.link} scale: {latent_note(family)}" if n == "Residual" else "" for n in parts]
     return table
 
 
-def pair_correlations(design: Design, posterior: xr.Dataset) -> dict[str, Floats]:
+def shares_of(parts: Mapping[str, Floats]) -> Floats:
+    """Return each part over their sum, (draws, parts); of a residual without bound the share is 1."""
+    stacked = np.stack(list(parts.values()), axis=-1)
+    bound = np.isfinite(stacked)
+    shares = np.where(bound, stacked, 0.0) / np.where(bound, stacked, 0.0).sum(axis=-1, keepdims=True)
+    return np.where(bound.all(axis=-1, keepdims=True), shares, ~bound)
+
+
+def pair_correlations(design: Design, posterior: xr.Dataset, family: Family = GAUSSIAN) -> dict[str, Floats]:
     """Return, for each factor, the correlation of two different rows of one level drawn at random, by draw.
 
     It is the mean covariance of such pairs over the mean variance of their rows, given the sds, correlations and sigma;
     a pair also shares the levels of other factors where both rows lie in one. NaN where no level has two rows.
     """
     factors = factor_columns(design)
-    residual = drawn(posterior, "sigma") ** 2
+    gaussian = family.name == "gaussian"
+    residual = drawn(posterior, "sigma") ** 2 if gaussian else latent_variance(design, posterior, family)
+    weights = design.weights if gaussian else np.ones(design.n)
     spreads = [covariances(posterior, own.name) for own in factors]
     found = {}
     for one in factors:
@@ -61,7 +80,7 @@ def pair_correlations(design: Design, posterior: xr.Dataset) -> dict[str, Floats
         if pairs == 0:
             continue
         shared = np.zeros(len(residual))
-        total = residual * float(np.sum(partners / design.weights)) / pairs
+        total = residual * float(np.sum(partners / weights)) / pairs
         for other, Sigma in zip(factors, spreads, strict=True):
             shared += inner(_together(one, other) / pairs, Sigma)
             total += inner((other.Z * partners[:, None]).T @ other.Z / pairs, Sigma)

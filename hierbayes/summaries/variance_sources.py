@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,10 +11,12 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.design.table import Categorical, Floats, Ints, as_factor
 from hierbayes.design.units import WEAK
+from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula import show
 from hierbayes.formula.syntax import Call, Formula, Name, Term
 from hierbayes.summaries.classical_tests import TermTest
 from hierbayes.summaries.covariances import FactorColumns, chunks, coefficients, covariances, drawn, factor_columns
+from hierbayes.summaries.latent import latent_note, latent_variance
 from hierbayes.summaries.level_constraints import constraints, span_of
 from hierbayes.summaries.superpopulation import batch_sd
 from hierbayes.summaries.variation import row_spread
@@ -26,6 +28,7 @@ COLUMNS = (
     *("kind", "df", "finite_sd", "finite_lower", "finite_upper", "super_sd", "super_lower", "super_upper"),
     *("sum_sq", "mean_sq", "F", "chi_sq", "p", "note"),
 )
+CLASSICAL = ("sum_sq", "mean_sq", "F", "chi_sq", "p")
 _NONE = np.full(3, np.nan)
 
 
@@ -55,20 +58,26 @@ def sources_table(
     design: Design,
     formula: Formula,
     posterior: xr.Dataset,
-    tests: tuple[TermTest, ...] | str,
+    tests: tuple[TermTest, ...] | str | None,
     ci_prob: float,
+    family: Family = GAUSSIAN,
 ) -> pd.DataFrame:
     """Return one row for each source of variation; see `hierbayes.Fit.anova`.
 
     Parameters
     ----------
-    tests : tuple of TermTest, or str
-        One a population term, or the reason why there are none.
+    tests : tuple of TermTest, or str, or None
+        One a population term, or the reason why there are none; None leaves their columns out.
+    family : Family
+        For others than the gaussian sds are on the scale of the link.
     """
     tail = (1 - ci_prob) / 2
     probs = np.array([0.5, tail, 1 - tail])
-    found = [*_population(design, formula, posterior, probs), *_groups(design, posterior, probs)]
-    found.append(_residual(design, posterior, probs, sum(source.df for source in found)))
+    scale = WEAK * _response_sd(design, family)
+    found = [*_population(design, formula, posterior, probs, scale), *_groups(design, posterior, probs)]
+    found.append(_residual(design, posterior, probs, sum(source.df for source in found), family))
+    if tests is None:
+        return _table(found, [(source.kind, source.df, *source.finite, *source.super, source.note) for source in found])
     rows = []
     for i, source in enumerate(found):
         own = tests[i] if source.kind == "population" and not isinstance(tests, str) else None
@@ -79,11 +88,24 @@ def sources_table(
         if own and own.df != source.df:
             notes.append(f"the classical test has {own.df} df: there is no intercept")
         rows.append((source.kind, source.df, *source.finite, *source.super, *classical, "; ".join(filter(None, notes))))
+    return _table(found, rows)
+
+
+def _table(found: list[Source], rows: list[tuple[Any, ...]]) -> pd.DataFrame:
     index = pd.Index([source.name for source in found], name="source", dtype=object)
-    return pd.DataFrame(rows, columns=list(COLUMNS), index=index)
+    columns = COLUMNS if len(rows[0]) == len(COLUMNS) else [name for name in COLUMNS if name not in CLASSICAL]
+    return pd.DataFrame(rows, columns=list(columns), index=index)
 
 
-def _population(design: Design, formula: Formula, posterior: xr.Dataset, probs: Floats) -> list[Source]:
+def _response_sd(design: Design, family: Family) -> float:
+    """Return the sd that the default priors take for that of the response on the scale of the link."""
+    if family.link != "identity":
+        return 1.0
+    y = np.log(design.y) if family.name in ("lognormal", "shifted_lognormal") else design.y
+    return float(np.std(y - design.offset, ddof=1))
+
+
+def _population(design: Design, formula: Formula, posterior: xr.Dataset, probs: Floats, scale: float) -> list[Source]:
     """Return the population terms: the part of ``X beta`` that each adds to the terms before it, over the rows."""
     beta = coefficients(posterior, design)
     owners = np.asarray(design.terms)
@@ -94,18 +116,19 @@ def _population(design: Design, formula: Formula, posterior: xr.Dataset, probs: 
         basis = np.hstack([basis, own])
         squares = np.sum((beta @ (own.T @ design.X).T) ** 2, axis=1)
         cells, df = _cells(design, term), own.shape[1]
-        found.append(_population_source(show(term), squares, cells, df, design, probs))
+        found.append(_population_source(show(term), squares, cells, df, design.n, probs, scale))
     return found
 
 
-def _population_source(name: str, squares: Floats, cells: int | None, df: int, design: Design, probs: Floats) -> Source:
+def _population_source(
+    name: str, squares: Floats, cells: int | None, df: int, n: int, probs: Floats, scale: float
+) -> Source:
     if df == 0:
         return Source(name, "population", 0, _NONE, _NONE, "nothing is left after the terms before it")
     if cells is None:
-        finite = np.quantile(np.sqrt(squares / (design.n - 1)), probs)
+        finite = np.quantile(np.sqrt(squares / (n - 1)), probs)
         return Source(name, "population", df, finite, _NONE, "numeric: no population of levels")
-    own = squares * cells / design.n
-    scale = WEAK * float(np.std(design.y - design.offset, ddof=1))
+    own = squares * cells / n
     return Source(name, "population", df, np.quantile(np.sqrt(own / df), probs), batch_sd(own, df, scale, probs))
 
 
@@ -173,15 +196,15 @@ def _factor(
     return found
 
 
-def _residual(design: Design, posterior: xr.Dataset, probs: Floats, used: int) -> Source:
-    spread = row_spread(design, posterior)
+def _residual(design: Design, posterior: xr.Dataset, probs: Floats, used: int, family: Family) -> Source:
     columns = span_of(design.X, np.zeros((design.n, 0)))
     mean = 1 - span_of(np.ones((design.n, 1)), columns).shape[1]  # of the rows, which takes 1 df where X can hold it
+    df = max(design.n - mean - used, 0)
+    if family.name != "gaussian":
+        whole = np.sqrt(latent_variance(design, posterior, family))
+        own = np.quantile(np.sqrt(row_spread(design, posterior).error), probs) if family.linear else _NONE
+        return Source("Residual", "residual", df, own, np.quantile(whole, probs), latent_note(family))
+    spread = row_spread(design, posterior)
     whole = drawn(posterior, "sigma") * np.sqrt(np.mean(1 / design.weights))
-    return Source(
-        "Residual",
-        "residual",
-        max(design.n - mean - used, 0),
-        np.quantile(np.sqrt(spread.error), probs),
-        np.quantile(whole, probs),
-    )
+    own = np.quantile(np.sqrt(spread.error), probs)
+    return Source("Residual", "residual", df, own, np.quantile(whole, probs))

@@ -36,7 +36,7 @@ def group_variances(design: Design, posterior: xr.Dataset) -> dict[str, Floats]:
 
 
 def residual_variance(design: Design, posterior: xr.Dataset) -> Floats:
-    """Return the residual variance of a row, ``sigma**2 / weight``, on average over the rows, by draw."""
+    """Return the residual variance of a gaussian row, ``sigma**2 / weight``, on average over the rows, by draw."""
     return np.asarray(drawn(posterior, "sigma") ** 2 * np.mean(1 / design.weights))
 
 

@@ -89,18 +89,49 @@ def average_grid(
     maker : callable
         What makes rows of a frame.
     """
+    grid = reference_grid(design, asked, fixed, weights)
+    X = np.empty((len(grid.labels), len(design.coefficients)))
+    offset = np.empty(len(grid.labels))
+    for part, values in grid.frames(design):
+        made, shifts = maker(design, values)
+        shape = (part.stop - part.start, len(grid.cells))
+        X[part] = np.einsum("c,lcp->lp", grid.shares, made.reshape(*shape, X.shape[1]))
+        offset[part] = shifts.reshape(shape) @ grid.shares
+    return Averaged(grid.labels, X, offset)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The combinations that stay apart, and the cells that each of them is averaged over.
+
+    Attributes
+    ----------
+    labels : DataFrame
+        One row for each combination of the values that were asked for.
+    cells : DataFrame
+        One row for each combination of the other predictors.
+    shares : array, shape (cells,)
+        The weight of each cell; they sum to 1.
+    """
+
+    labels: pd.DataFrame
+    cells: pd.DataFrame
+    shares: Floats
+
+    def frames(self, design: Design) -> Iterator[tuple[slice, pd.DataFrame]]:
+        """Yield some of the labels at a time, and the predictors of all their cells; the cell varies fastest."""
+        for part in _chunks(len(self.labels), len(self.cells)):
+            yield part, _crossed(design, self.labels.iloc[part], self.cells)
+
+
+def reference_grid(
+    design: Design, asked: Mapping[str, tuple[Value, ...]], fixed: Mapping[str, tuple[Value, ...]], weights: Weights
+) -> Grid:
+    """Return the reference grid; arguments as for `average_grid`."""
     labels = product(asked)
     others = {c.name: values_of(design, c, fixed) for c in predictors(design) if c.name not in asked}
     cells = product(others)
-    shares = _shares(design, cells, weights)
-    X = np.empty((len(labels), len(design.coefficients)))
-    offset = np.empty(len(labels))
-    for part in _chunks(len(labels), len(cells)):
-        made, shifts = maker(design, _crossed(design, labels.iloc[part], cells))
-        shape = (part.stop - part.start, len(cells))
-        X[part] = np.einsum("c,lcp->lp", shares, made.reshape(*shape, X.shape[1]))
-        offset[part] = shifts.reshape(shape) @ shares
-    return Averaged(labels, X, offset)
+    return Grid(labels, cells, _shares(design, cells, weights))
 
 
 def product(values: Mapping[str, Sequence[Value]]) -> pd.DataFrame:

@@ -2,7 +2,8 @@
 
 A marginal mean averages the linear predictor at the population level over the reference grid; being linear, it is the
 averaged design row times beta: ``m = x' beta + offset`` with ``x = sum_c w_c x_c`` over the cells c. A contrast of
-means is the same with the contrast of the rows. Vocabulary of emmeans (Searle, Speed and Milliken 1980, The American
+means is the same with the contrast of the rows. On the scale of the response the mean of each cell is averaged instead,
+draw by draw (`response_scale`). Vocabulary of emmeans (Searle, Speed and Milliken 1980, The American
 Statistician 34, 216-221).
 """
 
@@ -16,9 +17,10 @@ import pandas as pd
 
 from hierbayes.design.design import Design
 from hierbayes.errors import ModelError
+from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula.names import suggest
 from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
-from hierbayes.summaries.questions.grid import Averaged, Weights, average_grid, product
+from hierbayes.summaries.questions.grid import Averaged, Weights, average_grid, product, reference_grid
 from hierbayes.summaries.questions.predictors import (
     Value,
     check_named,
@@ -28,6 +30,7 @@ from hierbayes.summaries.questions.predictors import (
     shown_value,
     spread_values,
 )
+from hierbayes.summaries.questions.response_scale import grid_means, on_response, predictor_draws
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,14 +42,27 @@ MOST_ROWS = 20_000
 
 
 def means_table(
-    posterior: xr.Dataset, design: Design, focal: Any, by: Any, ci_prob: float, weights: Weights, at: Any
+    posterior: xr.Dataset,
+    design: Design,
+    focal: Any,
+    by: Any,
+    ci_prob: float,
+    weights: Weights,
+    at: Any,
+    family: Family = GAUSSIAN,
+    scale: str = "link",
 ) -> pd.DataFrame:
     """Return the marginal means, one row for each combination; see `Fit.means`."""
     ci_prob = check_prob(ci_prob)
     wanted, apart = _apart(design, focal, by, at)
-    found = average_grid(design, {**wanted, **apart}, fixed_values(design, at), weights)
-    draws = linear_draws(posterior, found.X, found.offset)
-    labels = label_columns(found.labels, ESTIMATES)
+    asked, fixed = {**wanted, **apart}, fixed_values(design, at)
+    if on_response(scale, family):
+        grid = reference_grid(design, asked, fixed, weights)
+        cells, draws = grid.labels, grid_means(posterior, family, design, grid)
+    else:
+        found = average_grid(design, asked, fixed, weights)
+        cells, draws = found.labels, predictor_draws(posterior, found.X, found.offset)
+    labels = label_columns(cells, ESTIMATES)
     return pd.concat([labels, described(draws, ci_prob, chains_too=False)], axis=1)
 
 
@@ -61,21 +77,26 @@ def contrasts_table(
     weights: Weights,
     at: Any,
     interaction: bool,
+    family: Family = GAUSSIAN,
+    scale: str = "link",
 ) -> pd.DataFrame:
     """Return contrasts of the marginal means; see `Fit.contrasts`."""
     ci_prob, interaction = check_prob(ci_prob), check_flag("interaction", interaction)
     wanted, apart = _apart(design, focal, by, at)
     names = _names(product(wanted))
     first, labels = contrast_matrix(names, kind, reference)
-    found = average_grid(design, {**apart, **wanted}, fixed_values(design, at), weights)
-    blocks = _by_blocks(found, len(names))
-    table = product(apart)
+    table, second = product(apart), None
     if interaction:
         second, between = _between(table, apart)
-        blocks, table = _mixed(blocks, second), pd.DataFrame({", ".join(apart): between})
-    rows = np.einsum("rk,bkp->brp", first, blocks[0])
-    shifts = np.einsum("rk,bk->br", first, blocks[1])
-    draws = linear_draws(posterior, rows.reshape(-1, rows.shape[-1]), shifts.reshape(-1))
+        table = pd.DataFrame({", ".join(apart): between})
+    asked, fixed = {**apart, **wanted}, fixed_values(design, at)
+    if on_response(scale, family):
+        means = grid_means(posterior, family, design, reference_grid(design, asked, fixed, weights))
+        draws = _contrasted(means, first, second)
+    else:
+        found = average_grid(design, asked, fixed, weights)
+        rows, shifts = _contrast_rows(_by_blocks(found, len(names)), first, second)
+        draws = predictor_draws(posterior, rows, shifts)
     repeated = table.loc[np.repeat(table.index, len(labels))].reset_index(drop=True)
     own = label_columns(repeated, ("contrast", *ESTIMATES, "prob_positive"))
     own.insert(0, "contrast", np.tile(np.asarray(labels, dtype=object), len(table)))
@@ -83,12 +104,21 @@ def contrasts_table(
     return pd.concat([own, described_draws.assign(prob_positive=(draws > 0).mean(axis=(0, 1)))], axis=1)
 
 
-def linear_draws(posterior: xr.Dataset, X: Floats, offset: Floats) -> Floats:
-    """Return ``X beta + offset`` for every draw, (chain, draw, rows of X)."""
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"], len(offset))
-    if X.shape[1] == 0:
-        return np.broadcast_to(offset, shape).copy()
-    return np.asarray(posterior["beta"].to_numpy() @ X.T + offset)
+def _contrast_rows(blocks: tuple[Floats, Floats], first: Floats, second: Floats | None) -> tuple[Floats, Floats]:
+    """Return the design rows of the contrasts, split after split, and their offsets."""
+    if second is not None:
+        blocks = _mixed(blocks, second)
+    rows = np.einsum("rk,bkp->brp", first, blocks[0])
+    shifts = np.einsum("rk,bk->br", first, blocks[1])
+    return rows.reshape(-1, rows.shape[-1]), shifts.reshape(-1)
+
+
+def _contrasted(means: Floats, first: Floats, second: Floats | None) -> Floats:
+    """Return contrasts of means (chain, draw, splits x means), (chain, draw, splits x contrasts)."""
+    own = means.reshape(*means.shape[:2], -1, first.shape[1])
+    if second is not None:
+        own = np.einsum("sb,cdbk->cdsk", second, own)
+    return np.asarray(np.einsum("rk,cdbk->cdbr", first, own).reshape(*means.shape[:2], -1))
 
 
 Values = dict[str, tuple[Value, ...]]

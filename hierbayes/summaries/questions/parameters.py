@@ -13,13 +13,14 @@ import numpy as np
 
 from hierbayes.design.design import Design
 from hierbayes.errors import ModelError
+from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula.names import suggest
 from hierbayes.summaries.numbers import Floats
 
 if TYPE_CHECKING:
     import xarray as xr
 
-Kind = Literal["coefficient", "sd", "corr", "sigma", "effect", "total"]
+Kind = Literal["coefficient", "sd", "corr", "sigma", "family", "effect", "total"]
 
 MOST_SUGGESTED = 5000
 """Group-level effects among which the nearest name is looked for."""
@@ -34,13 +35,13 @@ class Parameter:
     name : str
         As it is reported: ``Days``, ``sd_Subject[Intercept]``, ``b_Subject[308, Days]``.
     kind : str
-        coefficient (population level), sd, corr, sigma, effect (deviation of a level) or total (coefficient plus
-        deviation).
+        coefficient (population level), sd, corr, sigma, family (another parameter of the family), effect (deviation of
+        a level) or total (coefficient plus deviation).
     factor : str
-        The grouping factor; empty for coefficients and sigma.
+        The grouping factor; empty for coefficients, sigma and parameters of the family.
     index : tuple of int
-        The place among the coefficients or terms; level and term for an effect; the place among the terms and that
-        among the coefficients, -1 where there is none, for a total.
+        The place among the coefficients or terms, or among the parameters of the family without sigma; level and term
+        for an effect; the place among the terms and that among the coefficients, -1 where there is none, for a total.
     """
 
     name: str
@@ -57,10 +58,11 @@ class Parameters:
     posterior : xarray.Dataset
         As `Fit.posterior`.
     design : Design
+    family : Family
     """
 
-    def __init__(self, posterior: xr.Dataset, design: Design) -> None:
-        self.posterior = posterior
+    def __init__(self, posterior: xr.Dataset, design: Design, family: Family = GAUSSIAN) -> None:
+        self.posterior, self.family = posterior, family
         self.design = design
         self._drawn: dict[Parameter, Floats] = {}
 
@@ -118,8 +120,8 @@ class Parameters:
         match parameter.kind:
             case "coefficient":
                 return np.asarray(self.posterior["beta"].to_numpy()[..., index[0]])
-            case "sigma":
-                return np.asarray(self.posterior["sigma"].to_numpy())
+            case "sigma" | "family":
+                return np.asarray(self.posterior[parameter.name].to_numpy())
             case "sd":
                 return np.asarray(self.posterior[f"sd_{factor}"].to_numpy()[..., index[0]])
             case "corr":
@@ -145,8 +147,15 @@ class Parameters:
         for factor in self.design.factors:
             for name, parameter in self._components(factor):
                 named.setdefault(name, []).append(parameter)
-        named.setdefault("sigma", []).append(Parameter("sigma", "sigma"))
+        for own in self._of_family():
+            named.setdefault(own.name, []).append(own)
         return named
+
+    def _of_family(self) -> Iterator[Parameter]:
+        if "sigma" in self.family.parameters:
+            yield Parameter("sigma", "sigma")
+        others = [name for name in self.family.parameters if name != "sigma"]
+        yield from (Parameter(name, "family", index=(i,)) for i, name in enumerate(others))
 
     def _components(self, factor: str) -> Iterator[tuple[str, Parameter]]:
         """Yield sds and correlations of a factor; alone, they need no term."""
@@ -240,4 +249,5 @@ def squeeze(name: str) -> str:
 
 def _described(parameter: Parameter) -> str:
     words = {"coefficient": "a coefficient", "sigma": "the residual sd", "sd": "an sd", "corr": "a correlation"}
+    words["family"] = "a parameter of the family"
     return words.get(parameter.kind, "a group-level effect")

@@ -1,15 +1,12 @@
 """Slopes: derivatives of the linear predictor in one numeric predictor, averaged over a grid or over rows.
 
 The design row is differentiated, ``d = dx/dv``, and the slope is ``d' beta``; averages are taken of the rows, before
-the draws come in. The derivative is a difference over five points, exact for polynomials up to degree four, and
-one-sided at the ends of the data, beyond which a spline may not reach (Fornberg 1988, Mathematics of Computation 51).
-The vocabulary is that of marginaleffects.
+the draws come in; on the scale of the response the average is taken draw by draw (`response_scale`). The vocabulary is
+that of marginaleffects.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +17,12 @@ from hierbayes.design.design import Design
 from hierbayes.design.new_rows import rows_of
 from hierbayes.design.table import Ints
 from hierbayes.errors import ModelError
+from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula.names import suggest
 from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
-from hierbayes.summaries.questions.grid import CHUNK, Weights, average_grid, frame
-from hierbayes.summaries.questions.marginal_means import linear_draws, split_values
+from hierbayes.summaries.questions.derivatives import Derivatives, RowsAndSlopes, derivatives
+from hierbayes.summaries.questions.grid import Weights, average_grid, frame, reference_grid
+from hierbayes.summaries.questions.marginal_means import split_values
 from hierbayes.summaries.questions.predictors import (
     Value,
     check_named,
@@ -34,38 +33,17 @@ from hierbayes.summaries.questions.predictors import (
     numbers_of,
     predictors,
 )
+from hierbayes.summaries.questions.response_scale import (
+    grid_slopes,
+    on_response,
+    predictor_draws,
+    row_slopes,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
 
-STEP = 1e-3
-"""Distance between the points, in sds of the predictor."""
-
-POINTS = {
-    "central": (-2, (1, -8, 0, 8, -1)),
-    "forward": (0, (-25, 48, -36, 16, -3)),
-    "backward": (-4, (3, -16, 36, -48, 25)),
-}
-"""First point and twelve times the weights of ``f(v + k h)``, k from the first point on."""
-
 OWN_COLUMNS = ("predictor", "group", "level", *ESTIMATES, "prob_positive")
-
-
-@dataclass(frozen=True)
-class Derivatives:
-    """Design rows differentiated in one predictor.
-
-    Attributes
-    ----------
-    X : array, shape (n, p)
-    offset : array, shape (n,)
-    Z : tuple of array, shape (n, k)
-        One a group-level term; empty if these were not asked for.
-    """
-
-    X: Floats
-    offset: Floats
-    Z: tuple[Floats, ...]
 
 
 def slopes_table(
@@ -79,6 +57,8 @@ def slopes_table(
     average: bool,
     groups: Any,
     levels: Any,
+    family: Family = GAUSSIAN,
+    scale: str = "link",
 ) -> pd.DataFrame:
     """Return slopes with intervals; see `Fit.slopes`."""
     ci_prob = check_prob(ci_prob)
@@ -87,13 +67,14 @@ def slopes_table(
         raise ModelError("levels chooses among those of a grouping factor", 'name it: groups="Subject"')
     names = chosen(design, variable, "slopes of", within)
     check_named(design, names)
+    curved = family if on_response(scale, family) else None
     parts = []
     for name in names:
         _check_numeric(design, name)
         if within or average:
-            parts.append(_over_rows(posterior, design, name, by, at, groups, levels))
+            parts.append(_over_rows(posterior, design, name, by, at, groups, levels, curved))
         else:
-            parts.append(_over_grid(posterior, design, name, by, at, weights))
+            parts.append(_over_grid(posterior, design, name, by, at, weights, curved))
     labels = pd.concat([part[0] for part in parts], ignore_index=True)
     draws = np.concatenate([part[1] for part in parts], axis=2)
     table = pd.concat([labels, described(draws, ci_prob, chains_too=False)], axis=1)
@@ -112,15 +93,18 @@ def _labelled(name: str, labels: pd.DataFrame) -> pd.DataFrame:
 
 
 def _over_grid(
-    posterior: xr.Dataset, design: Design, name: str, by: Any, at: Any, weights: Weights
+    posterior: xr.Dataset, design: Design, name: str, by: Any, at: Any, weights: Weights, curved: Family | None
 ) -> tuple[pd.DataFrame, Floats]:
-    """Return labels and draws of slopes at the reference grid."""
+    """Return labels and draws of slopes at the reference grid; of the mean response of a family that is curved."""
     fixed = fixed_values(design, at)
     splits = {split: split_values(design, split, fixed) for split in chosen(design, by, "by")}
     if name in fixed:
         splits.setdefault(name, fixed[name])
+    if curved is not None:
+        grid = reference_grid(design, splits, fixed, weights)
+        return _labelled(name, grid.labels), grid_slopes(posterior, curved, design, grid, name)
     found = average_grid(design, splits, fixed, weights, partial(_rows_at, name))
-    return _labelled(name, found.labels), linear_draws(posterior, found.X, found.offset)
+    return _labelled(name, found.labels), predictor_draws(posterior, found.X, found.offset)
 
 
 def _rows_at(name: str, design: Design, values: pd.DataFrame) -> tuple[Floats, Floats]:
@@ -128,61 +112,8 @@ def _rows_at(name: str, design: Design, values: pd.DataFrame) -> tuple[Floats, F
     return found.X, found.offset
 
 
-def derivatives(design: Design, values: pd.DataFrame, name: str, groups: bool = False) -> Derivatives:
-    """Return the design rows of a frame of predictors, differentiated in one of them.
-
-    Parameters
-    ----------
-    design : Design
-    values : DataFrame
-        Predictors as `frame` makes them.
-    name : str
-        A numeric predictor.
-    groups : bool
-        Differentiate the columns of the group-level terms too.
-    """
-    observed = numbers_of(design, name)
-    # a power of two: then neither the points nor their distances are rounded where the data have few digits
-    step = 2.0 ** math.floor(math.log2(STEP * float(np.std(observed))))
-    first, weights = _points(values[name].to_numpy(), step, float(observed.min()), float(observed.max()))
-    parts = []
-    for start in range(0, len(values), CHUNK // 5):
-        rows = slice(start, start + CHUNK // 5)
-        parts.append(_differences(design, values.iloc[rows], name, step, first[rows], weights[rows], groups))
-    return Derivatives(
-        np.concatenate([part.X for part in parts]),
-        np.concatenate([part.offset for part in parts]),
-        tuple(np.concatenate(own) for own in zip(*(part.Z for part in parts), strict=True)),
-    )
-
-
-def _points(at: Floats, step: float, low: float, high: float) -> tuple[Ints, Floats]:
-    """Return the first point and the weights for each row: one-sided where two steps would leave the data."""
-    first = np.full(len(at), POINTS["central"][0])
-    weights = np.tile(np.asarray(POINTS["central"][1], dtype=float), (len(at), 1))
-    inside = (at >= low) & (at <= high)
-    for side, where in (("forward", at - 2 * step < low), ("backward", at + 2 * step > high)):
-        first[inside & where], weights[inside & where] = POINTS[side]
-    return first, weights
-
-
-def _differences(
-    design: Design, values: pd.DataFrame, name: str, step: float, first: Ints, weights: Floats, groups: bool
-) -> Derivatives:
-    n = len(values)
-    spread = values.loc[values.index.repeat(5)].reset_index(drop=True)
-    spread[name] = (values[name].to_numpy()[:, None] + step * (first[:, None] + np.arange(5))).reshape(-1)
-    rows = rows_of(design.schema, spread, groups=groups, absent=True)
-
-    def slope(columns: Floats) -> Floats:
-        return np.asarray(np.einsum("nk,nkp->np", weights, columns.reshape(n, 5, -1)) / (12 * step))
-
-    Z = tuple(slope(own.Z) for own in rows.groups)
-    return Derivatives(slope(rows.X).reshape(n, len(design.coefficients)), slope(rows.offset)[:, 0], Z)
-
-
 def _over_rows(
-    posterior: xr.Dataset, design: Design, name: str, by: Any, at: Any, groups: Any, levels: Any
+    posterior: xr.Dataset, design: Design, name: str, by: Any, at: Any, groups: Any, levels: Any, curved: Family | None
 ) -> tuple[pd.DataFrame, Floats]:
     """Return labels and draws of slopes averaged over the rows of the fit, those of each level apart if asked."""
     within = groups is not None
@@ -194,8 +125,13 @@ def _over_rows(
         values = _observed(design, {**fixed, **({} if value is None else {name: (value,)})}, within).iloc[kept]
         found = derivatives(design, values.reset_index(drop=True), name, within)
         mean = partial(_cell_means, cells[kept], len(labels))
-        own = linear_draws(posterior, mean(found.X), mean(found.offset[:, None])[:, 0])
-        if within:
+        if curved is not None:
+            rows = _with_rows(design, values.reset_index(drop=True), kept, found, within)
+            effects = _effects_of(posterior, design, groups) if within else {}
+            own = row_slopes(posterior, curved, rows, cells[kept], len(labels), effects)
+        else:
+            own = predictor_draws(posterior, mean(found.X), mean(found.offset[:, None])[:, 0])
+        if within and curved is None:
             own = own + _group_part(posterior, design, groups, labels["level"], [mean(Z) for Z in found.Z])
         tables.append(labels if value is None else labels.assign(**{name: value}))
         draws.append(own)
@@ -204,6 +140,22 @@ def _over_rows(
     table = pd.concat([table[keys], label_columns(table.drop(columns=keys), OWN_COLUMNS)], axis=1)
     table.insert(0, "predictor", name)
     return table, np.concatenate(draws, axis=2)
+
+
+def _with_rows(design: Design, values: pd.DataFrame, kept: Ints, slopes: Derivatives, within: bool) -> RowsAndSlopes:
+    rows = rows_of(design.schema, values, groups=within, absent=True)
+    codes = tuple(block.codes[kept] for block in design.groups)
+    return RowsAndSlopes(rows.X, rows.offset, tuple(own.Z for own in rows.groups), codes, slopes)
+
+
+def _effects_of(posterior: xr.Dataset, design: Design, groups: str) -> dict[int, Floats]:
+    """Return the effects of each term of one factor, (chain, draw, levels, k), by the place of the term."""
+    effects, start, found = posterior[f"b_{groups}"].to_numpy(), 0, {}
+    for i, block in enumerate(design.groups):
+        if block.factor == groups:
+            found[i] = effects[..., start : start + len(block.terms)]
+            start += len(block.terms)
+    return found
 
 
 def _cells(design: Design, by: Any, groups: Any, levels: Any) -> tuple[pd.DataFrame, Ints]:

@@ -8,8 +8,8 @@ import pytest
 from fits import fake_fit
 
 import hierbayes as hb
+from hierbayes.summaries.questions.derivatives import derivatives
 from hierbayes.summaries.questions.grid import frame
-from hierbayes.summaries.questions.slope_tables import derivatives
 
 ESTIMATES = ["mean", "sd", "median", "lower", "upper"]
 
@@ -183,7 +183,7 @@ def test_derivatives_in_parts(data, monkeypatch):
     fit = fake_fit("y ~ log(x) + (x | g)", data)
     values = frame(fit.design, {"x": data.x})
     whole = derivatives(fit.design, values, "x", groups=True)
-    monkeypatch.setattr("hierbayes.summaries.questions.slope_tables.CHUNK", 35)
+    monkeypatch.setattr("hierbayes.summaries.questions.derivatives.CHUNK", 35)
     parts = derivatives(fit.design, values, "x", groups=True)
     np.testing.assert_array_equal(parts.X, whole.X)
     np.testing.assert_array_equal(parts.Z[0], whole.Z[0])

@@ -1,0 +1,18 @@
+"""The response on the scale of its mean."""
+
+from __future__ import annotations
+
+from hierbayes.design.design import Design
+from hierbayes.design.table import Floats
+
+
+def observed(design: Design) -> Floats:
+    """Return the response of every row on the scale of its mean: the share of successes where it counts these."""
+    return design.y if design.trials is None else design.y / design.trials
+
+
+def mean_label(design: Design) -> str:
+    """Return what stands at an axis of means: the response, a share of successes, or the level that is modelled."""
+    if design.trials is not None:
+        return f"share of {design.response}"
+    return design.response if design.modelled is None else f"share of {design.response} = {design.modelled}"
