@@ -11,7 +11,7 @@ import pandas as pd
 
 from hierbayes.errors import ModelError
 from hierbayes.model import Fit, Model
-from hierbayes.summaries.classical_columns import IN_TABLE, METHODS, classical_columns, side_by_side
+from hierbayes.summaries.classical_columns import IN_TABLE, METHODS, classical_columns, refuse_others, side_by_side
 from hierbayes.summaries.exporting import Tables
 from hierbayes.summaries.numbers import check_prob
 from hierbayes.summaries.pairs import PairedTest, paired_test
@@ -141,7 +141,7 @@ def classical(model: Model | Fit, factor: str | None = None, ci_prob: float = 0.
     Raises
     ------
     ModelError
-        If options are given with a Fit, or the factor is not in the model.
+        If options are given with a Fit, the factor is not in the model, or the family is not the gaussian.
 
     Examples
     --------
@@ -158,6 +158,7 @@ def classical(model: Model | Fit, factor: str | None = None, ci_prob: float = 0.
     if isinstance(model, Fit) and options:
         raise ModelError(f"a Fit is not sampled again, so {', '.join(options)} has no use", "pass its model")
     design = model.design
+    refuse_others(design)
     chosen = pick_factor(design, factor) if design.factors or factor is not None else ""
     fit = model if isinstance(model, Fit) else model.fit(**options)
     found = classical_columns(fit.model, fit, chosen, ci_prob)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hierbayes.errors import HierBayesError, ModelError, SamplingError, warn
+from hierbayes.families import Family
 from hierbayes.priors import Prior
 from hierbayes.sampling import Settings, counting, quiet_libraries, settings
 from hierbayes.studies.experiment_result import Experiment
@@ -33,6 +34,7 @@ def experiment(
     seed: int | None = None,
     fits: Sequence[str] = ("complete", "no", "partial"),
     factor: str | None = None,
+    family: str | Family = "gaussian",
     predictors: Mapping[str, Any] | None = None,
     data: Any = None,
     contrasts: Mapping[str, Any] | None = None,
@@ -48,7 +50,7 @@ def experiment(
 
     Parameters
     ----------
-    formula, sizes, predictors, data, contrasts, weights
+    formula, sizes, family, predictors, data, contrasts, weights
         As in `simulate`. The table is made once: repetitions differ in effects and residuals only.
     truth : mapping, or "prior"
         As in `simulate`. With a mapping every repetition has the same parameters, and default priors are scaled to each
@@ -64,7 +66,10 @@ def experiment(
         - ``"no"``: the groups as unknown constants, by least squares; coefficients are those of the average level at
           hand, and the levels have fits of their own.
         - ``"partial"``: the posterior.
-        - ``"reml"``: lme4's fit with Wald intervals.
+        - ``"reml"``: lme4's fit with Wald intervals; for the gaussian only.
+
+        For other families ``"complete"`` and ``"no"`` are maximum likelihood, with normal limits and the family's own
+        parameters held at the truth; ``"no"`` has fits of the levels, and no coefficients.
     factor : str, optional
         The grouping factor whose levels are compared; the first by default.
     priors : mapping, or "flat", optional
@@ -85,7 +90,7 @@ def experiment(
     Raises
     ------
     FormulaError, DataError, ModelError
-        As `simulate`; or if the model is not one for the collapsed engine, or a method needs groups and there are none.
+        As `simulate`; or if the model is one that only PyMC samples, or a method needs groups and there are none.
     SamplingError
         If it is interrupted, or a repetition fails; its number and seed are named.
 
@@ -110,6 +115,7 @@ def experiment(
         data=data,
         predictors=predictors,
         seed=chosen.seed,
+        family_name=family,
         contrasts=contrasts,
         weights=weights,
         priors=priors,
@@ -133,6 +139,10 @@ def _repetitions(n: Any) -> int:
 def _trial(plan: Plan, truth: Any, fits: Sequence[str], factor: str | None, chosen: Settings, ci_prob: float) -> Trial:
     grouped = bool(plan.design.factors)
     methods = _methods(fits, grouped)
+    if "reml" in methods and plan.spec.family.name != "gaussian":
+        raise ModelError(
+            f'the fit "reml" is for the gaussian family, not {plan.spec.family.name}', 'leave "reml" out of fits'
+        )
     source = make_source(plan, truth)
     return Trial(
         plan=plan,

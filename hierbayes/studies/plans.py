@@ -16,7 +16,7 @@ from hierbayes.design.design import Design
 from hierbayes.design.scaling import ResolvedPriors, prior_table, resolve
 from hierbayes.design.table import Floats, to_pandas
 from hierbayes.errors import DataError, FormulaError, HierBayesWarning, ModelError
-from hierbayes.formula import Call, Expression, Name, show
+from hierbayes.formula import Call, Expression, Name, names_in, show
 from hierbayes.formula.names import find_column
 from hierbayes.priors import LKJ
 from hierbayes.spec import ModelSpec, make_spec
@@ -65,6 +65,11 @@ class Plan:
         if not np.isfinite(values).all():
             raise DataError(f"the simulated {self.response!r} overflows", "look at the truth: it is meant for the log")
         table = self.table.copy()
+        levels = self.design.schema.response_levels
+        if levels:
+            values = np.asarray(levels, dtype=object)[values.astype(np.int64)]
+        elif self.design.family.values in ("binary", "binomial", "count") and np.abs(values).max() < 2**53:
+            values = values.astype(np.int64)
         table[self.response] = values
         return table
 
@@ -109,7 +114,7 @@ def make_plan(
     table = add_columns(layout, given, seed)
     _check_complete(spec, table, needed)
     if not observed:
-        table.insert(0, response, np.arange(1.0, len(table) + 1.0))
+        table.insert(0, response, _placeholders(spec, len(table)))
     with warnings.catch_warnings():
         # what is odd about a design is said when it is fitted
         warnings.simplefilter("ignore", HierBayesWarning)
@@ -117,8 +122,21 @@ def make_plan(
     return Plan(spec, table, design, response, inverse, observed)
 
 
+def _placeholders(spec: ModelSpec, n: int) -> Floats:
+    """Return responses that the family takes, until they are simulated."""
+    match spec.family.values:
+        case "binary":
+            return np.asarray(np.arange(n) % 2, dtype=np.float64)
+        case "binomial":
+            return np.zeros(n)
+        case "unit":
+            return np.asarray(np.arange(1.0, n + 1.0) / (n + 1.0))
+    return np.asarray(np.arange(1.0, n + 1.0), dtype=np.float64)
+
+
 def _response(spec: ModelSpec) -> tuple[str, Callable[[Floats], Floats]]:
     expression: Expression = spec.formula.response
+    _refuse_failures(spec)
     if isinstance(expression, Name):
         return expression.name, _INVERSES["I"]
     if isinstance(expression, Call) and expression.function in _INVERSES and isinstance(expression.args[0], Name):
@@ -130,6 +148,24 @@ def _response(spec: ModelSpec) -> tuple[str, Callable[[Floats], Floats]]:
         expression.span.stop,
         "write y ~ ... and transform the simulated y yourself",
     )
+
+
+def _refuse_failures(spec: ModelSpec) -> None:
+    """Refuse a number of trials that holds the response, as ``cbind(k, f)`` does: it is not known beforehand."""
+    formula = spec.formula
+    if formula.trials is None or not set(_columns(formula.trials)) & set(_columns(formula.response)):
+        return
+    raise FormulaError(
+        "successes beside failures cannot be simulated, for their sum, the number of trials, is not known",
+        formula.text,
+        formula.response.span.start,
+        formula.response.span.stop,
+        f"write {show(formula.response)} | trials(n) ~ ..., with the column n of trials",
+    )
+
+
+def _columns(expression: Expression) -> list[str]:
+    return [name.name for name in names_in(expression)]
 
 
 def _checked_predictors(given: Mapping[str, Any] | None, response: str, needed: list[str]) -> Mapping[str, Any]:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from hierbayes.design.design import Design
 from hierbayes.design.scaling import ResolvedPriors, resolve
 from hierbayes.design.table import Floats, Ints
 from hierbayes.engines.assemble import assemble
 from hierbayes.errors import ModelError
-from hierbayes.estimates import complete_pooling, no_pooling
+from hierbayes.estimates import Responses, complete_pooling, maximum_by_level, maximum_likelihood, no_pooling
 from hierbayes.run import Runner
 from hierbayes.sampling import Settings, Trace
 from hierbayes.studies.plans import Plan
@@ -142,12 +142,15 @@ def repeat_once(trial: Trial, seed: int) -> Outcome:
     design = replace(trial.plan.design, y=world.y)
     numbers: dict[str, Floats] = {}
     by_level: dict[str, Floats] = {}
-    if "complete" in trial.methods:
-        numbers["complete"] = complete_column(design, trial.ci_prob).numbers
-    if "no" in trial.methods:
-        numbers["no"] = fixed_column(design, trial.ci_prob).numbers
-    if trial.levels is not None:
-        by_level |= _least_squares_levels(trial, design, trial.levels)
+    if design.family.name != "gaussian":
+        numbers, by_level = likelihood_fits(design, world.values, trial)
+    else:
+        if "complete" in trial.methods:
+            numbers["complete"] = complete_column(design, trial.ci_prob).numbers
+        if "no" in trial.methods:
+            numbers["no"] = fixed_column(design, trial.ci_prob).numbers
+        if trial.levels is not None:
+            by_level |= _least_squares_levels(trial, design, trial.levels)
     divergences, rhat = 0, float("nan")
     if "partial" in trial.methods:
         found = _sample(trial, design, seed)
@@ -159,6 +162,40 @@ def repeat_once(trial: Trial, seed: int) -> Outcome:
         numbers["reml"] = _reml(trial, design)
     truth = np.array([world.at(address) for address in trial.addresses])
     return Outcome(truth, numbers, _true_totals(trial, world), by_level, divergences, rhat)
+
+
+def likelihood_fits(
+    design: Design, truth: Mapping[str, Floats], trial: Trial
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Return complete and no pooling by maximum likelihood: the parameters' numbers, and those of each level."""
+    own = {name: float(truth[name]) for name in design.family.parameters if name in truth}
+    rows = Responses(design.family, design.y, own, design.offset, design.weights, design.trials)
+    p, levels = len(design.coefficients), trial.levels
+    found = maximum_likelihood(rows, design.X) if p else None
+    beta, spread = (np.full(p, np.nan), np.full((p, p), np.nan)) if found is None else (found.beta, found.covariance)
+    numbers = {name: np.full((len(trial.addresses), 4), np.nan) for name in trial.methods if name in ("complete", "no")}
+    if "complete" in numbers:
+        numbers["complete"][:p] = with_normal_limits(beta, np.sqrt(np.diag(spread)), trial.ci_prob)
+    if levels is None:
+        return numbers, {}
+    by_level = {}
+    if "complete" in numbers:
+        inner = spread[np.ix_(levels.inside, levels.inside)]
+        errors = np.sqrt(np.einsum("ki,ij,kj->k", levels.T, inner, levels.T))
+        one = with_normal_limits(levels.T @ beta[levels.inside], errors, trial.ci_prob)
+        by_level["complete"] = np.broadcast_to(one, (len(levels.names), *one.shape))
+    if "no" in numbers:
+        held = np.nan_to_num(beta[~levels.inside])
+        shared = design.X[:, ~levels.inside]
+        fits = maximum_by_level(rows, shared, levels.Z, levels.codes, len(levels.names), held)
+        by_level["no"] = with_normal_limits(fits.coef, fits.se, trial.ci_prob)
+    return numbers, by_level
+
+
+def with_normal_limits(estimate: Floats, error: Floats, ci_prob: float) -> Floats:
+    """Return estimate, standard error and normal limits, one after the other in the last axis."""
+    reach = -ndtri((1 - ci_prob) / 2) * error
+    return np.stack([estimate, error, estimate - reach, estimate + reach], axis=-1)
 
 
 def _true_totals(trial: Trial, world: World) -> Floats:
@@ -196,7 +233,8 @@ def with_limits(estimate: Floats, error: Floats, df: int, ci_prob: float) -> Flo
 
 def _sample(trial: Trial, design: Design, seed: int) -> Trace:
     priors = trial.priors if trial.priors is not None else resolve(trial.plan.spec, design)
-    return Runner(*assemble(design, priors)).sample("collapsed", replace(trial.chosen, seed=seed))
+    runner = Runner(*assemble(design, priors))
+    return runner.sample(runner.choose("auto", False)[0], replace(trial.chosen, seed=seed))
 
 
 def _described(trial: Trial, found: Trace) -> tuple[Floats, float]:
@@ -247,8 +285,8 @@ def check_engine(trial: Trial, seed: int) -> None:
     priors = trial.priors if trial.priors is not None else resolve(trial.plan.spec, design)
     runner = Runner(*assemble(design, priors))
     name, reason = runner.choose("auto", trial.chosen.progress)
-    if name != "collapsed":
+    if name == "pymc":
         raise ModelError(
-            f"an experiment samples with the collapsed engine, which does not suit this model: {reason}",
+            f"an experiment does not sample with PyMC, which would compile for each repetition: {reason}",
             "simulate with hb.simulate and fit by hand",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hierbayes.families import Family
 from hierbayes.priors import Prior
 from hierbayes.sampling import settings
 from hierbayes.studies.plans import make_plan
@@ -20,6 +21,7 @@ def simulate(
     truth: Mapping[str, Any] | str | None = None,
     seed: int | None = None,
     *,
+    family: str | Family = "gaussian",
     predictors: Mapping[str, Any] | None = None,
     data: Any = None,
     contrasts: Mapping[str, Any] | None = None,
@@ -36,7 +38,8 @@ def simulate(
     Parameters
     ----------
     formula : str
-        Any formula that `Model` takes. The response is a column, or log, log2, log10 or log1p of one.
+        Any formula that `Model` takes. The response is a column, or log, log2, log10 or log1p of one. A binomial one is
+        written ``k | trials(n)`` or ``p(k, n)``; the column of trials is given as predictors are.
     sizes : mapping or int, optional
         Which rows there are. Each entry is a column with its levels; every column is crossed with those before it, the
         last varying fastest:
@@ -57,11 +60,14 @@ def simulate(
         Every parameter by hierbayes' own name: ``{"beta": {"Intercept": 250, "Days": 10}, "sd_Subject": {"Intercept":
         25, "Days": 6}, "corr_Subject": 0.1, "sigma": 25}``. Coefficients may also stand by themselves, sds as
         ``sd_Subject[Days]``, correlations as one number, a matrix or ``corr_Subject[Intercept, Days]``. Lists go in the
-        order of the terms. Group-level parameters are standard deviations, not variances. ``"prior"`` draws the
-        parameters from `priors`.
+        order of the terms. Group-level parameters are standard deviations, not variances. Coefficients and effects are
+        on the scale of the link, and the family's own parameters stand by name: ``"alpha"``, ``"nu"``, ``"kappa"``,
+        ``"shift"``, and ``"sigma"`` where it has one. ``"prior"`` draws the parameters from `priors`.
     seed : int, optional
         Fixes every number, bit for bit on one machine. Predictors, effects of each term and residuals have random
         numbers of their own: another sd scales the same effects.
+    family : str or Family
+        As in `Model`. For others than the gaussian a response is drawn from the family at the linear predictor.
     predictors : mapping of str to values, optional
         What the other columns hold. A list is dealt out over the rows of each cell, from its start again in every cell
         (a list as long as the table is the column itself). Texts make a categorical whose levels keep their order. A
@@ -78,8 +84,9 @@ def simulate(
     Returns
     -------
     DataFrame
-        The response first. ``.attrs["truth"]`` holds the truth as mappings: ``beta``, ``sd_g``, ``corr_g``, ``sigma``
-        and the effects of each level, ``b_g[term][level]``, so that ``pd.DataFrame(truth["b_Subject"])`` is a table.
+        The response first; whole numbers where the family has counts, successes or 0 and 1. ``.attrs["truth"]`` holds
+        the truth as mappings: ``beta``, ``sd_g``, ``corr_g``, ``sigma`` and other parameters of the family, and the
+        effects of each level, ``b_g[term][level]``, so that ``pd.DataFrame(truth["b_Subject"])`` is a table.
 
     Raises
     ------
@@ -112,6 +119,7 @@ def simulate(
         data=data,
         predictors=predictors,
         seed=chosen,
+        family_name=family,
         contrasts=contrasts,
         weights=weights,
         priors=priors,

@@ -10,6 +10,7 @@ import numpy as np
 
 from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock
+from hierbayes.design.parameters import aux_names, estimates_sigma
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
 from hierbayes.formula.names import suggest
@@ -52,13 +53,21 @@ class Truth:
         Standard deviations (not variances), one array a block.
     corrs : tuple of array, shape (k, k)
     sigma : float
-        Residual standard deviation.
+        Residual standard deviation; 1 where the model estimates none.
+    aux : mapping of str to float
+        The family's other parameters.
     """
 
     beta: Floats
     sds: tuple[Floats, ...]
     corrs: tuple[Floats, ...]
     sigma: float
+    aux: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """The parameters that a draw of a response needs."""
+        return {"sigma": self.sigma, **self.aux}
 
 
 def addresses(design: Design) -> tuple[Address, ...]:
@@ -69,7 +78,12 @@ def addresses(design: Design) -> tuple[Address, ...]:
         found += [Address(f"sd_{factor}[{term}]", f"sd_{factor}", (j,)) for j, term in enumerate(terms)]
         for i, j in correlated_pairs(design, factor):
             found.append(Address(f"corr_{factor}[{terms[i]}, {terms[j]}]", f"corr_{factor}", (i, j)))
-    return (*found, Address("sigma", "sigma", ()))
+    return (*found, *(Address(name, name, ()) for name in family_names(design)))
+
+
+def family_names(design: Design) -> tuple[str, ...]:
+    """Return the family's parameters that are estimated, by name: ``sigma`` first where there is one."""
+    return (*(("sigma",) if estimates_sigma(design) else ()), *aux_names(design))
 
 
 @dataclass
@@ -106,13 +120,14 @@ def read_truth(given: Any, design: Design) -> Truth:
     _check_names(reader.given, design)
     beta = _beta(reader, design)
     sds, corrs = _blocks(reader, design)
-    sigma = _not_negative("sigma", reader.number("sigma"))
+    sigma = _not_negative("sigma", reader.number("sigma")) if estimates_sigma(design) else 1.0
+    aux = {name: reader.number(name) for name in aux_names(design)}
     if reader.missing:
         raise ModelError(f"the truth does not say {', '.join(dict.fromkeys(reader.missing))}", _template(design))
     twice = sorted(set(reader.given) - reader.taken)
     if twice:
         raise ModelError(f"the truth says {twice[0]!r} twice", "write each parameter once")
-    return Truth(beta, sds, corrs, sigma)
+    return Truth(beta, sds, corrs, sigma, {name: _positive(name, value) for name, value in aux.items()})
 
 
 def _template(design: Design) -> str:
@@ -125,7 +140,8 @@ def _template(design: Design) -> str:
         text.append(f'"sd_{factor}": {{{own}}}')
         if any(block.correlated for block in blocks):
             text.append(f'"corr_{factor}": 0')
-    return f"write {{{', '.join([*text, '"sigma": 1'])}}} with numbers of your own"
+    text += [f'"{name}": 1' for name in family_names(design)]
+    return f"write {{{', '.join(text)}}} with numbers of your own"
 
 
 def _check_names(given: Mapping[str, Any], design: Design) -> None:
@@ -225,6 +241,12 @@ def _real(key: str, value: Any) -> float:
     if not np.isfinite(found):
         raise ModelError(f"the truth's {key} is {value!r}; it must be one finite number")
     return found
+
+
+def _positive(key: str, value: float) -> float:
+    if value <= 0:
+        raise ModelError(f"the truth's {key} is {value:g}: it is a number above 0")
+    return value
 
 
 def _not_negative(key: str, value: float) -> float:

@@ -15,8 +15,9 @@ from hierbayes.engines.assemble import Labels, assemble
 from hierbayes.engines.base import Problem
 from hierbayes.engines.naming import as_given
 from hierbayes.errors import ModelError
+from hierbayes.likelihoods import draw
 from hierbayes.studies.plans import Plan
-from hierbayes.studies.truths import Address, Truth, addresses, read_truth
+from hierbayes.studies.truths import Address, Truth, addresses, family_names, read_truth
 from hierbayes.summaries.side_by_side import factor_terms
 
 EFFECTS, RESIDUALS, PRIORS = 0x6566, 0x7265, 0x7072
@@ -30,7 +31,7 @@ class World:
     Attributes
     ----------
     values : mapping of str to array
-        Under the names of `Fit.posterior`: beta, sigma, and sd_g, corr_g, b_g of each factor.
+        Under the names of `Fit.posterior`: beta, the family's parameters, and sd_g, corr_g, b_g of each factor.
     y : array, shape (n,)
         The response, on the scale of the formula.
     """
@@ -53,7 +54,7 @@ class FixedSource:
     def draw(self, seed: int) -> World:
         """Return the world of a seed."""
         effects = draw_effects(self.design, self.truth, seed)
-        y = draw_response(self.design, self.truth.beta, effects, self.truth.sigma, seed)
+        y = draw_response(self.design, self.truth.beta, effects, self.truth.parameters, seed)
         return World({**_parameters(self.design, self.truth), **_by_factor(self.design, effects)}, y)
 
 
@@ -72,7 +73,8 @@ class PriorSource:
         drawn = draw_parameters(self.problem, 1, np.random.default_rng([seed, PRIORS]))
         given = {name: array[0, 0] for name, array in as_given(self.problem, self.labels, drawn, 1).items()}
         beta = given.get("beta", np.zeros(0))
-        y = draw_response(self.design, beta, _by_block(self.design, given), float(given["sigma"]), seed)
+        own = {"sigma": 1.0, **{name: float(given[name]) for name in family_names(self.design)}}
+        y = draw_response(self.design, beta, _by_block(self.design, given), own, seed)
         return World({"beta": beta, **given}, y)
 
 
@@ -116,7 +118,7 @@ def plain(design: Design, world: World) -> dict[str, Any]:
         found[f"b_{factor}"] = {
             term: dict(zip(levels, column.tolist(), strict=True)) for term, column in zip(terms, b.T, strict=True)
         }
-    return {**found, "sigma": float(world.values["sigma"])}
+    return {**found, **{name: float(world.values[name]) for name in family_names(design)}}
 
 
 def named_truth(design: Design, world: World) -> dict[str, float]:
@@ -125,7 +127,8 @@ def named_truth(design: Design, world: World) -> dict[str, float]:
 
 
 def _parameters(design: Design, truth: Truth) -> dict[str, Floats]:
-    found: dict[str, Floats] = {"beta": truth.beta, "sigma": np.asarray(truth.sigma)}
+    found: dict[str, Floats] = {"beta": truth.beta}
+    found |= {name: np.asarray(truth.parameters[name]) for name in family_names(design)}
     for factor in design.factors:
         members = [i for i, block in enumerate(design.groups) if block.factor == factor]
         found[f"sd_{factor}"] = np.concatenate([truth.sds[i] for i in members])
@@ -185,10 +188,14 @@ def _root(corr: Floats) -> Floats:
     return np.asarray((upper * np.where(np.diag(upper) < 0, -1.0, 1.0)[:, None]).T)
 
 
-def draw_response(design: Design, beta: Floats, effects: Sequence[Floats], sigma: float, seed: int) -> Floats:
-    """Return a draw of the response: ``offset + X beta + sum_t Z_t b_t + e``, ``e_i ~ N(0, sigma^2 / w_i)``."""
+def draw_response(
+    design: Design, beta: Floats, effects: Sequence[Floats], parameters: Mapping[str, float], seed: int
+) -> Floats:
+    """Return a draw of the response at ``offset + X beta + sum_t Z_t b_t``; gaussian: plus ``N(0, sigma^2 / w_i)``."""
     y = design.offset + np.einsum("ik,k->i", design.X, beta)
     for block, b in zip(design.groups, effects, strict=True):
         y += np.einsum("ik,ik->i", block.Z, b[block.codes])
-    e = np.random.default_rng([seed, RESIDUALS]).standard_normal(design.n)
-    return np.asarray(y + sigma * e / np.sqrt(design.weights))
+    rng = np.random.default_rng([seed, RESIDUALS])
+    if design.family.name != "gaussian":
+        return np.asarray(draw(design.family, y, parameters, rng, trials=design.trials))
+    return np.asarray(y + parameters["sigma"] * rng.standard_normal(design.n) / np.sqrt(design.weights))
