@@ -157,5 +157,6 @@ def draw_pooling(tables: PoolingTables, levels: Sequence[str] | None = None, **o
         y_label=tables.y_label,
         factor=tables.factor,
         levels=levels,
+        binary=tables.binary,
         **options,
     )

@@ -28,7 +28,8 @@ class LevelPlots:
 
         On the left small levels fan out, by chance alone; on the right they lie near the population. The line of
         complete pooling runs across both. The intervals on the left are classical t intervals with one sigma for all
-        levels, those on the right posterior ones. The levels that are moved most are named.
+        levels (for other families than the gaussian normal ones from the likelihood, on the scale of the link), those
+        on the right posterior ones. The levels that are moved most are named.
 
         Parameters
         ----------
@@ -63,7 +64,7 @@ class LevelPlots:
         from hierbayes.summaries.level_sizes import sized_tables
 
         fit = self._fit
-        tables, sized = sized_tables(fit.design, fit.spec.formula, fit.posterior, factor, ci_prob)
+        tables, sized = sized_tables(fit.design, fit.spec.formula, fit.posterior, factor, ci_prob, fit.spec.family)
         return group_size(
             sized,
             factor=tables.factor,
@@ -124,7 +125,7 @@ class LevelPlots:
         from hierbayes.summaries.level_sizes import sized_tables
 
         fit = self._fit
-        tables, sized = sized_tables(fit.design, fit.spec.formula, fit.posterior, factor, ci_prob)
+        tables, sized = sized_tables(fit.design, fit.spec.formula, fit.posterior, factor, ci_prob, fit.spec.family)
         return tadpoles(
             sized,
             factor=tables.factor,
@@ -187,7 +188,7 @@ class LevelPlots:
         from hierbayes.summaries.poolings import pooling_tables
 
         fit = self._fit
-        tables = pooling_tables(fit.design, fit.spec.formula, fit.posterior, factor)
+        tables = pooling_tables(fit.design, fit.spec.formula, fit.posterior, factor, family=fit.spec.family)
         learned = learned_population(fit.design, fit.posterior, tables.factor, draws)
         return population(
             tables.table, learned.draws, learned.density, factor=tables.factor, terms=terms, levels=levels, **options

@@ -27,6 +27,7 @@ def pooling_trellis(
     y_label: str,
     factor: str,
     levels: Sequence[str] | None = None,
+    binary: bool = False,
     figsize: tuple[float, float] | None = None,
 ) -> Figure:
     """Draw a panel per level: the data and the lines of complete, no and partial pooling.
@@ -46,6 +47,8 @@ def pooling_trellis(
         The grouping factor, the title of the legend.
     levels : sequence of str, optional
         Draw these levels only. Default: all, or 100 spread evenly where there are more.
+    binary : bool
+        The data are 0 and 1: dots are moved a little at random up and down, so that they do not hide each other.
     figsize : (float, float), optional
         Width and height in inches.
 
@@ -74,6 +77,7 @@ def pooling_trellis(
     width = figsize[0] if figsize else style.WIDTH
     size = float(np.clip(13 - 0.9 * columns, 6, 9))
     room = int((width - 0.9) / columns * 72 / (0.62 * size))
+    points = points.assign(y=jittered(points["y"])) if binary else points
     position = _positions(points, curves)
     ticks = style.shown_all(position or [], 12)
     upright = sum(map(len, ticks)) > room
@@ -97,6 +101,11 @@ def pooling_trellis(
         **style.legend_look(),
     )  # fmt: skip
     return figure
+
+
+def jittered(values: Any) -> Any:
+    """Return numbers moved by up to 0.04 at random, always in the same way."""
+    return np.asarray(values, dtype=float) + np.random.default_rng(0).uniform(-0.04, 0.04, len(values))
 
 
 def _spread(levels: list[str]) -> list[str]:
