@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def components(
     stack = halves[0] if halves is not None else figure
     for ax, (label, own) in zip(_column(stack, heights), left, strict=True):
         _draw(ax, own, names[label], (-1.0, 1.0) if label == "correlation" else None)
-        ax.set_xlabel(style.literal(label), color=style.INK)
+        ax.set_xlabel(style.literal(fill(label, 48)), color=style.INK)
     if halves is not None:
         own_height = len(names["share"]) + 1.9
         ax, *rest = _column(
@@ -91,9 +92,13 @@ def _column(figure: Any, heights: list[float]) -> list[Axes]:
 def _panels(table: Any) -> list[tuple[str, Any]]:
     """Return the sds of each unit, that of sigma first, and the correlations."""
     sds, corrs = table[table["kind"] != "corr"], table[table["kind"] == "corr"]
+    family = ~sds["kind"].isin(("sd", "sigma"))
+    others, sds = sds[family], sds[~family]
     first = list(sds.loc[sds["kind"] == "sigma", "unit"])
     units = dict.fromkeys([*first, *sds["unit"]])
     found = [(f"sd (units of {unit})", sds[sds["unit"] == unit]) for unit in units]
+    # parameters of the family have scales of their own
+    found += [(str(kind), others[others["kind"] == kind]) for kind in dict.fromkeys(others["kind"])]
     return found + ([("correlation", corrs)] if len(corrs) else [])
 
 
@@ -115,12 +120,14 @@ def _draw(ax: Axes, table: Any, names: dict[tuple[str, str, str], str], limits: 
     for source, look in LOOKS.items():
         rows = table[table["source"] == source]
         y = np.array([place[key] for key in zip(rows["group"], rows["term"], rows["term2"], strict=True)])
+        if not len(rows):  # an empty line that is not clipped would take the whole figure for its own
+            continue
         if source == "REML":
             ax.plot(
                 rows["median"], y, look.marker, markerfacecolor="none", markeredgecolor=look.colour, markersize=8,
                 markeredgewidth=1.1, zorder=5, clip_on=False,
             )  # fmt: skip
-        elif len(rows):
+        else:
             _intervals(ax, rows, y - SHIFT * (source == "prior"), look, reach[1])
     ax.set_yticks(list(place.values()), [names[key] for key in place])
     ax.tick_params(axis="y", length=0)

@@ -95,7 +95,8 @@ def overall_mean(design: Design, posterior: xr.Dataset, family: Family) -> Float
     own = {name: drawn(posterior, name)[:, None] for name in family.parameters}
     for part in chunks(len(found), design.n):
         given = {name: values[part] for name, values in own.items()}
-        found[part] = average(family, *marginal_rows(design, posterior, part), given).mean(axis=1)
+        with np.errstate(over="ignore"):  # draws of a wide prior
+            found[part] = average(family, *marginal_rows(design, posterior, part), given).mean(axis=1)
     return found
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from fits import fake_fit
 from summaries_data import schools
 
 import hierbayes as hb
+from hierbayes.families import Family
 from hierbayes.summaries.effect_curves import effect_curves, first_predictor
 
-LINK = SimpleNamespace(name="poisson", mean=np.exp, linear=False)
+LINK = Family("poisson", "log")
 STATISTICS = ["mean", "sd", "median", "lower", "upper"]
 
 

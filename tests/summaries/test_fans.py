@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,10 +11,11 @@ from scipy.stats import norm
 from summaries_data import schools
 
 import hierbayes as hb
+from hierbayes.families import Family
 from hierbayes.summaries.curve_rows import OBSERVATION, along, contains, curve_parts
 from hierbayes.summaries.fans import fan_tables, mixture_quantile
 
-LINK = SimpleNamespace(name="poisson", mean=np.exp, linear=False)
+LINK = Family("poisson", "log")
 
 
 FORMULA = "y ~ hours * sex + I(hours**2) + iq + offset(iq) + (hours + iq | school) + (1 + sex | district)"
