@@ -26,6 +26,7 @@ EXAMPLES = [
     "predict.md",
     "questions.md",
     "simulation.md",
+    "trust.md",
 ]
 # What stands for a value of each kind in the texts.
 OWNERS = {"hb": hb, "fit": hb.Fit, "model": hb.Model, "poolings": hb.PoolingComparison}
