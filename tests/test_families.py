@@ -408,6 +408,9 @@ def test_component_intervals_of_a_family_without_sigma():
 
     fit = made_up(model_of("negative_binomial"))
     found = component_intervals(fit.design, fit.posterior)
+    shares = found[found["kind"] == "share"]
+    assert shares["median"].between(0, 1).all()
+    found = found[found["kind"] != "share"]
     assert found["kind"].tolist() == ["sd", "sd", "alpha", "corr"]
     assert found["unit"].tolist() == ["log(mean of c)", "log(mean of c) per unit of x", "", ""]
     times = component_intervals(*(lambda fit: (fit.design, fit.posterior))(made_up(model_of("lognormal"))))

@@ -240,7 +240,7 @@ def test_print_and_html(small):
         ({"truth": {"Intercept": 0}}, "does not say"),
         ({"truth": "prior"}, "scaled to a response"),
         ({"priors": {"sd_h": hb.HalfNormal(1)}}, "no parameter 'sd_h'"),
-        ({"priors": {"sigma": hb.Custom(lambda name: None)}}, "collapsed engine"),
+        ({"priors": {"sigma": hb.Custom(lambda name: None)}}, "does not sample with PyMC.*no prior Custom"),
     ],
 )
 def test_what_is_wrong_is_named(change, said):

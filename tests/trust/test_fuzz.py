@@ -100,7 +100,8 @@ def test_a_formula_is_read_or_refused(seed: int) -> None:
         REACHED["read"] += 1
         again = parse(formula.canonical)
         assert replace(again, text="") == replace(formula, text="")
-        found = built(make_spec(formula), table_for(formula.columns, chance))
+        family = "gaussian" if formula.trials is None else "binomial"
+        found = built(make_spec(formula, family_name=family), table_for(formula.columns, chance))
         REACHED["built"] += found is not None
 
 

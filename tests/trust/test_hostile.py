@@ -260,7 +260,8 @@ def dangers(code):
             regex = isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") == "re"
             if (name in BANNED_CALLS if plain else name in BANNED_METHODS) and not regex:
                 found.append(name)
-            found += [str(k.arg) for k in node.keywords if k.arg in ("allow_pickle", "shell")]
+            named = [k for k in node.keywords if k.arg in ("allow_pickle", "shell")]
+            found += [str(k.arg) for k in named if not (isinstance(k.value, ast.Constant) and k.value.value is False)]
     return found
 
 
