@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -34,6 +35,7 @@ def measure(task: dict[str, Any], cache: Path | None = None, timeout: float = 90
     environment = {k: v for k, v in os.environ.items() if k not in {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}}
     environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     if cache is not None:
+        environment["PYTHONPATH"] = str(_bare_source(cache / "source"))
         environment["NUMBA_CACHE_DIR"] = str(cache / "numba")
         environment["PYTENSOR_FLAGS"] = f"base_compiledir={cache / 'pytensor'}"
     started = time.perf_counter()
@@ -49,6 +51,14 @@ def measure(task: dict[str, Any], cache: Path | None = None, timeout: float = 90
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         return {"failed": last, "seconds": time.perf_counter() - started}
     return dict(json.loads(lines[-1].removeprefix("RESULT ")))
+
+
+def _bare_source(folder: Path) -> Path:
+    """Return a folder with the package's sources alone: what was compiled beside them would be found there."""
+    if not folder.exists():
+        for name in ("hierbayes", "models"):
+            shutil.copytree(WORKER.parent.parent / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
 
 
 def table(headings: list[str], rows: list[list[Any]]) -> str:
