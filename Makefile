@@ -52,7 +52,7 @@ $(STAMP): pyproject.toml requirements.lock
 warm: $(WARM) ## compile the kernels into the disk cache, where a source has changed
 
 $(WARM): $(STAMP) $(KERNELS)
-	@echo "compiling the kernels, once (a minute or two)"
+	@echo "compiling the kernels, once (two or three minutes)"
 	@find hierbayes -name '*.nb[ic]' -delete
 	@$(BIN)/python -m hierbayes.warm
 	@touch $@
