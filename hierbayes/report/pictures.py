@@ -10,6 +10,7 @@ import numpy as np
 
 from hierbayes.design.design import Design
 from hierbayes.errors import DataError, ModelError
+from hierbayes.families import GAUSSIAN
 from hierbayes.report.blocks import Block, Picture, Words
 
 MOST_LEVELS = {"pooling": 30, "shrinkage": 100, "caterpillar": 100}
@@ -49,7 +50,8 @@ def pictures(plot: Any, design: Design, predictors: bool) -> tuple[Block, ...]:
     if not design.factors:
         drawn.append(Words("The model has no grouping factor, so there are no figures of levels.", aside=True))
         return tuple(drawn)
-    said = "Standard deviations of the group-level effects and of the residual: posterior and prior, REML marked."
+    said = "Standard deviations of the group-level effects and of the residual: posterior and prior"
+    said += ", REML marked." if design.family == GAUSSIAN else "."
     drawn.append(_picture(plot.components, said))
     return tuple(dict.fromkeys(drawn))
 

@@ -130,7 +130,9 @@ def test_arviz_draws_prior_and_posterior():
 
     fit = hb.fit("Yield ~ 1 | Batch", hb.load_data("dyestuff"), draws=200, chains=2, seed=1, progress=False)
     fit.prior_posterior(draws=500)
-    assert arviz_plots.plot_prior_posterior(fit.tree, var_names=["sigma"], backend="matplotlib") is not None
+    drawn = arviz_plots.plot_prior_posterior(fit.tree, var_names=["sigma"], backend="matplotlib")
+    lines = [line for ax in drawn.viz["figure"].item().axes for line in ax.get_lines()]
+    assert len([line for line in lines if len(line.get_xdata()) > 50]) == 2
 
 
 @pytest.mark.filterwarnings("ignore::hierbayes.HierBayesWarning")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from typing import Any
 
@@ -141,8 +142,7 @@ def test_a_response_that_the_family_does_not_take_is_refused_with_advice(formula
     with pytest.raises(DataError, match=what) as caught:
         design_of(formula, family_name=family)
     if hint:
-        assert caught.value.hint is not None
-        assert pd.Series([caught.value.hint]).str.contains(hint).all(), caught.value.hint
+        assert re.search(hint, caught.value.hint or ""), caught.value.hint
 
 
 def test_rows_are_counted_in_the_data_as_given():
