@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # A compiled kernel is kept beside its own file and knows of no other: when one source changes, all are compiled anew.
 WARM := $(VENV)/.warmed
-KERNELS := $(wildcard hierbayes/engines/*.py hierbayes/engines/collapsed/*.py)
+KERNELS := $(wildcard hierbayes/engines/*.py hierbayes/engines/collapsed/*.py hierbayes/engines/joint/*.py)
 JOBS ?= 2
 
 # Prints the first Python that is new enough and can make an environment.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -270,13 +271,26 @@ class Runner:
         return replace(found, draws=as_given(self.problem, self.labels, expanded, chosen.chains))
 
     def _sample_pymc(self, chosen: Settings) -> Trace:
+        return self._walk_pymc(self.compile_pymc(chosen.progress), chosen)
+
+    def sample_response(self, y: Floats, chosen: Settings) -> Trace:
+        """Sample by PyMC with another response in the place of the problem's, without compiling anew."""
+        compiled = self.compile_pymc(chosen.progress)
+        name = next(each.name for each in self.model.data_vars if re.fullmatch("(data_)*y_data", each.name))
+        return self._walk_pymc(compiled.with_data(**{name: y}), chosen)
+
+    def compile_pymc(self, progress: bool | None) -> Any:
+        """Return the PyMC model, compiled on first use."""
         if self._compiled is None:
             names = list(posterior_dims(self.labels))
             _refuse_slashes(names)
-            with quiet_libraries(), working("compiling the PyMC model (up to a minute)", chosen.progress):
+            with quiet_libraries(), working("compiling the PyMC model (up to a minute)", progress):
                 self._compiled = compile_pymc(self.model, names)
+        return self._compiled
+
+    def _walk_pymc(self, compiled: Any, chosen: Settings) -> Trace:
         metric = "diag" if nested(self.problem) else "low_rank"
-        return run(self._compiled, chosen, tune=800, target_accept=0.95, adaptation=metric)
+        return run(compiled, chosen, tune=800, target_accept=0.95, adaptation=metric)
 
 
 def _still(chosen: Settings) -> Trace:

@@ -19,7 +19,8 @@ from hierbayes.model import Fit, Model
 from hierbayes.sampling import Settings, counting, quiet_libraries, settings, whole_number
 from hierbayes.studies.calibration_quantities import quantities_of
 from hierbayes.studies.calibration_result import Calibration
-from hierbayes.studies.calibration_sets import RankedSet, Task, plain_design, rank_sets, sample_by
+from hierbayes.studies.calibration_samplers import sample_by
+from hierbayes.studies.calibration_sets import RankedSet, Task, plain_design, rank_sets
 from hierbayes.studies.calibration_store import Store, header_of
 from hierbayes.studies.worlds import PriorSource
 
@@ -68,7 +69,7 @@ def calibrate(
         L, the draws of each posterior that are kept, at least 10: evenly spread over one chain of five times as many. A
         chain with fewer effective draws than are kept is run again, longer.
     engine : str
-        As in `Model.fit`; chosen once for all data sets. PyMC compiles anew for each of them: a minute every time.
+        As in `Model.fit`; chosen once for all data sets. PyMC compiles once in every process that runs them, up to a minute.
     executor : concurrent.futures.Executor, optional
         Where data sets run: threads, processes, or a cluster that speaks this protocol. It is not shut down. By default
         threads on all cores: the kernels and the sampler release the interpreter's lock.
@@ -144,7 +145,7 @@ def make_task(model: Model, chosen: Settings, engine: str) -> Task:
     _refuse_priors(model)
     source = PriorSource(plain_design(model.design), model.problem, model.labels)
     quantities = quantities_of(source, seeds_of(chosen.seed, _PROBES))
-    return Task(source, model.problem, quantities, chosen, sample_by(engine))
+    return Task(source, model.problem, quantities, chosen, sample_by(engine, model.problem.y))
 
 
 def _refuse_priors(model: Model) -> None:

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 
@@ -15,7 +14,6 @@ from hierbayes.design.table import Floats, Ints
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Problem
 from hierbayes.errors import HierBayesError, SamplingError
-from hierbayes.run import Runner
 from hierbayes.sampling import Settings, Trace
 from hierbayes.studies.calibration_quantities import Quantity, of_draws, of_world
 from hierbayes.studies.worlds import PriorSource, World
@@ -29,6 +27,7 @@ LONGEST = 10
 _TIES, _SAMPLER = 0x7469, 0x7361
 
 Sampler = Callable[[Problem, Labels, Settings], Trace]
+"""See `calibration_samplers`."""
 
 
 @dataclass(frozen=True)
@@ -91,15 +90,6 @@ class RankedSet:
     divergences: int
     seconds: float
     failed: str = field(default="")
-
-
-def sample_by(engine: str) -> Sampler:
-    """Return the sampler of an engine by its name."""
-    return partial(_sample, engine)
-
-
-def _sample(engine: str, problem: Problem, labels: Labels, chosen: Settings) -> Trace:
-    return Runner(problem, labels).sample(engine, chosen)
 
 
 def rank_sets(task: Task, seeds: Sequence[int]) -> list[RankedSet]:

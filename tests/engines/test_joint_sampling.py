@@ -7,7 +7,7 @@ from dataclasses import replace
 import collapsed_problems as gaussian
 import numpy as np
 import pytest
-from joint_problems import problem_of
+from joint_problems import FAMILIES, STRUCTURES, problem_of
 from oracles.agreement import largest, z_scores
 
 from hierbayes.engines.assemble import Labels
@@ -62,15 +62,29 @@ def test_draws_depend_on_the_seed_and_not_on_the_cores():
     assert not np.array_equal(found[0]["beta"][0], found[0]["beta"][1])
 
 
-@pytest.mark.parametrize("threshold", [0.0, 1.0, 1e9], ids=["centred", "by the rule", "non-centred"])
-def test_the_chart_whitens_the_hessian_and_its_centre_is_stationary(threshold, monkeypatch):
-    """In z the curvature at the mode of w given theta is the unit matrix, whatever w holds."""
+BY_THE_RULE = charting.CENTRED_FROM
+
+
+@pytest.mark.parametrize(
+    ("family", "structure", "threshold"),
+    [
+        *((POISSON, "four terms", threshold) for threshold in (0.0, BY_THE_RULE, 1e9)),
+        *((POISSON, structure, BY_THE_RULE) for structure in STRUCTURES if structure != "four terms"),
+        *((own, "crossed slopes", BY_THE_RULE) for own in FAMILIES if own.name != "student_t" and own.link != "probit"),
+    ],
+    ids=str,
+)
+def test_the_chart_whitens_the_hessian_and_its_centre_is_stationary(family, structure, threshold, monkeypatch):
+    """In z the curvature at the mode of w given theta is the unit matrix, whatever w holds.
+
+    Left out are the families whose chart takes another curvature than minus the second derivative.
+    """
     monkeypatch.setattr(charting, "CENTRED_FROM", threshold)
-    engine = JointEngine(problem_of(POISSON, "four terms"))
+    engine = JointEngine(problem_of(family, structure))
     words, dim = engine.charted, engine.layout.dim
     size = int(words[at.EFFECTS] + words[at.P])
     flags = words[words[at.AT_CENTRED] :][: sum(block.n_levels for block in engine.problem.blocks)]
-    assert threshold == 1.0 or flags.all() == flags.any() == (threshold == 0.0)
+    assert threshold == BY_THE_RULE or flags.all() == flags.any() == (threshold == 0.0)
     z, h = np.zeros(dim + size), 1e-4
     rows = []
     for i in range(dim, dim + size):

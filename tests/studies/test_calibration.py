@@ -14,13 +14,15 @@ import pytest
 from oracles.structures import STRUCTURES, table
 
 import hierbayes as hb
+from hierbayes import run as run_module
 from hierbayes.comparison.prior_draws import draw_parameters
 from hierbayes.engines.naming import as_given
 from hierbayes.sampling import Trace, settings
 from hierbayes.studies.calibration import make_task, run_sets, seeds_of, with_fitted
 from hierbayes.studies.calibration_quantities import of_draws, of_world
 from hierbayes.studies.calibration_result import Calibration
-from hierbayes.studies.calibration_sets import rank_set, sample_by
+from hierbayes.studies.calibration_samplers import sample_by
+from hierbayes.studies.calibration_sets import rank_set
 from hierbayes.studies.calibration_store import Store, header_of
 
 FORMULA = "y ~ 1 + (1 | g)"
@@ -270,16 +272,21 @@ def test_another_seed_gives_other_data():
 
 
 @pytest.mark.slow
-def test_any_engine_will_do():
-    """PyMC and the collapsed engine rank the same truth among draws of the same posterior."""
+def test_any_engine_will_do(monkeypatch):
+    """PyMC and the collapsed engine rank the same truth among draws of the same posterior; PyMC compiles once."""
+    compiled = []
+    own = run_module.compile_pymc
+    monkeypatch.setattr(run_module, "compile_pymc", lambda *given: compiled.append(1) or own(*given))
     task = task_of(draws=400)
-    seed = seeds_of(1, 1)[0]
-    found = [rank_set(replace(task, sampler=sample_by(engine)), seed) for engine in ("collapsed", "pymc")]
-    np.testing.assert_array_equal(found[0].truth, found[1].truth)
-    for kind in ("mean", "sd"):
-        one, other = (getattr(own, kind) for own in found)
-        assert (np.abs(one - other) < 0.35 * found[0].sd).all(), kind
-    assert (np.abs(found[0].place - found[1].place) < 4 * np.sqrt(0.5 / 400)).all()
+    engines = {name: replace(task, sampler=sample_by(name, task.problem.y)) for name in ("collapsed", "pymc")}
+    for seed in seeds_of(1, 3):
+        found = [rank_set(each, seed) for each in engines.values()]
+        np.testing.assert_array_equal(found[0].truth, found[1].truth)
+        for kind in ("mean", "sd"):
+            one, other = (getattr(own, kind) for own in found)
+            assert (np.abs(one - other) < 0.35 * found[0].sd).all(), kind
+        assert (np.abs(found[0].place - found[1].place) < 4 * np.sqrt(0.5 / 400)).all()
+    assert len(compiled) == 1
 
 
 # resuming

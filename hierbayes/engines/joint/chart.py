@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from hierbayes.engines.joint import tape as at
-from hierbayes.engines.joint.elementary import add_scaled, dot
+from hierbayes.engines.joint.elementary import add_scaled, copy_into, dot
 from hierbayes.engines.joint.rows import part
 
 
@@ -22,8 +22,8 @@ def to_point(ints, floats, terms, z, theta, w):
     """Fill theta and w at z; where the tape carries no chart, z holds them."""
     dim, size = ints[at.DIM], w.shape[0]
     if not ints[at.CHART_ON]:
-        theta[:] = z[:dim]
-        w[:] = z[dim:]
+        copy_into(z[:dim], theta)
+        copy_into(z[dim:], w)
         return
     mode = ints[at.AT_MODE]
     curves = ints[at.AT_CURVES]

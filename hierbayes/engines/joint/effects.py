@@ -149,3 +149,31 @@ def coefficient_prior(means, precisions, beta, pull):
         if pull.shape[0] > 0:
             pull[i] -= precisions[i] * gap
     return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def turn(terms, lower, v, effects):
+    """Fill ``b = L v``."""
+    for t in range(terms.shape[0]):
+        k, flat = terms[t, at.K], terms[t, at.L]
+        for j in range(terms[t, at.LEVELS]):
+            place = terms[t, at.START] + j * k
+            for i in range(k):
+                s = 0.0
+                for m in range(i + 1):
+                    s += lower[flat + i * k + m] * v[place + m]
+                effects[place + i] = s
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def turn_back(terms, lower, by_b, by_v):
+    """Fill ``L'`` times the derivatives in b."""
+    for t in range(terms.shape[0]):
+        k, flat = terms[t, at.K], terms[t, at.L]
+        for j in range(terms[t, at.LEVELS]):
+            place = terms[t, at.START] + j * k
+            for i in range(k):
+                s = 0.0
+                for m in range(i, k):
+                    s += lower[flat + m * k + i] * by_b[place + m]
+                by_v[place + i] = s

@@ -137,3 +137,10 @@ def add_scaled(factor, a, out):
     """Add ``factor * a`` to `out`."""
     for i in range(a.shape[0]):
         out[i] += factor * a[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def copy_into(a, out):
+    """Copy `a` to `out`: a slice assigned to a slice costs ten times as much, for it minds overlaps."""
+    for i in range(a.shape[0]):
+        out[i] = a[i]

@@ -18,43 +18,15 @@ from numba import njit
 from hierbayes.engines.collapsed.border import cholesky_upper
 from hierbayes.engines.collapsed.lapack import LARGE, large_cholesky
 from hierbayes.engines.joint import tape as at
-from hierbayes.engines.joint.effects import coefficient_prior, fill_factors
+from hierbayes.engines.joint.effects import coefficient_prior, fill_factors, turn, turn_back
 from hierbayes.engines.joint.elementary import add_scaled, dot
+from hierbayes.engines.joint.hessian import assemble
 from hierbayes.engines.joint.kernel import block_table, sds_count, unpacked
-from hierbayes.engines.joint.likelihoods import information
-from hierbayes.engines.joint.rows import codes_of, column_of, first_level, part, pass_over_rows, predict, term_table
+from hierbayes.engines.joint.rows import part, pass_over_rows, term_table
 
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 _STEPS = 100
 _CLOSE = 1e-12
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def turn(terms, lower, v, effects):
-    """Fill ``b = L v``."""
-    for t in range(terms.shape[0]):
-        k, flat = terms[t, at.K], terms[t, at.L]
-        for j in range(terms[t, at.LEVELS]):
-            place = terms[t, at.START] + j * k
-            for i in range(k):
-                s = 0.0
-                for m in range(i + 1):
-                    s += lower[flat + i * k + m] * v[place + m]
-                effects[place + i] = s
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def turn_back(terms, lower, by_b, by_v):
-    """Fill ``L'`` times the derivatives in b."""
-    for t in range(terms.shape[0]):
-        k, flat = terms[t, at.K], terms[t, at.L]
-        for j in range(terms[t, at.LEVELS]):
-            place = terms[t, at.START] + j * k
-            for i in range(k):
-                s = 0.0
-                for m in range(i, k):
-                    s += lower[flat + m * k + i] * by_b[place + m]
-                by_v[place + i] = s
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -76,128 +48,6 @@ def climb(ints, floats, terms, lower, parameters, w, pull):
         turn_back(terms, lower, by_b, pull)
         add_scaled(-1.0, v, pull[:effects_count])
     return value
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def features(ints, floats, terms, lower, first, m, i, columns, numbers):
-    """Fill the border columns of one row and its entries there, for v; returns how many."""
-    size1 = terms[0, at.LEVELS] * terms[0, at.K] if terms.shape[0] > 0 else 0
-    count = 0
-    for t in range(1, terms.shape[0]):
-        k, flat = terms[t, at.K], terms[t, at.L]
-        level = np.int64(codes_of(ints, t, first, m)[i])
-        for c in range(k):
-            columns[count] = terms[t, at.START] - size1 + level * k + c
-            s = 0.0
-            if terms[t, at.ONES]:
-                s = lower[flat]
-            else:
-                for r in range(c, k):
-                    z = column_of(floats, ints[at.AT_Z] + terms[t, at.Z], first, m, k, r)[i]
-                    s += lower[flat + r * k + c] * z
-            numbers[count] = s
-            count += 1
-    p = ints[at.P]
-    for c in range(p):
-        columns[count] = ints[at.EFFECTS] - size1 + c
-        numbers[count] = column_of(floats, ints[at.AT_X], first, m, p, c)[i]
-        count += 1
-    return count
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def own_columns(ints, floats, terms, lower, first, m, i, numbers):
-    """Fill the entries of one row under the first term, for v."""
-    k = terms[0, at.K]
-    for c in range(k):
-        s = lower[0] if terms[0, at.ONES] else 0.0
-        if not terms[0, at.ONES]:
-            for r in range(c, k):
-                z = column_of(floats, ints[at.AT_Z] + terms[0, at.Z], first, m, k, r)[i]
-                s += lower[r * k + c] * z
-        numbers[c] = s
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def assemble(ints, floats, terms, lower, parameters, w, own, coupling, border):
-    """Fill the Hessian: `own` (levels, k, k), `coupling` (k numbers a cell), the upper triangle of `border`."""
-    p, n, effects_count = ints[at.P], ints[at.N], ints[at.EFFECTS]
-    effects = w.copy()
-    turn(terms, lower, w, effects)
-    own[:] = 0.0
-    coupling[:] = 0.0
-    border[:] = 0.0
-    k, levels = 0, 0
-    if terms.shape[0] > 0:
-        k, levels = terms[0, at.K], terms[0, at.LEVELS]
-    pointers = part(ints, ints[at.AT_POINTERS], levels + 1)
-    starts = part(ints, ints[at.AT_STARTS], levels + 1)
-    wide = p
-    for t in range(1, terms.shape[0]):
-        wide += terms[t, at.K]
-    columns, numbers, mine = np.empty(wide, np.int64), np.empty(wide), np.empty(k)
-    buffers = np.empty((2, at.CHUNK))
-    level, first = first_level(ints, terms), 0
-    current = level
-    while first < n:
-        m = min(at.CHUNK, n - first)
-        eta, weight = buffers[0, :m], buffers[1, :m]
-        level = predict(ints, floats, terms, first, m, level, effects, eta)
-        information(
-            ints[at.KIND],
-            eta,
-            part(floats, ints[at.AT_A] + first, m),
-            part(floats, ints[at.AT_B] + first, m),
-            parameters,
-            weight,
-        )
-        for i in range(m):
-            count = features(ints, floats, terms, lower, first, m, i, columns, numbers)
-            for a in range(count):
-                s = weight[i] * numbers[a]
-                row = border[columns[a]]
-                for c in range(a, count):
-                    row[columns[c]] += s * numbers[c]
-            if levels == 0:
-                continue
-            while starts[current + 1] <= first + i:
-                current += 1
-            own_columns(ints, floats, terms, lower, first, m, i, mine)
-            width = pointers[current + 1] - pointers[current]
-            for c in range(k):
-                s = weight[i] * mine[c]
-                for e in range(k):
-                    own[(current * k + c) * k + e] += s * mine[e]
-                place = pointers[current] * k + c * width
-                couple(ints, terms, first + i, width, s, numbers, coupling[place : place + width])
-        first += m
-    finish_hessian(ints, floats, terms, levels, k, effects_count, p, own, border)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def couple(ints, terms, row, width, factor, numbers, out):
-    """Add one row's products of a column of the first term with the border's columns."""
-    n, p = ints[at.N], ints[at.P]
-    count = 0
-    for t in range(1, terms.shape[0]):
-        position = ints[ints[at.AT_POSITIONS] + (t - 1) * n + row]
-        for c in range(terms[t, at.K]):
-            out[position + c] += factor * numbers[count]
-            count += 1
-    for c in range(p):
-        out[width - p + c] += factor * numbers[count + c]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def finish_hessian(ints, floats, terms, levels, k, effects_count, p, own, border):
-    """Add the prior precisions: 1 for v, and those of beta."""
-    for j in range(levels * k):
-        own[j * k + j % k] += 1.0
-    rest = effects_count - levels * k
-    for i in range(rest):
-        border[i, i] += 1.0
-    for i in range(p):
-        border[rest + i, rest + i] += floats[ints[at.AT_PRIOR] + p + i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 
 from hierbayes.engines.joint import tape as at
-from hierbayes.engines.joint.elementary import add_scaled, dot, total_of
+from hierbayes.engines.joint.elementary import add_scaled, copy_into, dot, total_of
 from hierbayes.engines.joint.likelihoods import constant_terms, log_likelihood
 
 
@@ -42,7 +42,7 @@ def column_of(floats, place, first, m, width, column):
 @njit(cache=True, nogil=True, error_model="numpy")
 def predict(ints, floats, terms, first, m, level, effects, eta):
     """Fill the linear predictors of a chunk. `level` is that of its first row; returns that of the row after it."""
-    eta[:] = part(floats, ints[at.AT_OFFSET] + first, m)
+    copy_into(part(floats, ints[at.AT_OFFSET] + first, m), eta)
     p, beta = ints[at.P], ints[at.EFFECTS]
     for c in range(p):
         add_scaled(effects[beta + c], column_of(floats, ints[at.AT_X], first, m, p, c), eta)

@@ -1,0 +1,59 @@
+"""How the data sets of a calibration are sampled: by an engine's name, and by PyMC with one compilation for all."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import threading
+from dataclasses import dataclass, replace
+from functools import partial
+
+from hierbayes.design.table import Floats
+from hierbayes.engines.assemble import Labels
+from hierbayes.engines.base import Problem
+from hierbayes.run import Runner
+from hierbayes.sampling import Settings, Trace
+from hierbayes.studies.calibration_sets import Sampler
+
+
+def sample_by(engine: str, y: Floats) -> Sampler:
+    """Return the sampler of an engine by its name; `y` is any response, with which a PyMC model is compiled."""
+    return SwappedResponse(y) if engine == "pymc" else partial(_sample, engine)
+
+
+def _sample(engine: str, problem: Problem, labels: Labels, chosen: Settings) -> Trace:
+    return Runner(problem, labels).sample(engine, chosen)
+
+
+@dataclass(frozen=True)
+class SwappedResponse:
+    """Samples by PyMC. The model is compiled with one response, whatever data set comes first, and then given others.
+
+    Attributes
+    ----------
+    y : array, shape (n,)
+        That response. It decides which terms are centred, so that this does not depend on the order of data sets.
+    """
+
+    y: Floats
+
+    def __call__(self, problem: Problem, labels: Labels, chosen: Settings) -> Trace:
+        """Return draws of the posterior of a problem."""
+        return _runner(replace(problem, y=self.y), labels, chosen).sample_response(problem.y, chosen)
+
+
+_LOCK = threading.Lock()
+_LAST: dict[str, Runner] = {}
+"""The runner that was compiled last in this process, by what it was made from: data sets come one model at a time."""
+
+
+def _runner(problem: Problem, labels: Labels, chosen: Settings) -> Runner:
+    key = hashlib.blake2b(pickle.dumps((problem, labels))).hexdigest()
+    with _LOCK:
+        if key not in _LAST:
+            runner = Runner(problem, labels)
+            # compiled here, where no other thread compiles it too
+            runner.compile_pymc(chosen.progress)
+            _LAST.clear()
+            _LAST[key] = runner
+        return _LAST[key]
