@@ -69,7 +69,8 @@ def calibrate(
         L, the draws of each posterior that are kept, at least 10: evenly spread over one chain of five times as many. A
         chain with fewer effective draws than are kept is run again, longer.
     engine : str
-        As in `Model.fit`; chosen once for all data sets. PyMC compiles once in every process that runs them, up to a minute.
+        As in `Model.fit`; chosen once for all data sets. PyMC compiles once in every process that runs them, up to a
+        minute.
     executor : concurrent.futures.Executor, optional
         Where data sets run: threads, processes, or a cluster that speaks this protocol. It is not shut down. By default
         threads on all cores: the kernels and the sampler release the interpreter's lock.

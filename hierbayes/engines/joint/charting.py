@@ -13,6 +13,9 @@ from hierbayes.priors import Fixed
 CENTRED_FROM = 1.0
 """Information of the data on a level's effects, in units of their prior's, from which w holds b there."""
 
+_TAIL = 2.0
+"""Posterior sds below the mode at which the sds that decide it are taken: a chain gets there too."""
+
 _FLOOR = 0.1
 """Least curvature of theta that the chart believes; see `collapsed.mode`."""
 
@@ -22,7 +25,7 @@ def with_chart(words: Ints, problem: Problem, layout: ThetaLayout, peak: Peak) -
     terms = words[words[at.AT_TERMS] :][: int(words[at.TERMS]) * at.TERM_WORDS].reshape(-1, at.TERM_WORDS)
     effects, p = int(words[at.EFFECTS]), int(words[at.P])
     factors = _lowers(layout, terms, peak.theta)
-    flags = _centred(problem, terms, peak, factors)
+    flags = _centred(problem, layout, terms, peak, factors)
     mode = _mixed(terms, flags, factors, peak.at.w)
     curves = np.empty((len(peak.theta), effects + p))
     for i, step in enumerate(peak.steps):
@@ -71,19 +74,20 @@ def _lowers(layout: ThetaLayout, terms: Ints, theta: Floats) -> list[Floats]:
     return [value.sds[block][:, None] * value.factors[block] for block in terms[:, at.BLOCK]]
 
 
-def _centred(problem: Problem, terms: Ints, peak: Peak, factors: list[Floats]) -> list[Ints]:
+def _centred(problem: Problem, layout: ThetaLayout, terms: Ints, peak: Peak, factors: list[Floats]) -> list[Ints]:
     """Return for every level of each term whether w holds b: where the data tell more than the prior in all directions.
 
-    A term with a fixed sd keeps v, so that an sd of 0 stays possible.
+    That is asked with small sds, such as the chains will meet, for there b would follow every move of them. A term with
+    a fixed sd keeps v, so that an sd of 0 stays possible.
     """
     found = []
-    precision = peak.at.border
-    precision = np.triu(precision).T @ np.triu(precision)
+    low = _lowers(layout, terms, _lower_tail(layout, peak))
+    precision = np.triu(peak.at.border)
+    precision = precision.T @ precision
     first = int(terms[0, at.LEVELS] * terms[0, at.K]) if len(terms) else 0
     for t, term in enumerate(terms):
         levels, k = int(term[at.LEVELS]), int(term[at.K])
-        block = problem.blocks[term[at.BLOCK]]
-        if any(isinstance(prior, Fixed) for prior in block.sd_priors):
+        if any(isinstance(prior, Fixed) for prior in problem.blocks[term[at.BLOCK]].sd_priors):
             found.append(np.zeros(levels, dtype=np.int64))
             continue
         if t == 0:
@@ -91,9 +95,20 @@ def _centred(problem: Problem, terms: Ints, peak: Peak, factors: list[Floats]) -
         else:
             index = int(term[at.START]) - first + np.arange(levels * k).reshape(levels, k)
             own = precision[index[:, :, None], index[:, None, :]]
-        least = np.linalg.eigvalsh(own)[:, 0] - 1
+        turn = np.linalg.solve(factors[t], low[t])
+        least = np.linalg.eigvalsh(turn.T @ (own - np.eye(k)) @ turn)[:, 0]
         found.append((least >= CENTRED_FROM).astype(np.int64))
     return found
+
+
+def _lower_tail(layout: ThetaLayout, peak: Peak) -> Floats:
+    """Return theta with every sd of group-level effects at the lower end of what its posterior holds."""
+    moved = peak.theta.copy()
+    spread = np.linalg.norm(theta_factor(peak.hessian), axis=1)
+    for place in layout.scalar_ints[: layout.sigma, 2]:
+        if place >= 0:
+            moved[place] -= _TAIL * spread[place]
+    return moved
 
 
 def _mixed(terms: Ints, flags: list[Ints], factors: list[Floats], w: Floats) -> Floats:
