@@ -44,8 +44,11 @@ def calibrations(names: Iterable[str], n: int, folder: Path, executor: Executor 
     for name in names:
         started = time.perf_counter()
         path = folder / f"calibration-{slug(name)}.npz"
-        model = STRUCTURES[name].model()
-        found = hb.calibrate(model, n, seed=SEED, executor=executor, resume=path, progress=False)
+        own = STRUCTURES[name]
+        found = hb.calibrate(
+            own.model(), max(20, round(own.share * n)), seed=SEED, engine=own.engine, executor=executor, resume=path,
+            progress=False,
+        )  # fmt: skip
         rows.append(_about(name, found, time.perf_counter() - started))
         quantities.append(_quantities(name, found))
         failures.append(found.failures.assign(structure=name))
@@ -59,6 +62,7 @@ def _about(name: str, found: hb.Calibration, seconds: float) -> dict[str, Any]:
         "structure": name,
         "formula": f"`{STRUCTURES[name].formula}`".replace("|", r"\|"),
         "layout": STRUCTURES[name].about,
+        "engine": found.engine,
         "sets": found.n,
         "failed": len(found.failures),
         "quantities": len(own),

@@ -20,6 +20,9 @@ class Structure:
     data: Callable[[], pd.DataFrame]
     about: str
     options: dict[str, Any] = field(default_factory=dict)
+    engine: str = "auto"
+    share: float = 1.0
+    """Of the data sets of the others."""
 
     def model(self) -> hb.Model:
         return hb.Model(self.formula, self.data(), **self.options)
@@ -81,6 +84,64 @@ STRUCTURES = {
 }  # fmt: skip
 
 
+def counted(seed: int) -> Callable[[], pd.DataFrame]:
+    """Return a maker of a table of eight groups of five rows, with a response for every family."""
+
+    def make() -> pd.DataFrame:
+        rng = np.random.default_rng(seed)
+        n = 40
+        return pd.DataFrame(
+            {
+                "x": rng.normal(size=n),
+                "g": np.repeat([f"g{i}" for i in range(8)], n // 8),
+                "h": np.resize(["r", "s", "t", "u"], n),
+                "yes": rng.integers(0, 2, n),
+                "k": rng.integers(0, 10, n),
+                "n": 9,
+                "count": rng.poisson(3, n),
+                "size": np.exp(rng.normal(size=n)),
+                "share": rng.beta(2, 2, n),
+                "time": rng.normal(1, 0.5, n) + rng.exponential(0.5, n),
+                "w": rng.integers(1, 4, n),
+                "known": rng.normal(0, 0.3, n),
+            }
+        )
+
+    return make
+
+
+def kernel(formula: str, family: str, about: str, engine: str = "joint", share: float = 0.2, **more: Any) -> Structure:
+    """Return a structure of another family; its priors keep the response within what a double holds."""
+    priors = {"Intercept": hb.Normal(0.5, 0.7), "beta": hb.Normal(0, 0.5), "sd_g": hb.HalfNormal(0.7), **more}
+    return Structure(formula, counted(11), about, {"family": family, "priors": priors}, engine, share)
+
+
+_SHAPE = hb.LogNormal(1, 0.5)
+ROWS = "8 groups of 5"
+
+STRUCTURES |= {
+    "bernoulli": kernel("yes ~ x + (1 | g)", "bernoulli", ROWS),
+    "bernoulli, probit": kernel("yes ~ x + (1 | g)", "bernoulli(probit)", ROWS),
+    "binomial": kernel("k | trials(n) ~ x + (1 | g)", "binomial", f"{ROWS}, 9 trials a row"),
+    "binomial, probit": kernel("k | trials(n) ~ x + (1 | g)", "binomial(probit)", f"{ROWS}, 9 trials a row"),
+    "poisson": kernel("count ~ x + offset(known) + (1 | g)", "poisson", f"{ROWS}, an exposure"),
+    "poisson, slopes": kernel("count ~ x + (x | g)", "poisson", f"{ROWS}, correlated"),
+    "poisson, crossed": kernel("count ~ x + (1 | g) + (1 | h)", "poisson", "8 by 4 levels", sd_h=hb.HalfNormal(0.7)),
+    "negative binomial": kernel("count ~ x + (1 | g)", "negative_binomial", ROWS, alpha=_SHAPE),
+    "gamma": kernel("size ~ x + (1 | g)", "gamma", ROWS, alpha=_SHAPE),
+    "lognormal": kernel("size ~ x + (1 | g)", "lognormal", ROWS, sigma=hb.HalfNormal(1)),
+    "Student's t": kernel("size ~ x + (1 | g)", "student_t", ROWS, sigma=hb.HalfNormal(1), nu=hb.Gamma(2, 0.1)),
+    "gaussian, joint": kernel("size ~ x + (x | g)", "gaussian", f"{ROWS}, correlated", sigma=hb.HalfNormal(1)),
+    "sleepstudy, PyMC": Structure(
+        "Reaction ~ Days + (Days | Subject)", bundled("sleepstudy"), "18 of 10", {}, "pymc", 0.1
+    ),
+    "beta, PyMC": kernel("share ~ x + (1 | g)", "beta", ROWS, "pymc", 0.1, kappa=hb.LogNormal(2, 0.5)),
+    "ex-Gaussian, PyMC": kernel(
+        "time ~ x + (1 | g)", "exgaussian", ROWS, "pymc", 0.1, sigma=hb.HalfNormal(1), nu=hb.HalfNormal(1)
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Truth:
     """An experiment with one truth for every repetition: how often intervals hold it then."""
@@ -103,4 +164,4 @@ TRUTHS = {
     ),
 }
 
-QUICK = {"structures": ("three groups", "sleepstudy", "no groups"), "truths": ("three groups",), "exact": ("dyestuff",)}
+QUICK = {"structures": ("three groups", "sleepstudy", "bernoulli"), "truths": ("three groups",), "exact": ("dyestuff",)}

@@ -31,13 +31,25 @@ def test_the_page_has_every_marker_once():
     assert re.findall(r"<!-- (\w+) -->", text) == [name for marker in MARKERS for name in (marker, "end")]
 
 
-def test_every_structure_has_proper_priors(script):
+def test_every_structure_has_proper_priors_and_an_engine_that_takes_it(script):
     from _trust.structures import STRUCTURES
 
-    assert len(STRUCTURES) >= 12
+    engines = []
     for structure in STRUCTURES.values():
         model = structure.model()
         assert not prior_table(model.resolved_priors, model.design)["prior"].str.contains("Flat|Custom").any()
+        engines.append(model.runner.choose(structure.engine)[0])
+    assert engines.count("collapsed") >= 12
+    assert engines.count("pymc") >= 3
+
+
+def test_every_kernel_of_the_joint_engine_is_calibrated(script):
+    from _trust.structures import STRUCTURES
+
+    from hierbayes.engines.joint.arrange import KINDS
+
+    models = [own.model() for own in STRUCTURES.values() if own.engine == "joint"]
+    assert {(own.problem.family, own.problem.link) for own in models} == set(KINDS)
 
 
 @pytest.mark.slow
