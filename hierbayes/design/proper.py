@@ -9,7 +9,7 @@ import numpy as np
 from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock
 from hierbayes.design.separation import separated, telling_levels
-from hierbayes.design.table import Floats
+from hierbayes.design.table import Floats, Ints
 from hierbayes.design.units import lengths
 from hierbayes.errors import ModelError
 from hierbayes.priors import Exponential, Flat, HalfCauchy, HalfNormal, HalfStudentT, Prior, Uniform
@@ -70,7 +70,7 @@ _EXACT = 1e-12
 def refuse_exact(sigma: Prior, design: Design) -> None:
     """Refuse data that the model fits exactly: sigma then goes to 0, where the likelihood has no bound.
 
-    Looked at are the predictors alone, and the predictors beside the levels of each random intercept.
+    Looked at are the predictors alone, and the predictors beside the group-level terms of each grouping factor.
 
     Parameters
     ----------
@@ -89,11 +89,33 @@ def refuse_exact(sigma: Prior, design: Design) -> None:
     least = _EXACT * float(np.linalg.norm(y - y.mean()))
     if design.n > len(design.coefficients) and _explained(y, design.X, least):
         raise _exact("the predictors explain")
-    for block in design.groups:
-        if block.intercept and design.n > block.n_levels + len(design.coefficients):
-            within = [_within(column, block) for column in (y, *design.X.T)]
-            if _explained(within[0], np.stack(within[1:], axis=1) if within[1:] else np.zeros((design.n, 0)), least):
-                raise _exact(f"the levels of {block.factor!r} explain")
+    for factor in design.factors:
+        blocks = design.blocks(factor)
+        Z, codes = np.hstack([block.Z for block in blocks]), blocks[0].codes
+        if _explained_beside(y, design.X, Z, codes, blocks[0].n_levels, least):
+            terms = "levels" if Z.shape[1] == 1 and blocks[0].intercept else "group-level terms"
+            raise _exact(f"the {terms} of {factor!r} explain")
+
+
+def _explained_beside(y: Floats, X: Floats, Z: Floats, codes: Ints, levels: int, least: float) -> bool:
+    """Say whether the columns of X explain what the columns of Z leave of y, level by level."""
+    sizes = np.bincount(codes, minlength=levels)
+    spare = np.maximum(sizes - Z.shape[1], 0)
+    p = X.shape[1]
+    if spare.sum() <= p:
+        return False
+    # the largest levels tell almost always: what is not explained there is not explained
+    largest = np.argsort(-sizes, kind="stable")
+    few = int(np.searchsorted(np.cumsum(spare[largest]), p + 10)) + 1
+    for some in (largest[:few], largest):
+        chosen = np.zeros(levels, dtype=bool)
+        chosen[some] = True
+        rows = chosen[codes]
+        number = np.cumsum(chosen) - 1
+        left = _within(np.column_stack([y, X])[rows], Z[rows], number[codes[rows]], int(chosen.sum()))
+        if not _explained(left[:, 0], left[:, 1:], least):
+            return False
+    return True
 
 
 def _explained(y: Floats, X: Floats, least: float) -> bool:
@@ -111,12 +133,23 @@ def _left(y: Floats, X: Floats) -> float:
     return float(np.linalg.norm(y - scaled @ np.linalg.lstsq(scaled, y, rcond=1e-10)[0]))
 
 
-def _within(column: Floats, block: GroupBlock) -> Floats:
-    """Return a column less its mean in each level."""
-    sizes = np.bincount(block.codes, minlength=block.n_levels)
-    left = column - (np.bincount(block.codes, column, block.n_levels) / sizes)[block.codes]
+def _within(columns: Floats, Z: Floats, codes: Ints, levels: int) -> Floats:
+    """Return what least squares on the columns of Z, level by level, leaves of other columns."""
+    k = Z.shape[1]
+    scaled = Z / np.maximum(lengths(Z), 1e-300)
+    gram = np.empty((levels, k, k))
+    for i in range(k):
+        for j in range(k):
+            gram[:, i, j] = np.bincount(codes, scaled[:, i] * scaled[:, j], levels)
+    inverse = np.linalg.pinv(gram, rcond=1e-12, hermitian=True)
+    left = columns.copy()
+    # the second time takes away what rounding left the first time
+    for _ in range(2):
+        for column in left.T:
+            cross = np.stack([np.bincount(codes, own * column, levels) for own in scaled.T], axis=1)
+            column -= np.sum(scaled * np.einsum("jkl,jl->jk", inverse, cross)[codes], axis=1)
     # what rounding leaves of a column that is constant in every level must not count as a predictor
-    return np.where(np.abs(left) <= 1e-12 * np.abs(column).max(), 0.0, left)
+    return np.where(np.abs(left) <= 1e-12 * np.abs(columns).max(axis=0, initial=0), 0.0, left)
 
 
 def _exact(what: str) -> ModelError:

@@ -141,7 +141,22 @@ SIZES: dict[str, tuple[str, Any, Outcome]] = {
     ),
     "x and groups explain y exactly": (
         "y ~ x + (x | k)", have(k=BASE["f"], y=BASE["f"].map({"u": 1.1, "v": 0.3, "w": 9.7}) + 0.7 * BASE["x"]),
-        Refused(ModelError, ("the levels of 'k' explain", "fix sigma")),
+        Refused(ModelError, ("the group-level terms of 'k' explain", "fix sigma")),
+    ),
+    "slopes explain y exactly": (
+        "y ~ x + (0 + x | k)",
+        have(k=BASE["f"], y=4.0 + BASE["f"].map({"u": 1.1, "v": 0.3, "w": 9.7}) * BASE["x"]),
+        Refused(ModelError, ("the group-level terms of 'k' explain", "fix sigma")),
+    ),
+    "intercepts and slopes explain y exactly": (
+        "y ~ x + (x || k)",
+        have(k=BASE["f"], y=BASE["f"].map({"u": 1.1, "v": 0.3, "w": 9.7}) * (4.0 - BASE["x"])),
+        Refused(ModelError, ("the group-level terms of 'k' explain", "fix sigma")),
+    ),
+    "slopes explain y but for a hair": (
+        "y ~ x + (x | k)",
+        have(k=BASE["f"], y=BASE["f"].map({"u": 1.1, "v": 0.3, "w": 9.7}) * BASE["x"] + 1e-6 * BASE["z"]),
+        Right(rows(N)),
     ),
     "x explains y but for a hair": (IN_NUMBERS, have(k=COUNT, y=3.0 + COUNT + 1e-6 * BASE["z"]), Right(rows(N))),
     "units that no prior can span": (
