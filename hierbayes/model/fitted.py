@@ -205,6 +205,10 @@ class Fit(Predicting, Decomposing, Questioning, Comparing, Keeping):
         of the network; in a notebook the result shows itself. Where REML is singular the posterior's median sds and
         mean correlations stand in for its own, and the page says so.
 
+        For the other families of the joint engine, 1 is the posterior median of the sds, all other parameters but the
+        coefficients stay at theirs, and the lines are those of the posterior modes of coefficients and effects at each
+        step; panels are drawn on the scale of the response, the plane of arrows on that of the linear predictor.
+
         Parameters
         ----------
         path : str or Path, optional
@@ -224,7 +228,7 @@ class Fit(Predicting, Decomposing, Questioning, Comparing, Keeping):
         Raises
         ------
         ModelError
-            If the model has no grouping factor, or not this factor or term, or is not Gaussian.
+            If the model has no grouping factor, or not this factor or term, or no compiled engine takes it.
         DataError
             If a level does not exist or the file cannot be written.
 

@@ -170,13 +170,22 @@ def _body(data: dict[str, Any]) -> str:
 <section id="words">
 <p>The slider multiplies the standard deviations of the effects of {factor}. At 0 all its levels are one: complete
 pooling. In the middle stands {escape(whose)}. At the right end they are a hundred times that, and each level is left to
-its own data: no pooling. sigma and the correlations stay where they are. The lines are the exact estimates given these
-values, by generalised least squares for the population and conditional means for the levels.<span id="left"></span></p>
+its own data: no pooling. All other parameters stay where they are.
+{_ESTIMATES[data["exact"]]}<span id="left"></span></p>
 <p>The curve below the slider is the posterior density of the standard deviation on its logarithmic scale: how far
 the data say one should pool. Keys: left and right move, Home and End jump, space plays.</p>
 <ul>{notes}</ul>
 </section>
 </main>"""
+
+
+_ESTIMATES = {
+    True: """The lines are the exact estimates given these
+values, by generalised least squares for the population and conditional means for the levels.""",
+    False: """The lines are the means of the response
+at the posterior modes of coefficients and effects given these values; the drawing beside them and the numbers are
+on the scale of the linear predictor.""",
+}
 
 
 def _key(marks: str, name: str, wide: int = 46) -> str:

@@ -67,11 +67,13 @@ def find_anchor(problem: Problem, design: Design, posterior: xr.Dataset, factor:
         If an sd of the factor is fixed at 0.
     """
     members = [i for i, block in enumerate(design.groups) if block.factor == factor]
-    found = _reml(problem)
+    gaussian = problem.family == "gaussian"
+    found = _reml(problem) if gaussian else None
     if found is None:
         typical = [_typical(problem, design, posterior, i) for i in range(len(problem.blocks))]
-        sigma = float(np.median(drawn(posterior, "sigma")))
-        anchor = Anchor("posterior median", tuple(typical), _given(problem, typical, members), sigma, None, (_NO_REML,))
+        sigma = float(np.median(drawn(posterior, "sigma"))) if problem.has_sigma else 1.0
+        notes = (_NO_REML,) if gaussian else ()
+        anchor = Anchor("posterior median", tuple(typical), _given(problem, typical, members), sigma, None, notes)
     else:
         anchor = _from_reml(problem, design, posterior, factor, members, found)
     if not np.all(anchor.sds > 0):

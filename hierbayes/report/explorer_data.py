@@ -15,7 +15,7 @@ from hierbayes.errors import ModelError
 from hierbayes.plots.style import choose
 from hierbayes.report.explorer_anchor import Anchor, find_anchor
 from hierbayes.report.explorer_levels import MOST_POINTS, Bools, kept_levels, level_rows, rounded, spread
-from hierbayes.report.explorer_path import ABOVE, BELOW, STEPS, distance_left, pooling_path
+from hierbayes.report.explorer_path import ABOVE, BELOW, STEPS, PoolingPath, distance_left, pooling_path
 from hierbayes.summaries.covariances import FactorColumns, drawn, factor_columns
 from hierbayes.summaries.poolings import PoolingTables, pick_factor
 
@@ -49,13 +49,12 @@ def explorer_data(
     Raises
     ------
     ModelError
-        If the model is not Gaussian, has no such grouping factor or term, or the coefficients are not determined.
+        If no compiled engine takes the model, it has no such grouping factor or term, or the coefficients are not
+        determined.
     DataError
         If a level does not exist.
     """
     problem: Problem = fit.model.problem
-    if problem.family != "gaussian":
-        raise ModelError(f"the explorer's exact estimates are for the gaussian family, not {problem.family}")
     name = pick_factor(fit.design, factor)
     own = next(columns for columns in factor_columns(fit.design) if columns.name == name)
     axes = _axes(own, terms)
@@ -63,13 +62,16 @@ def explorer_data(
     tables = fit.pooling_tables(own.name)
     anchor = find_anchor(problem, fit.design, fit.posterior, own.name)
     members = [i for i, block in enumerate(fit.design.groups) if block.factor == own.name]
-    path = pooling_path(problem, anchor.covariances, anchor.sigma, members)
+    path = _path(problem, fit.posterior, anchor, members)
     kept = kept_levels(own, chosen if levels is not None else [])
     small = tables.table["no"].isna().to_numpy().reshape(own.n_levels, -1).any(axis=1)
     shown = chosen if levels is not None else [own.levels[kept[i]] for i in spread(len(kept), MOST_PANELS)]
     x, names = _horizontal(tables.points["x"])
-    left = distance_left(path, fit.design.X, own.Z, own.codes)[~small[own.codes]]
+    exact = problem.family == "gaussian"
+    left = distance_left(path, fit.design.X, own.Z, own.codes)[~small[own.codes]] if exact else []
     return {
+        "exact": exact,
+        "link": "log" if problem.family == "lognormal" else problem.link,
         "factor": own.name,
         "formula": fit.model.spec.formula.text,
         "response": fit.design.response,
@@ -82,13 +84,34 @@ def explorer_data(
         "beta": path.beta.tolist(),
         "b": rounded(path.b[:, kept]),
         "toTerms": rounded(_to_terms(fit.design.X, own.Z)),
-        "levels": level_rows(fit.design, own, kept, x, tables.points["y"].to_numpy(), small, set(shown)),
+        "levels": level_rows(
+            fit.design, own, kept, x, tables.points["y"].to_numpy(), small, set(shown), _shift(fit.design, anchor.sigma)
+        ),
         "anchor": _anchor(anchor),
         "posterior": _posterior(fit.posterior, own, anchor),
         "left": float(left.max()) if len(left) else None,
         "warnings": list(anchor.notes),
         "notes": _notes(fit.design, own, kept, small),
     }
+
+
+def _path(problem: Problem, posterior: xr.Dataset, anchor: Anchor, members: Sequence[int]) -> PoolingPath:
+    if problem.family == "gaussian":
+        return pooling_path(problem, anchor.covariances, anchor.sigma, members)
+    from hierbayes.report.explorer_modes import modes_path
+
+    aux = [float(np.median(drawn(posterior, name))) for name in problem.aux]
+    return modes_path(problem, anchor.covariances, anchor.sigma, aux, members)
+
+
+def _shift(design: Design, sigma: float) -> Floats:
+    """Return what the mean of a row has beside X beta + Z b before the link is undone.
+
+    Points of the Gaussian family are drawn less their offset. A log-normal mean is ``exp(eta + sigma^2 / 2)``.
+    """
+    if design.family.name == "gaussian":
+        return np.zeros(design.n)
+    return design.offset + (0.5 * sigma**2 if design.family.name == "lognormal" else 0.0)
 
 
 def _axes(own: FactorColumns, terms: Sequence[str] | None) -> list[int]:

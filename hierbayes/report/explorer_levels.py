@@ -37,9 +37,19 @@ def kept_levels(own: FactorColumns, first: Sequence[str]) -> list[int]:
 
 
 def level_rows(
-    design: Design, own: FactorColumns, kept: Sequence[int], x: Floats, y: Floats, small: Bools, shown: set[str]
+    design: Design,
+    own: FactorColumns,
+    kept: Sequence[int],
+    x: Floats,
+    y: Floats,
+    small: Bools,
+    shown: set[str],
+    shift: Floats,
 ) -> list[dict[str, Any]]:
-    """Return each level's points, and the rows of X and Z along its line: where x repeats, their means."""
+    """Return each level's points, and the rows of X and Z along its line: where x repeats, their means.
+
+    `shift`, shape (n,), is what the line has beside X beta + Z b on the scale of the predictor.
+    """
     order = np.argsort(own.codes, kind="stable")
     counts = np.bincount(own.codes, minlength=own.n_levels)
     starts = np.cumsum(counts) - counts
@@ -48,7 +58,7 @@ def level_rows(
     for j in kept:
         rows = order[starts[j] : starts[j] + counts[j]]
         points = rows[spread(len(rows), max(1, int(share * len(rows))))]
-        at, X, Z = _along(x[rows], design.X[rows], own.Z[rows])
+        at, X, Z, added = _along(x[rows], design.X[rows], own.Z[rows], shift[rows, None])
         found.append(
             {
                 "name": own.levels[j],
@@ -60,16 +70,17 @@ def level_rows(
                 "at": rounded(at),
                 "X": rounded(X),
                 "Z": rounded(Z),
+                "shift": rounded(added[:, 0]),
             }
         )
     return found
 
 
-def _along(x: Floats, X: Floats, Z: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the different x, thinned where they are many, with the mean rows of X and Z at each."""
+def _along(x: Floats, *columns: Floats) -> tuple[Floats, ...]:
+    """Return the different x, thinned where they are many, with the mean rows of each matrix there."""
     places, back = np.unique(x, return_inverse=True)
     some = spread(len(places), MOST_PLACES)
-    return places[some], _means(back, X)[some], _means(back, Z)[some]
+    return places[some], *(_means(back, own)[some] for own in columns)
 
 
 def _means(codes: Ints, columns: Floats) -> Floats:

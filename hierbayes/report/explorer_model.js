@@ -28,7 +28,25 @@ function totalAt(t, j) {
 
 function lineAt(t, j) {
   const level = data.levels[j], beta = betaAt(t), b = effectAt(t, j);
-  return level.at.map((_, i) => dot(level.X[i], beta) + dot(level.Z[i], b));
+  return level.at.map((_, i) => onResponse(dot(level.X[i], beta) + dot(level.Z[i], b) + level.shift[i]));
+}
+
+// The mean of the response at a linear predictor.
+function onResponse(predictor) {
+  switch (data.link) {
+    case "log": return Math.exp(predictor);
+    case "logit": return 1 / (1 + Math.exp(-predictor));
+    case "probit": return normal(predictor);
+    default: return predictor;
+  }
+}
+
+// The normal distribution function to seven digits: Abramowitz and Stegun 26.2.17.
+function normal(x) {
+  const t = 1 / (1 + 0.2316419 * Math.abs(x));
+  const series = [0.319381530, -0.356563782, 1.781477937, -1.821255978, 1.330274429];
+  const tail = series.reduceRight((sum, c) => (sum + c) * t, 0) * Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
+  return x > 0 ? 1 - tail : tail;
 }
 
 // Points of the ellipse that holds `share` of a normal population of two terms.

@@ -48,6 +48,9 @@ MAKERS = {
     "hundred": lambda: fake_fit("score ~ hours + (hours | school)", hundred()),
     "three terms": lambda: fake_fit("score ~ hours + I(hours**2) + (hours + I(hours**2) | school)", hundred()),
     "categorical": lambda: fake_fit("Y ~ N + V + (1 | B)", hb.load_data("oats")),
+    "shares": lambda: fake_fit(
+        "incidence | trials(size) ~ period + (1 | herd)", hb.load_data("cbpp"), family="binomial"
+    ),
     "hostile": lambda: fake_fit("`{0}` ~ `{1}` + (`{1}` | `{2}`)".format(*HOSTILE), hostile()),
 }
 
@@ -144,6 +147,21 @@ def test_the_slider_moves_the_lines_from_complete_over_reml_to_no_pooling(page, 
     gaps = [np.abs(found - complete).max() for found in lines(page)]
     assert max(gaps) > 50
     assert max(np.abs(found - own[j, 0] - own[j, 1] * days).max() for j, found in enumerate(lines(page))) > 10
+
+
+def test_lines_of_shares_are_drawn_on_the_scale_of_the_response(page, opened):
+    fit, shown = opened(page, "shares")
+    Z, codes = henderson.pieces(fit.design)["herd"]
+    for key, position in (("Home", 0), ("End", LAST)):
+        page.locator("#slider").focus()
+        page.keyboard.press(key)
+        b = np.array(shown.data["b"][position])
+        eta = fit.design.X @ shown.data["beta"][position] + np.sum(Z * b[codes], axis=1)
+        for j, found in enumerate(lines(page)):
+            wanted = 1 / (1 + np.exp(-eta[codes == j]))
+            assert np.abs(found - wanted).max() < 1e-9
+            seen, blur = drawn(page, j)
+            assert np.abs(seen - wanted).max() < 1e-9 + blur
 
 
 def test_arrows_point_from_no_pooling_to_the_present(page, opened):
@@ -329,7 +347,7 @@ def test_the_policy_refuses_what_is_not_the_page(page, opened):
 
 
 @pytest.mark.parametrize(
-    "name", ["sleepstudy", "dyestuff", "dyestuff2", "penicillin", "hundred", "categorical", "hostile"]
+    "name", ["sleepstudy", "dyestuff", "dyestuff2", "penicillin", "hundred", "categorical", "shares", "hostile"]
 )
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
 def test_nothing_is_cut_off_at_any_width(new_page, opened, name, width):
