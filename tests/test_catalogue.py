@@ -18,7 +18,7 @@ LINEAR = (
     "cake chapter_groups dyestuff dyestuff2 oats pastes penicillin penicillin_sample_fixed sleepstudy "
     "sleepstudy_intercept sleepstudy_uncorrelated"
 ).split()
-GENERALIZED = {"cbpp": "binomial", "verbagg": "bernoulli"}
+GENERALIZED = {"cbpp": "binomial", "grouseticks": "poisson", "verbagg": "bernoulli"}
 NAMES = sorted([*LINEAR, *GENERALIZED, "eight_schools"])
 FACTORS = {"cask:batch": "batch:cask", "V:B": "B:V", "Subject.1": "Subject"}
 MINIMAL = 'formula = "Yield ~ 1 + (1 | Batch)"\ndata = "dyestuff"\n'

@@ -14,8 +14,8 @@ from hierbayes.errors import DataError
 
 CLASSICAL = json.loads((Path(__file__).parent / "reference" / "classical.json").read_text())
 NAMES = (
-    "chapter_groups dyestuff dyestuff2 penicillin sleepstudy pastes cake oats cbpp insteval verbagg orange "
-    "eight_schools"
+    "chapter_groups dyestuff dyestuff2 penicillin sleepstudy pastes cake oats cbpp grouseticks insteval verbagg "
+    "orange eight_schools"
 ).split()
 
 
@@ -56,6 +56,7 @@ REFERENCED = [
         "pastes": "pastes",
         "oats": "oats",
         "cbpp": "cbpp",
+        "grouseticks": "grouseticks",
     }.items()
     for factor in CLASSICAL[case]["ranef"]
     if ":" not in factor
@@ -90,6 +91,9 @@ def test_means_of_the_numbers_are_those_of_the_papers():
     assert load_data("dyestuff")["Yield"].mean() == 1527.5
     assert load_data("sleepstudy").groupby("Days")["Reaction"].mean()[0] == pytest.approx(256.65181)
     assert load_data("insteval")["y"].between(1, 5).all()
+    ticks = load_data("grouseticks")
+    assert (ticks["TICKS"].sum(), ticks["TICKS"].max()) == (2567, 85)
+    assert (ticks["HEIGHT"] - ticks["HEIGHT"].mean() - ticks["cHEIGHT"]).abs().max() < 1e-9
 
 
 def test_each_call_gives_a_fresh_frame():

@@ -191,5 +191,5 @@ def test_leave_one_out_by_importance_sampling():
     # harmonic means and smoothed weights agree roughly where draws are few
     assert abs(float(found.elpd) - lower) < 0.2 * abs(lower)
     with pytest.raises(hb.errors.ModelError, match="bernoulli"):
-        fit.loo(kind="marginal")
+        fit.log_marginal_likelihood()
     assert list(fit.log_prior().data_vars)

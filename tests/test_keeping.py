@@ -14,8 +14,10 @@ import pytest
 import xarray as xr
 from fits import fake_fit
 from hostile import LEVELS, NAMES, TRIPLES, answers, formula, frame
+from oracles.agreement import largest, z_scores
 
 import hierbayes as hb
+from hierbayes.catalogue import catalogue
 from hierbayes.engines.naming import posterior_dims
 
 SLEEP = "Reaction ~ Days + (Days | Subject)"
@@ -338,6 +340,24 @@ def test_an_extended_fit_still_samples_the_posterior():
         error = np.std(own) / np.sqrt(2000)
         assert abs(np.mean(own) - np.mean(other)) < 5 * error, name
         assert np.std(own) == pytest.approx(np.std(other), rel=0.1), name
+
+
+def test_a_fit_of_the_joint_engine_is_extended_by_a_run_of_its_own():
+    """The chains start afresh with a warm-up of their own: no draw is used twice, and all are of one posterior."""
+    spec = catalogue()["cbpp"]
+    model = hb.Model(spec.formula, spec.table(), **spec.options())
+    start = model.fit(draws=500, chains=4, seed=3, progress=False)
+    longer = start.extend(1500)
+    assert (start.engine, longer.engine) == ("joint", "joint")
+    assert longer.posterior.isel(draw=slice(500)).identical(start.posterior)
+    assert longer.posterior.identical(start.extend(1500).posterior)
+    assert longer.diagnostics["max_rhat"] < 1.01
+    assert longer.diagnostics["gradients"] > 2 * start.diagnostics["gradients"]
+    halves = np.split(start.extend(500, seed=3).posterior["beta"].to_numpy()[..., 0], 2, axis=1)
+    assert not np.isin(halves[1], halves[0]).any()
+    whole, new = model.fit(draws=3000, seed=9, progress=False).posterior, longer.posterior.isel(draw=slice(500, None))
+    assert largest(z_scores(new, whole))[0] < 4
+    assert largest(z_scores(new.assign(sd_herd=1.1 * new["sd_herd"]), whole))[0] > 4
 
 
 def test_a_model_without_free_numbers_is_extended(sleep):

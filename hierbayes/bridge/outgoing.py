@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hierbayes.bridge.matching import combination, same_levels
-from hierbayes.bridge.priors_out import as_bambi_priors
+from hierbayes.bridge.priors_out import as_bambi_priors, parent_of
 from hierbayes.bridge.writing import frame, write_formula
 from hierbayes.design.design import Design
 from hierbayes.design.scaling import ResolvedPriors
@@ -23,6 +23,19 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Variable = tuple[tuple[str, ...], Floats]
+
+FAMILIES = {
+    "gaussian": "gaussian",
+    "student_t": "t",
+    "bernoulli": "bernoulli",
+    "binomial": "binomial",
+    "poisson": "poisson",
+    "negative_binomial": "negativebinomial",
+    "gamma": "gamma",
+    "lognormal": "lognormal",
+    "beta": "beta",
+}
+"""Bambi's names of the families that are the same there; its ex-Gaussian is another, of which mu is not the mean."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +67,11 @@ def hand_over(
     ModelError
         If Bambi cannot make the columns of the design, or cannot take a name.
     """
-    if spec.family.name != "gaussian" or spec.family.link != "identity":
-        raise ModelError(f"the family {spec.family.name!r} cannot be handed over to Bambi")
-    if spec.weights is not None:
-        warn(
-            f"the weights {spec.weights!r} are not handed over to Bambi, whose weights are powers of the likelihood: "
-            "expected values are right, responses that Bambi draws have the sd of a row of weight 1"
+    if spec.family.name not in FAMILIES:
+        raise ModelError(
+            f"Bambi has not the family {spec.family.name!r} as it is here", f"it has: {', '.join(FAMILIES)}"
         )
+    _warn_of_weights(spec)
     model = _bambi_model(spec, design)
     maps = _maps(model, design)
     own = as_bambi_priors(model, design, priors, maps.population, maps.groups)
@@ -69,14 +80,31 @@ def hand_over(
     return model, _tree(model, design, draws, maps, seed)
 
 
+def _warn_of_weights(spec: ModelSpec) -> None:
+    """Say that weights and known standard errors stay behind."""
+    gaussian = spec.family.name == "gaussian"
+    what = f"the weights {spec.weights!r}" if spec.weights is not None else "the known standard errors"
+    if spec.weights is None and spec.formula.se is None:
+        return
+    why = ", whose weights are powers of the likelihood" if gaussian and spec.weights is not None else ""
+    drawn = ", responses that Bambi draws have the sd of a row of weight 1" if gaussian else ""
+    warn(f"{what} are not handed over to Bambi{why}: expected values are right{drawn}")
+
+
 def _bambi_model(spec: ModelSpec, design: Design) -> Any:
     import bambi
 
-    written = write_formula(spec.formula)
+    written, family = write_formula(spec.formula, design), FAMILIES[spec.family.name]
     try:
         # formulae prints what went wrong before it raises
         with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
-            return bambi.Model(written.text, frame(design, spec.formula), extra_namespace=written.namespace)
+            return bambi.Model(
+                written.text,
+                frame(design, spec.formula),
+                family=family,
+                link=spec.family.link,
+                extra_namespace=written.namespace,
+            )
     except ModelError:
         raise
     except Exception as error:
@@ -84,7 +112,7 @@ def _bambi_model(spec: ModelSpec, design: Design) -> Any:
 
 
 def _maps(model: Any, design: Design) -> Maps:
-    parent = model.parameters["mu"]
+    parent = parent_of(model)
     population = combination(design.X, _stacked(_common(parent), design.n))
     if population is None:
         raise ModelError(
@@ -133,7 +161,7 @@ def _tree(model: Any, design: Design, draws: xr.DataTree, maps: Maps, seed: int)
     import xarray as xr
 
     posterior = with_true_names(draws["posterior"].to_dataset())
-    parent = model.parameters["mu"]
+    parent = parent_of(model)
     variables: dict[str, Variable] = {}
     coords: dict[str, Any] = {"chain": posterior["chain"].values, "draw": posterior["draw"].values}
     if design.coefficients:
@@ -144,7 +172,8 @@ def _tree(model: Any, design: Design, draws: xr.DataTree, maps: Maps, seed: int)
         effects, spread = _effects(posterior, factor, maps.groups[factor], maps.levels[factor], rng)
         terms = _of_factor(parent, design.blocks(factor)[0].columns)
         variables |= _split_groups(terms, effects, spread, coords)
-    variables["sigma"] = (("chain", "draw"), posterior["sigma"].transpose("chain", "draw").values)
+    for name in design.family.parameters:
+        variables[name] = (("chain", "draw"), posterior[name].transpose("chain", "draw").values)
     observed = ({model.response_term.name: (("__obs__",), design.y)}, {"__obs__": np.arange(design.n)})
     _refuse_slashes([*variables, *coords, model.response_term.name])
     attrs = {"modeling_interface": "bambi", "modeling_interface_version": bambi.__version__}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hierbayes.design.design import Design
+from hierbayes.design.parameters import aux_names
 from hierbayes.design.scaling import ResolvedPriors
 from hierbayes.design.table import Floats
 from hierbayes.priors import Custom, Fixed, Flat, Normal, Prior
@@ -35,7 +36,7 @@ def as_bambi_priors(
         A term that is coded otherwise, or whose prior Bambi has not (that of a correlated term speaks of the mean of
         its predictors), is left out: Bambi has its own default for it.
     """
-    parent = model.parameters["mu"]
+    parent = parent_of(model)
     common = [*([parent.intercept_term] if parent.intercept_term else []), *parent.common_terms.values()]
     sizes = [1 if t.kind == "intercept" else int(np.reshape(t.data, (design.n, -1)).shape[1]) for t in common]
     found: dict[str, Any] = {}
@@ -45,8 +46,18 @@ def as_bambi_priors(
             found[term.name] = stated
     for factor in design.factors:
         found |= _group_priors(parent, design, priors, factor, groups[factor])
-    sigma = priors.sigma.value if isinstance(priors.sigma, Fixed) else _stated((priors.sigma,), half=True)
-    return found if sigma is None else {**found, "sigma": sigma}
+    parameters = {"sigma": priors.sigma} if "sigma" in design.family.parameters else {}
+    parameters |= dict(zip(aux_names(design), priors.aux, strict=True))
+    for name, prior in parameters.items():
+        said = prior.value if isinstance(prior, Fixed) else _stated((prior,), half=True)
+        if said is not None:
+            found[name] = said
+    return found
+
+
+def parent_of(model: Any) -> Any:
+    """Return the parameter of a Bambi model that its formula is about: the mean or the share."""
+    return model.parameters[model.family.likelihood.parent]
 
 
 def _group_priors(parent: Any, design: Design, priors: ResolvedPriors, factor: str, A: Floats) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from hierbayes.design.arithmetic import as_zero_one, literal
 from hierbayes.design.design import Design
-from hierbayes.design.table import Categorical, Column, as_factor
+from hierbayes.design.table import Categorical, Column, Floats, Ints, as_factor
 from hierbayes.errors import ModelError
 from hierbayes.formula.syntax import (
     Binary,
@@ -66,11 +66,11 @@ class Written:
         return name
 
 
-def write_formula(formula: Formula) -> Written:
+def write_formula(formula: Formula, design: Design) -> Written:
     """Return a formula as Bambi reads it.
 
     Contrasts are left out: Bambi codes by treatment, and the draws are converted. The bars of one grouping factor
-    become one, for in Bambi all group-level effects are uncorrelated.
+    become one, for in Bambi all group-level effects are uncorrelated. Successes and trials are columns by name.
     """
     written = Written(taken=frozenset(formula.columns))
     parts = [_part(formula.population, written), *_offsets(formula, written)]
@@ -80,8 +80,33 @@ def write_formula(formula: Formula) -> Written:
         terms = tuple(dict.fromkeys((*before.terms, *group.part.terms)))
         bars[group.factor] = Part(before.intercept or group.part.intercept, terms)
     parts += [f"({_part(part, written)} | {':'.join(map(_name, factor))})" for factor, part in bars.items()]
-    written.text = f"{_expression(formula.response, written)} ~ {' + '.join(parts)}"
+    counted = list(counts(design, formula))
+    response = _expression(formula.response, written) if not counted else _name(counted[0])
+    if design.trials is not None:
+        response = f"p({response}, {_name(counted[1])})"
+    written.text = f"{response} ~ {' + '.join(parts)}"
     return written
+
+
+def counts(design: Design, formula: Formula) -> dict[str, Ints]:
+    """Return the whole numbers of a response by the names of their columns: counts, 0 and 1, or successes and trials.
+
+    A column that the formula names alone keeps its name, unless it stands right of ``~`` too.
+    """
+    if not design.family.whole:
+        return {}
+    parts: list[tuple[Expression, str, Floats]] = [(formula.response, "response", design.y)]
+    if formula.trials is not None and design.trials is not None:
+        parts += [(formula.trials, "trials", design.trials)]
+    right = {name.name for node in formula.right() for name in names_in(node)}
+    found: dict[str, Ints] = {}
+    for node, name, values in parts:
+        if isinstance(node, Name) and node.name not in right:
+            name = node.name
+        else:
+            name = next(other for other in (name + "_" * i for i in count()) if other not in formula.columns)
+        found[name] = values.astype(np.int64)
+    return found
 
 
 def _part(part: Part, written: Written) -> str:
@@ -137,14 +162,15 @@ def _function(name: str, written: Written) -> str:
 
 
 def frame(design: Design, formula: Formula) -> pd.DataFrame:
-    """Return the rows in use as Bambi takes them.
+    """Return the rows in use as Bambi takes them, the whole numbers of `counts` under their names.
 
-    Numbers are floats. Categories are ordered, for formulae would sort them anew; so is a column of numbers that only
-    groups, whose levels are then the texts that hierbayes shows. The weights are not among the columns.
+    Other numbers are floats. Categories are ordered, for formulae would sort them anew; so is a column of numbers that
+    only groups, whose levels are then the texts that hierbayes shows. The weights are not among the columns.
     """
     alone = {node.name for node in formula.expressions() if isinstance(node, Name)}
     inside = _inside_calls(formula)
-    return pd.DataFrame({name: _column(design.column(name), name in alone, name in inside) for name in formula.columns})
+    columns = {name: _column(design.column(name), name in alone, name in inside) for name in formula.columns}
+    return pd.DataFrame(columns | counts(design, formula))
 
 
 def _inside_calls(formula: Formula) -> set[str]:

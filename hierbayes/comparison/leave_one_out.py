@@ -43,20 +43,17 @@ def psis_loo(
     Raises
     ------
     ModelError
-        If the kind is not known, or the problem is too large for marginal densities or not gaussian.
+        If the kind is not known, or the problem is too large for marginal densities.
     """
     if kind not in KINDS:
         raise ModelError(f"kind={kind!r} is not understood: write {' or '.join(map(repr, KINDS))}")
-    if kind == "marginal" and family.name != "gaussian":
-        raise ModelError(
-            f"marginal leave-one-out integrates the effects out exactly, which the {family.name} family does not allow",
-            'use kind="conditional", and leave_one_group_out() to predict new levels',
-        )
     posterior = posterior.isel(draw=slice(None, None, thin))
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     refuse_few_draws(shape[0] * shape[1])
-    if kind == "marginal":
+    if kind == "marginal" and family.name == "gaussian":
         blocks = _marginal(problem, labels, posterior, progress)
+    elif kind == "marginal":
+        blocks = _integrated(design, labels, posterior, progress)
     else:
         blocks = row_densities(design, labels, posterior, family=family)
     return _result(blocks, design.n, shape, kind, progress if kind == "conditional" else False)
@@ -73,6 +70,16 @@ def _marginal(
     batches = -(-len(drawn.sigma) // rows.batch)
     with one_blas_thread(), counting("densities of rows left out", batches, progress) as advance:
         return [(slice(0, problem.n), rows.densities(drawn, advance))]
+
+
+def _integrated(
+    design: Design, labels: Labels, posterior: xr.Dataset, progress: bool | None
+) -> Iterable[tuple[slice, Floats]]:
+    from hierbayes.comparison.left_out_effects import integrated_densities
+    from hierbayes.engines.collapsed.threads import one_blas_thread
+
+    with one_blas_thread():
+        return [(slice(0, design.n), integrated_densities(design, labels, posterior, progress))]
 
 
 def _result(

@@ -9,6 +9,7 @@ the two posteriors uses the draws of both: far less noise than either, where the
 # mypy: allow-untyped-calls
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -44,6 +45,19 @@ class Scored:
     error: float
 
 
+def bridged(given_all: Floats, given_rest: Floats) -> Scored:
+    """Return the log of a ratio of constants by the optimal bridge between two posteriors.
+
+    Parameters
+    ----------
+    given_all, given_rest : array, shape (chains, draws)
+        The log of the rows' density at draws of the posterior given all rows, and of that given the rest.
+    """
+    worth = [effective(np.exp(own - own.max())) for own in (-given_all, given_rest)]
+    value, below, above = bridge(given_all, given_rest, *worth)
+    return Scored(value, float(np.hypot(relative_error(below), relative_error(above))))
+
+
 class Evaluated:
     """A problem's log likelihood at a theta, beta and b integrated out."""
 
@@ -68,57 +82,15 @@ class Evaluated:
         return float(log_likelihood(self.words, self.floats, self.lam, theta.sigma, BAYES, nothing, slopes))
 
 
-class Refits:
-    """Refits of one model without some of its rows; every prior stays that of all the data.
-
-    Raises
-    ------
-    ModelError
-        If the collapsed engine does not take the model.
-    """
+class Refits(ABC):
+    """Refits of one model without some of its rows; every prior stays that of all the data."""
 
     def __init__(self, design: Design, problem: Problem, labels: Labels, posterior: xr.Dataset) -> None:
-        from hierbayes.engines.collapsed.engine import refusal
-
-        refused = refusal(problem)
-        if refused is not None:
-            raise ModelError(
-                f"exact refits use the collapsed engine, which does not take this model: {refused}",
-                'fit.loo(kind="conditional") needs no refits',
-            )
         self.design, self.problem, self.labels, self.posterior = design, problem, labels, posterior
-        self._given_all: tuple[list[Theta], Floats] | None = None
 
-    @cached_property
-    def whole(self) -> Evaluated:
-        """The log likelihood of all rows."""
-        return Evaluated(self.problem, Runner(self.problem, self.labels).collapsed.tape)
-
-    def given_all(self, wanted: int) -> tuple[list[Theta], Floats]:
-        """Return about as many draws of theta given all rows as wanted, and their log likelihoods (chains, draws)."""
-        if self._given_all is None:
-            chains, draws = self.posterior.sizes["chain"], self.posterior.sizes["draw"]
-            step = max(1, chains * draws // wanted)
-            thetas = thetas_of(internal(self.problem, self.labels, self.posterior.isel(draw=slice(None, None, step))))
-            self._given_all = thetas, np.array([self.whole.at(theta) for theta in thetas]).reshape(chains, -1)
-        return self._given_all
-
+    @abstractmethod
     def score(self, out: Flags, chosen: Settings, what: str) -> Scored:
         """Return the joint log density of the rows marked in `out` given the others; `what` names them."""
-        from hierbayes.engines.theta import unpack
-
-        self._check(~out, what)
-        runner = Runner(kept(self.problem, ~out), self.labels)
-        draws = runner.sample_theta(chosen)
-        layout, rest = runner.collapsed.layout, Evaluated(runner.problem, runner.collapsed.tape)
-        chains, kept_draws, free = draws.shape
-        values = [unpack(layout, theta) for theta in draws.reshape(chains * kept_draws, free)]
-        given_rest = np.array([self.whole.at(value) - rest.at(value) for value in values]).reshape(chains, kept_draws)
-        thetas, whole = self.given_all(chains * kept_draws if free else 1)
-        given_all = whole - np.array([rest.at(value) for value in thetas]).reshape(whole.shape)
-        worth = [effective(np.exp(own - own.max())) for own in (-given_all, given_rest)]
-        value, below, above = bridge(given_all, given_rest, *worth)
-        return Scored(value, float(np.hypot(relative_error(below), relative_error(above))))
 
     def score_all(self, outs: Sequence[tuple[str, Flags]], chosen: Settings, message: str) -> list[Scored]:
         """Return the score of each set of rows, with a progress bar; sets are named."""
@@ -130,6 +102,11 @@ class Refits:
                 found.append(self.score(out, replace(quiet, seed=int(seed)), what))
                 advance()
         return found
+
+    def _thinned(self, wanted: int) -> xr.Dataset:
+        """Return about as many draws given all rows as wanted."""
+        chains, draws = self.posterior.sizes["chain"], self.posterior.sizes["draw"]
+        return self.posterior.isel(draw=slice(None, None, max(1, chains * draws // wanted)))
 
     def _check(self, rows: Flags, what: str) -> None:
         """Refuse what would leave an improper posterior."""
@@ -153,6 +130,40 @@ class Refits:
             )
 
 
+class CollapsedRefits(Refits):
+    """Refits by the collapsed engine, beta and b integrated out exactly."""
+
+    _given_all: tuple[list[Theta], Floats] | None = None
+
+    @cached_property
+    def whole(self) -> Evaluated:
+        """The log likelihood of all rows."""
+        return Evaluated(self.problem, Runner(self.problem, self.labels).collapsed.tape)
+
+    def given_all(self, wanted: int) -> tuple[list[Theta], Floats]:
+        """Return about as many draws of theta given all rows as wanted, and their log likelihoods (chains, draws)."""
+        if self._given_all is None:
+            thetas = thetas_of(internal(self.problem, self.labels, self._thinned(wanted)))
+            whole = np.array([self.whole.at(theta) for theta in thetas])
+            self._given_all = thetas, whole.reshape(self.posterior.sizes["chain"], -1)
+        return self._given_all
+
+    def score(self, out: Flags, chosen: Settings, what: str) -> Scored:
+        """Return the joint log density of the rows marked in `out` given the others; `what` names them."""
+        from hierbayes.engines.theta import unpack
+
+        self._check(~out, what)
+        runner = Runner(kept(self.problem, ~out), self.labels)
+        draws = runner.sample_theta(chosen)
+        layout, rest = runner.collapsed.layout, Evaluated(runner.problem, runner.collapsed.tape)
+        chains, kept_draws, free = draws.shape
+        values = [unpack(layout, theta) for theta in draws.reshape(chains * kept_draws, free)]
+        given_rest = np.array([self.whole.at(value) - rest.at(value) for value in values]).reshape(chains, kept_draws)
+        thetas, whole = self.given_all(chains * kept_draws if free else 1)
+        given_all = whole - np.array([rest.at(value) for value in thetas]).reshape(whole.shape)
+        return bridged(given_all, given_rest)
+
+
 def thetas_of(drawn: Internal) -> list[Theta]:
     """Return the draws one by one."""
     from hierbayes.engines.theta import Theta
@@ -164,19 +175,22 @@ def thetas_of(drawn: Internal) -> list[Theta]:
     ]
 
 
-def kept(problem: Problem, rows: Flags) -> Problem:
-    """Return a problem with some rows only; levels without rows are dropped."""
+def kept(problem: Problem, rows: Flags, levels: bool = False) -> Problem:
+    """Return a problem with some rows only; levels without rows are dropped unless `levels` keeps them."""
     return replace(
         problem,
         y=problem.y[rows],
         X=np.ascontiguousarray(problem.X[rows]),
         offset=problem.offset[rows],
         weights=problem.weights[rows],
-        blocks=tuple(_kept_block(block, rows) for block in problem.blocks),
+        trials=None if problem.trials is None else problem.trials[rows],
+        blocks=tuple(_kept_block(block, rows, levels) for block in problem.blocks),
     )
 
 
-def _kept_block(block: Block, rows: Flags) -> Block:
+def _kept_block(block: Block, rows: Flags, every: bool) -> Block:
+    if every:
+        return replace(block, Z=np.ascontiguousarray(block.Z[rows]), codes=block.codes[rows])
     levels, codes = np.unique(block.codes[rows], return_inverse=True)
     return replace(block, Z=np.ascontiguousarray(block.Z[rows]), codes=codes.astype(np.int64), n_levels=len(levels))
 
@@ -188,4 +202,5 @@ def _rows_of(design: Design, rows: Flags) -> Design:
         levels, codes = np.unique(block.codes[rows], return_inverse=True)
         names = tuple(block.levels[i] for i in levels)
         groups.append(replace(block, levels=names, codes=codes.astype(np.int64), Z=block.Z[rows]))
-    return replace(design, y=design.y[rows], X=design.X[rows], groups=tuple(groups))
+    trials = None if design.trials is None else design.trials[rows]
+    return replace(design, y=design.y[rows], X=design.X[rows], trials=trials, groups=tuple(groups))

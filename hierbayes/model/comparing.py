@@ -34,8 +34,10 @@ class Comparing(Weighing):
 
         - ``"conditional"``: ``p(y_i | beta, b, sigma)`` (with the family's own parameters), the usual one. It asks the
           draws of a level's effects to do without one of the level's rows, which fails where levels have few rows.
-        - ``"marginal"``, for the gaussian family: ``p(y_i | y_-i, theta)``, beta and group-level effects integrated out
-          exactly. The weights are far more even: only sds, correlations and sigma need to do without the row.
+        - ``"marginal"``: ``p(y_i | y_-i, theta)``, beta and group-level effects integrated out exactly. The weights are
+          far more even: only sds, correlations and sigma need to do without the row. For families other than the
+          gaussian the effects of one grouping factor are integrated out, that with most levels, by Gauss-Hermite
+          quadrature to four digits or more, and the coefficients and all other effects stay in the weights.
 
         To predict a new level instead of a new row of a known one, use `leave_one_group_out`.
 
@@ -59,8 +61,8 @@ class Comparing(Weighing):
         Raises
         ------
         ModelError
-            If there are too few draws, or, for ``"marginal"``, the effects are too many (2,000) or do not integrate
-            out.
+            If there are too few draws, or, for ``"marginal"``, the effects are too many: 2,000 for the gaussian family,
+            3 a level for others.
 
         Warns
         -----
@@ -104,7 +106,8 @@ class Comparing(Weighing):
     ) -> LeftOut:
         """Refit the model without each row, and score the row: ``log p(y_i | y_-i)``, exact but for Monte Carlo error.
 
-        Every refit keeps the priors of the full data.
+        Every refit keeps the priors of the full data. How long it takes, and what is integrated out: see
+        `leave_one_group_out`.
 
         Parameters
         ----------
@@ -124,7 +127,7 @@ class Comparing(Weighing):
         Raises
         ------
         ModelError
-            If the collapsed engine does not take the model, or the rest would leave an improper posterior.
+            If the rest would leave an improper posterior, or more than 200 effects without a row.
         DataError
             If there is no such row, or one is named twice.
 
@@ -152,7 +155,13 @@ class Comparing(Weighing):
 
         The score is ``log p(y_g | y_-g) = log E[p(y | theta) / p(y_-g | theta)]`` over theta given ``y_-g``, with
         beta and group-level effects integrated out exactly; effects of other factors are shared with the rows that
-        stay. Every refit keeps the priors of the full data.
+        stay. Every refit keeps the priors of the full data, and takes a fraction of a second.
+
+        For families other than the gaussian a refit samples all parameters with the joint engine, which takes a second
+        or more. The score is ``log E[p(y_g | phi)]`` over everything else, phi, given ``y_-g``; the effects of levels
+        that no row is left of are integrated out over their distribution: by Gauss-Hermite quadrature where they are
+        three or fewer, else (nested factors) by importance sampling, whose noise is part of the stated error. Models
+        that only PyMC samples are compiled anew for each refit, with a warning.
 
         Parameters
         ----------
@@ -173,9 +182,14 @@ class Comparing(Weighing):
         Raises
         ------
         ModelError
-            If the collapsed engine does not take the model, or the rest would leave an improper posterior.
+            If the rest would leave an improper posterior, or more than 200 effects without a row.
         DataError
             If there is no such factor.
+
+        Warns
+        -----
+        HierBayesWarning
+            If each refit has to be compiled by PyMC.
 
         Examples
         --------
@@ -234,10 +248,13 @@ class Comparing(Weighing):
         return evidence(engine, theta, chosen.seed, usable_cores(), progress)
 
     def _refits(self) -> Refits:
-        from hierbayes.comparison.refits import Refits
+        from hierbayes.comparison.refits import CollapsedRefits
+        from hierbayes.comparison.sampled_refits import SampledRefits
+        from hierbayes.engines.collapsed.engine import refusal
 
         self._own_draws("leaving out by refits")
-        return Refits(self.design, self.model.problem, self.model.labels, self.posterior)
+        kind = CollapsedRefits if refusal(self.model.problem) is None else SampledRefits
+        return kind(self.design, self.model.problem, self.model.labels, self.posterior)
 
     def _own_draws(self, what: str) -> None:
         """Refuse draws that hierbayes did not make: their model may have been extended."""

@@ -95,8 +95,9 @@ class Keeping(FitBase):
         """Return a fit with `draws` more draws of each chain after those that are there.
 
         With the collapsed engine each chain goes on from where it stands, after a short warm-up that tunes the step
-        size anew and whose draws are discarded. With PyMC, and where a surrogate proposes, a fresh run with a warm-up
-        of its own is put after the old one, whose chains' positions are not kept. Both give valid draws. Divergences,
+        size anew and whose draws are discarded. With the joint engine, with PyMC, and where a surrogate proposes, a
+        fresh run with a warm-up of its own is put after the old one, whose chains' positions are not kept. Both give
+        valid draws: R-hat of the whole also tells whether the two runs agree. Divergences,
         gradients and seconds add up. The random numbers are never those of earlier draws, and the same fit extended in
         the same way gives the same draws. Groups of `tree` other than posterior, sample_stats, unconstrained_posterior
         and observed_data are left out, for they belong to the old draws.
@@ -138,25 +139,28 @@ class Keeping(FitBase):
 
         The model has the formula, rows and, where Bambi can say them, priors of the fit; it is neither built nor
         sampled, for predicting needs only the draws. Where Bambi codes a term otherwise (contrasts other than
-        treatment), the draws are converted to its columns.
+        treatment), the draws are converted to its columns. Whole numbers are handed over as such: 0 and 1 for
+        ``bernoulli``, successes and trials by name for ``binomial``. Bambi has not the families ``exgaussian`` (its own
+        has another location) and ``shifted_lognormal``.
 
         Bambi's model knows no correlations of group-level effects. The draws of the effects hold them all the same,
         and so do predictions for known levels; ``corr`` itself is not handed over, a new level is Bambi's (the effects
         of a known level, chosen at random), and to sample the Bambi model again is to fit ``(x || g)``. Of an
         interaction ``a:b`` of grouping columns Bambi carries every combination: those that no row has get draws of a
-        new level. Weights are not handed over, with a warning.
+        new level. Weights and known standard errors are not handed over, with a warning.
 
         Returns
         -------
         model : bambi.Model
         draws : xarray.DataTree
             Group ``posterior``: ``Intercept``, ``Days``, ``1|Subject(Subject__factor_dim)``, ``1|Subject_sigma``, ...,
-            ``sigma``, where the two last are sds; groups ``sample_stats`` and ``observed_data``.
+            ``sigma`` and the other parameters of the family; ``_sigma`` and ``sigma`` are sds. Groups ``sample_stats``
+            and ``observed_data``.
 
         Raises
         ------
         ModelError
-            If Bambi cannot make the columns of the model from its formula.
+            If Bambi has not the family, or cannot make the columns of the model from its formula.
 
         Examples
         --------

@@ -15,6 +15,7 @@ from hierbayes.design.table import Floats, Ints
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import Family
 from hierbayes.formula.names import suggest
+from hierbayes.likelihoods import draw
 from hierbayes.summaries.covariances import CHUNK, coefficients, count_draws, covariances, drawn, factor_columns, spaced
 from hierbayes.summaries.curve_rows import Along, along, contains, curve_parts
 from hierbayes.summaries.latent import latent_variance
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 MIXED = 2000
 """Draws of which the ribbons are made, evenly spaced."""
+
+RESPONSES = 40_000
+"""Responses of a new level that are drawn at each place, for families other than the gaussian."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ class FanTables:
         The data: columns level, x, y.
     ribbon : DataFrame
         Columns x, median, level_lower, level_upper (the mean of a level not seen before), lower, upper (one response of
-        such a level). The last two are NaN for families other than the gaussian.
+        such a level; of counted successes their share). The last two are NaN for ``bernoulli``, where every response is
+        0 or 1 and an interval says nothing.
     x_label, y_label : str
     x_names : tuple of str or None
         Names of the places 0, 1, ... where x is categorical.
@@ -76,7 +81,9 @@ def fan_tables(
     Under one draw the linear predictor of a new level is normal around the same average over all rows, without the
     effects of the factor and of those that it is nested in; its variance is ``sum z' Sigma z`` over these. A response
     of it, every factor at a new level, is ``N(x' beta, sum_f z_f' Sigma_f z_f + sigma**2 / weight)``, ``1 / weight`` on
-    average over the rows. The ribbons are exact equal-tailed quantiles of the mixture over the draws.
+    average over the rows. The ribbons are exact equal-tailed quantiles of the mixture over the draws. For other
+    families that of a response is made of `RESPONSES` draws from the family at predictors so distributed, of counted
+    successes with the trials of a row drawn at random; the random numbers are always the same ones.
 
     Parameters
     ----------
@@ -173,10 +180,39 @@ def _ribbon(
     for column, prob in (("median", 0.5), ("level_lower", tail), ("level_upper", 1 - tail)):
         table[column] = _mean_quantile(family, posterior, kept, mean, sd, prob)
     table |= {"lower": np.nan, "upper": np.nan}
+    variance = sum(spread.values())
     if family.name == "gaussian":
-        sd = np.sqrt(sum(spread.values()) + latent_variance(design, posterior, family)[kept, None])
+        sd = np.sqrt(variance + latent_variance(design, posterior, family)[kept, None])
         table |= {column: mixture_quantile(whole_mean, sd, p) for column, p in (("lower", tail), ("upper", 1 - tail))}
+    elif family.name != "bernoulli":
+        ends = _response_quantiles(design, family, posterior, kept, whole_mean, np.sqrt(variance), (tail, 1 - tail))
+        table |= {"lower": ends[0], "upper": ends[1]}
     return pd.DataFrame(table)
+
+
+def _response_quantiles(
+    design: Design,
+    family: Family,
+    posterior: xr.Dataset,
+    kept: Ints,
+    mean: Floats,
+    sd: Floats,
+    probs: tuple[float, ...],
+) -> Floats:
+    """Return quantiles of a response whose linear predictor is ``N(mean, sd**2)``, over the draws, (probs, points).
+
+    Every point has the same random numbers, so that the ribbon moves with the predictor and not with chance.
+    """
+    times = max(1, RESPONSES // len(kept))
+    own = {name: drawn(posterior, name)[kept, None] for name in family.parameters}
+    found = np.empty((len(probs), mean.shape[1]))
+    for g in range(mean.shape[1]):
+        rng = np.random.default_rng(0)
+        predictor = mean[:, g, None] + sd[:, g, None] * rng.standard_normal((len(kept), times))
+        trials = None if design.trials is None else rng.choice(design.trials, predictor.shape)
+        y = draw(family, predictor, own, rng, trials=trials)
+        found[:, g] = np.quantile(y if trials is None else y / trials, probs)
+    return found
 
 
 def _mean_quantile(family: Family, posterior: xr.Dataset, kept: Ints, mean: Floats, sd: Floats, prob: float) -> Floats:

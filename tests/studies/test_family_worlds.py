@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from family_fits import EVERY
 from test_likelihoods import known
@@ -63,8 +64,6 @@ def test_truths_from_priors():
 
 
 def test_texts_stay_texts():
-    import pandas as pd
-
     given = pd.DataFrame({"y": ["no", "yes"] * 20, "g": np.repeat(list("abcd"), 10)})
     data = hb.simulate("y ~ 1 + (1 | g)", data=given, truth={"Intercept": 3.0, "sd_g": 0.1}, family="bernoulli", seed=1)
     assert set(data["y"]) <= {"no", "yes"}
@@ -81,3 +80,63 @@ def test_an_experiment_without_a_sampler():
     assert error["no"] < error["complete"]
     with pytest.raises(hb.errors.ModelError, match="reml"):
         hb.experiment("y ~ 1 | g", sizes, truth, **(options | {"fits": ("reml",)}))
+
+
+OWN_PRIORS = {"Intercept": hb.Normal(0.5, 0.7), "x": hb.Normal(0, 0.7), "sd_g": hb.HalfNormal(0.8)}
+
+
+def partial(family, **options):
+    shared = {"predictors": {"x": hb.Normal(0, 1)}, "priors": OWN_PRIORS, "family": family, "progress": False}
+    sizes = {"g": [3, 4, 6, 8, 12, 20]}
+    return hb.experiment("y ~ x + (1 | g)", sizes, "prior", **{**shared, "n": 60, "seed": 6, "draws": 250, **options})
+
+
+@pytest.fixture(scope="module", params=["poisson", "bernoulli"])
+def repeated(request):
+    return request.param, partial(request.param, ci_prob=0.8)
+
+
+@pytest.mark.slow
+def test_intervals_hold_truths_from_the_priors_as_often_as_they_say(repeated):
+    _, found = repeated
+    own = found.coverage().set_index(["parameter", "method"])
+    levels = found.coverage(levels=True).groupby("method")["coverage"].mean()
+    error = np.sqrt(0.8 * 0.2 / 60)
+    for name in ("Intercept", "x", "sd_g[Intercept]"):
+        assert abs(own.loc[(name, "partial"), "coverage"] - 0.8) < 3.5 * error
+    assert abs(levels["partial"] - 0.8) < 3.5 * error
+    # one fit for all levels claims far more than it knows
+    assert levels["complete"] < 0.8 - 3.5 * error
+    assert (found.diagnostics["max_rhat"] < 1.05).mean() > 0.8
+    errors = found.errors().groupby("method")["error"].mean()
+    assert errors["partial"] < errors["complete"]
+
+
+@pytest.mark.slow
+def test_partial_pooling_of_other_families_is_the_posterior_of_a_fit(repeated):
+    family, found = repeated
+    fit = hb.fit("y ~ x + (1 | g)", found.data(1), family=family, priors=OWN_PRIORS, draws=2000, seed=9, progress=False)
+    own = found.table[(found.table["replicate"] == 1) & (found.table["method"] == "partial")].set_index("parameter")
+    fixed = fit.fixef()
+    for name in ("Intercept", "x"):
+        assert abs(own.loc[name, "estimate"] - fixed["mean"][name]) < 0.25 * fixed["sd"][name]
+        assert own.loc[name, "sd"] == pytest.approx(fixed["sd"][name], rel=0.2)
+    assert fit.engine == "joint"
+    other = found.table[(found.table["replicate"] == 2) & (found.table["method"] == "partial")].set_index("parameter")
+    assert abs(other.loc["x", "estimate"] - fixed["mean"]["x"]) > 0.25 * fixed["sd"]["x"]
+
+
+@pytest.mark.slow
+def test_cores_change_no_number_of_other_families(repeated):
+    family, found = repeated
+    again = partial(family, ci_prob=0.8, n=2, cores=1)
+    first = found.table[found.table["replicate"] < 2].reset_index(drop=True)
+    pd.testing.assert_frame_equal(again.table, first, check_exact=True)
+    assert not partial(family, n=1, seed=7).table["estimate"].equals(first["estimate"][: len(again.table) // 2])
+
+
+def test_what_only_pymc_samples_is_refused():
+    with pytest.raises(hb.errors.ModelError, match=r"does not sample with PyMC.*beta family"):
+        hb.experiment(
+            "y ~ 1 + (1 | g)", {"g": 4, "rows": 5}, {"Intercept": 0, "sd_g": 1, "kappa": 5}, n=1, family="beta", seed=1
+        )

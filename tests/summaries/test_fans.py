@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from family_fits import OTHERS, made_up
+from family_fits import table as FAMILY_TABLE
 from fits import fake_fit
 from scipy.optimize import brentq
 from scipy.stats import norm
@@ -174,7 +176,59 @@ def test_other_families_are_drawn_through_their_link(crossed) -> None:
     np.testing.assert_allclose(curved.lines["y"], np.exp(linear.lines["y"]))
     for name in ("median", "level_lower", "level_upper"):
         np.testing.assert_allclose(curved.ribbon[name], np.exp(linear.ribbon[name]))
-    assert curved.ribbon[["lower", "upper"]].isna().all(axis=None)
+
+
+def calm(posterior):
+    """Return a made-up posterior with small effects, so that no share of trials is 0 or 1 throughout."""
+    return posterior.assign({name: 0.3 * posterior[name] for name in ("beta", "sd_g", "sd_h")})
+
+
+def responses_of_new_levels(fit, row, rng, spread=1.0):
+    """Draw responses of the average row with x moved, every factor at a new level, from scratch; shares of trials."""
+    from hierbayes.design.new_rows import rows_of
+    from hierbayes.likelihoods import draw
+
+    data, design, times = FAMILY_TABLE(), fit.design, 1000
+    rows = rows_of(design.schema, data.assign(x=row["x"]))
+    post = calm(fit.posterior).stack(s=("chain", "draw"))
+    eta = np.mean(rows.X @ post["beta"].to_numpy() + rows.offset[:, None], axis=0)
+    variance = np.zeros(len(eta))
+    for name in design.factors:
+        z = np.hstack([g.Z for g in rows.groups if g.factor == name]).mean(axis=0)
+        sd = post[f"sd_{name}"].to_numpy()
+        corr = post[f"corr_{name}"].to_numpy() if f"corr_{name}" in post else np.ones((1, 1, len(eta)))
+        variance += np.einsum("i,is,ijs,js,j->s", z, sd, corr, sd, z)
+    at = eta[:, None] + spread * np.sqrt(variance)[:, None] * rng.standard_normal((len(eta), times))
+    own = {name: post[name].to_numpy()[:, None] for name in fit.spec.family.parameters}
+    trials = rng.choice(data["n"].to_numpy(), at.shape) if fit.spec.family.name == "binomial" else None
+    y = draw(fit.spec.family, at, own, rng, trials=trials)
+    return y.ravel() if trials is None else (y / trials).ravel()
+
+
+def holds(y, lower, upper, prob):
+    """Say whether both limits are the quantiles of responses, which may be counts, to a hundredth."""
+    error, tail = 0.01, (1 - prob) / 2
+    low = np.mean(y < lower - 1e-9) < tail + error and np.mean(y <= lower + 1e-9) > tail - error
+    return low and np.mean(y > upper + 1e-9) < tail + error and np.mean(y >= upper - 1e-9) > tail - error
+
+
+@pytest.mark.parametrize("family", [own for own in OTHERS if own.name != "bernoulli"], ids=str)
+def test_ribbons_of_responses_of_other_families(family) -> None:
+    fit = made_up(family)
+    # half of it where there are few trials: their outermost shares are 0 and 1 whatever the spread
+    prob = 0.5 if family.name == "binomial" else 0.9
+    ribbon = fan_tables(fit.design, family, calm(fit.posterior), factor="g", x="x", ci_prob=prob).ribbon
+    for place in (0, len(ribbon) - 1):
+        row, rng = ribbon.iloc[place], np.random.default_rng(place)
+        assert holds(responses_of_new_levels(fit, row, rng), row["lower"], row["upper"], prob)
+        # with effects of three times the size the limits would be others
+        assert not holds(responses_of_new_levels(fit, row, rng, spread=3.0), row["lower"], row["upper"], prob)
+
+
+def test_a_response_of_zero_or_one_has_no_ribbon() -> None:
+    ribbon = tables(made_up(Family("bernoulli", "logit")), factor="g", x="x").ribbon
+    assert ribbon[["lower", "upper"]].isna().all(axis=None)
+    assert ribbon["level_upper"].gt(ribbon["level_lower"]).all()
 
 
 @pytest.mark.parametrize("prob", [0.001, 0.3, 0.5, 0.975])

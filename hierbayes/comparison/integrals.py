@@ -1,0 +1,220 @@
+"""The likelihood of some rows with group-level effects integrated out, for any family, at many draws at once.
+
+With ``b = L v``, ``v ~ N(0, I)``, and A the columns of the rows times L, the likelihood at one draw of all else is
+
+    m  =  integral of  prod_i p(y_i | eta_i + A_i v)  N(v; 0, I)  over v.
+
+Fisher scoring finds the mode of the integrand, and v is laid out around it in units of the information ``H = R R'``
+there, ``v = mode + R'^-1 x``. Up to `MOST` dimensions the integral over x is a Gauss-Hermite sum (Liu and Pierce 1994,
+Biometrika 81). Beyond them it is the mean of importance weights at random points, half of them from the normal at the
+mode and half from the prior of v, so that no weight is larger than twice the likelihood: unbiased, but noisy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from hierbayes.engines.base import Floats
+from hierbayes.families import Family
+from hierbayes.fisher import information, score
+from hierbayes.likelihoods import log_likelihood
+
+MOST = 3
+"""Dimensions up to which a sum over a grid replaces random points."""
+
+_NODES = {1: 31, 2: 17, 3: 11}
+_POINTS = 512
+_NUMBERS = 1 << 20
+_STEPS = 50
+_CLOSE = 1e-7
+
+
+@dataclass(frozen=True)
+class Responses:
+    """Rows whose likelihood is asked for.
+
+    Attributes
+    ----------
+    family : Family
+    y, weights : array, shape (n,)
+    trials : array, shape (n,), or None
+    """
+
+    family: Family
+    y: Floats
+    weights: Floats
+    trials: Floats | None = None
+
+    def log_likelihood(self, predictor: Floats, own: Mapping[str, Floats]) -> Floats:
+        """Return the log likelihood of each row; the last axis of `predictor` goes by rows."""
+        return np.asarray(log_likelihood(self.family, self.y, predictor, own, self.weights, self.trials))
+
+    def slopes(self, predictor: Floats, own: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+        """Return the score of each row and the information in it, about its predictor."""
+        given = (own, self.weights, self.trials)
+        return score(self.family, self.y, predictor, *given), information(self.family, predictor, *given)
+
+    def without(self, row: int) -> Responses:
+        """Return the same without one row."""
+        trials = None if self.trials is None else np.delete(self.trials, row)
+        return Responses(self.family, np.delete(self.y, row), np.delete(self.weights, row), trials)
+
+
+def log_integrals(
+    rows: Responses,
+    predictor: Floats,
+    A: Floats,
+    own: Mapping[str, Floats],
+    rng: np.random.Generator,
+) -> Floats:
+    """Return the logarithm of the integral at every draw.
+
+    Parameters
+    ----------
+    rows : Responses
+    predictor : array, shape (draws, n)
+        What is not integrated out of the linear predictor.
+    A : array, shape (draws, n, q)
+        With q of 0 nothing is integrated out.
+    own : mapping of str to array, shape (draws,)
+        The family's parameters.
+    rng : numpy.random.Generator
+        Random points, where q is above `MOST`.
+
+    Returns
+    -------
+    array, shape (draws,)
+    """
+    n, q = A.shape[1:]
+    found = np.zeros(len(predictor))
+    if n == 0:
+        return found
+    for part in _parts(len(found), n * _evaluations(q)):
+        given = {name: values[part, None] for name, values in own.items()}
+        if q == 0:
+            found[part] = rows.log_likelihood(predictor[part], given).sum(axis=1)
+            continue
+        mode, H = find_mode(rows, predictor[part], A[part], given)
+        how = _summed if q <= MOST else _averaged
+        found[part] = how(rows, predictor[part], A[part], given, mode, H, rng)
+    return found
+
+
+def _evaluations(q: int) -> int:
+    return 1 if q == 0 else len(_grid(q)[0]) if q <= MOST else _POINTS
+
+
+def _parts(draws: int, numbers: int) -> Iterator[slice]:
+    step = max(1, _NUMBERS // max(numbers, 1))
+    for first in range(0, draws, step):
+        yield slice(first, min(first + step, draws))
+
+
+def find_mode(rows: Responses, predictor: Floats, A: Floats, own: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+    """Return the mode of each draw's integrand, shape (draws, q), and the information there, shape (draws, q, q)."""
+    v = np.zeros((len(A), A.shape[2]))
+    height = _height(rows, predictor, A, own, v)
+    for _ in range(_STEPS):
+        step, _H = _scoring(rows, predictor, A, own, v)
+        v, height, moved = _ascend(rows, predictor, A, own, v, step, height)
+        if moved < _CLOSE:
+            break
+    return v, _scoring(rows, predictor, A, own, v)[1]
+
+
+def _height(rows: Responses, predictor: Floats, A: Floats, own: Mapping[str, Floats], v: Floats) -> Floats:
+    at = predictor + np.einsum("snq,sq->sn", A, v)
+    return np.asarray(rows.log_likelihood(at, own).sum(axis=1) - 0.5 * np.sum(v**2, axis=1))
+
+
+def _scoring(
+    rows: Responses, predictor: Floats, A: Floats, own: Mapping[str, Floats], v: Floats
+) -> tuple[Floats, Floats]:
+    """Return the step of Fisher scoring, and the information."""
+    slope, weight = rows.slopes(predictor + np.einsum("snq,sq->sn", A, v), own)
+    H = np.matmul(A.transpose(0, 2, 1), A * np.broadcast_to(weight, A.shape[:2])[..., None]) + np.eye(A.shape[2])
+    pull = np.einsum("snq,sn->sq", A, np.broadcast_to(slope, A.shape[:2])) - v
+    return np.linalg.solve(H, pull[..., None])[..., 0], H
+
+
+def _ascend(
+    rows: Responses,
+    predictor: Floats,
+    A: Floats,
+    own: Mapping[str, Floats],
+    v: Floats,
+    step: Floats,
+    height: Floats,
+) -> tuple[Floats, Floats, float]:
+    """Return the points after a step, which is halved where it would lead down, their heights, and the largest move."""
+    size = np.ones(len(v))
+    for _ in range(30):
+        new = v + size[:, None] * step
+        reached = _height(rows, predictor, A, own, new)
+        worse = ~(reached >= height - 1e-10 * (1 + np.abs(height)))
+        if not worse.any():
+            break
+        size[worse] /= 2
+    kept = np.where(worse[:, None], v, new)
+    return kept, np.where(worse, height, reached), float(np.abs(kept - v).max(initial=0.0))
+
+
+@cache
+def _grid(q: int) -> tuple[Floats, Floats]:
+    """Return the points of a Gauss-Hermite grid, shape (points, q), and the logarithms of their normal weights."""
+    x, w = np.polynomial.hermite_e.hermegauss(_NODES[q])
+    axes = np.meshgrid(*[x] * q, indexing="ij")
+    logs = np.meshgrid(*[np.log(w) - 0.5 * np.log(2 * np.pi)] * q, indexing="ij")
+    return np.stack([axis.ravel() for axis in axes], axis=1), np.sum([own.ravel() for own in logs], axis=0)
+
+
+def _at(rows: Responses, predictor: Floats, A: Floats, own: Mapping[str, Floats], V: Floats) -> Floats:
+    """Return the log likelihood of all rows at points V, shape (draws, points, q)."""
+    at = predictor[:, None] + V @ A.transpose(0, 2, 1)
+    return np.asarray(rows.log_likelihood(at, {name: value[..., None] for name, value in own.items()}).sum(axis=2))
+
+
+def _summed(
+    rows: Responses,
+    predictor: Floats,
+    A: Floats,
+    own: Mapping[str, Floats],
+    mode: Floats,
+    H: Floats,
+    rng: np.random.Generator,
+) -> Floats:
+    from scipy.special import logsumexp
+
+    x, log_w = _grid(A.shape[2])
+    R = np.linalg.cholesky(H)
+    V = mode[:, None] + x @ np.linalg.inv(R)
+    terms = _at(rows, predictor, A, own, V) + log_w + 0.5 * (np.sum(x**2, axis=1) - np.sum(V**2, axis=2))
+    return np.asarray(logsumexp(terms, axis=1) - _log_diagonal(R))
+
+
+def _averaged(
+    rows: Responses,
+    predictor: Floats,
+    A: Floats,
+    own: Mapping[str, Floats],
+    mode: Floats,
+    H: Floats,
+    rng: np.random.Generator,
+) -> Floats:
+    from scipy.special import logsumexp
+
+    R, half = np.linalg.cholesky(H), _POINTS // 2
+    x = rng.standard_normal((len(A), _POINTS, A.shape[2]))
+    V = np.concatenate([mode[:, None] + x[:, :half] @ np.linalg.inv(R), x[:, half:]], axis=1)
+    prior = -0.5 * np.sum(V**2, axis=2)
+    near = -0.5 * np.sum(((V - mode[:, None]) @ R) ** 2, axis=2) + _log_diagonal(R)[:, None]
+    terms = _at(rows, predictor, A, own, V) + prior - np.logaddexp(prior, near) + np.log(2)
+    return np.asarray(logsumexp(terms, axis=1) - np.log(_POINTS))
+
+
+def _log_diagonal(R: Floats) -> Floats:
+    return np.asarray(np.sum(np.log(np.diagonal(R, axis1=1, axis2=2)), axis=1))
