@@ -179,6 +179,14 @@ PYTHON = (
         added="test_an_offset_is_part_of_the_curve",
     ),
     Fault(
+        "draws without spread forgotten", "summaries/learned.py",
+        "the learned population is the average over the draws whose sd is not 0",
+        "total / ROOT_TWO_PI / max(len(sds), 1)",
+        "total / ROOT_TWO_PI / max(int(kept.sum()), 1)",
+        ("tests/summaries/test_learned.py::test_a_draw_without_spread_counts_and_adds_nothing_beside_its_mean",),
+        added="test_a_draw_without_spread_counts_and_adds_nothing_beside_its_mean",
+    ),
+    Fault(
         "error of the prior forgotten", "comparison/hypotheses.py",
         "the error of an evidence ratio counts the posterior's draws, not the prior's",
         "math.hypot(error / (prob * (1 - prob)), prior_error / (prior * (1 - prior)))",
