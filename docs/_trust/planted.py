@@ -201,7 +201,9 @@ def planted(number: int | None, folder: Path, cores: int) -> pd.DataFrame:
     Finished cases stay in the folder and are not run again while package, tests and fault are what they were.
     """
     cases = cases_of(FAULTS[:number])
-    kept = {case.name: found for case in cases if (found := _kept(case, folder)) is not None}
+    # taken now: sources that change during the run are not those that the copies have
+    digests = {case.name: digest_of(ROOT, case) for case in cases}
+    kept = {case.name: found for case in cases if (found := _kept(case, folder, digests[case.name])) is not None}
     todo = [case for case in cases if case.name not in kept]
     if todo:
         with tempfile.TemporaryDirectory(prefix="hierbayes-planted-") as place:
@@ -210,7 +212,7 @@ def planted(number: int | None, folder: Path, cores: int) -> pd.DataFrame:
             with ThreadPoolExecutor(max(1, min(2, cores))) as pool:
                 for case, found in zip(todo, pool.map(lambda case: look(case, base), todo), strict=True):
                     kept[case.name] = found
-                    _keep(case, folder, found)
+                    _keep(case, folder, digests[case.name], found)
                     print(f"{case.name}: {found.verdict}", flush=True)
     return pd.DataFrame([_row(case, kept[case.name]) for case in cases])
 
@@ -230,16 +232,16 @@ def _place(case: Case, folder: Path) -> Path:
     return folder / f"planted-{''.join(c if c.isalnum() else '-' for c in case.name)}.json"
 
 
-def _kept(case: Case, folder: Path) -> Seen | None:
+def _kept(case: Case, folder: Path, digest: str) -> Seen | None:
     path = _place(case, folder)
     if not path.exists():
         return None
     found = json.loads(path.read_text(encoding="utf-8"))
-    return Seen(**found["seen"]) if found["digest"] == digest_of(ROOT, case) else None
+    return Seen(**found["seen"]) if found["digest"] == digest else None
 
 
-def _keep(case: Case, folder: Path, seen: Seen) -> None:
-    text = json.dumps({"digest": digest_of(ROOT, case), "seen": asdict(seen)})
+def _keep(case: Case, folder: Path, digest: str, seen: Seen) -> None:
+    text = json.dumps({"digest": digest, "seen": asdict(seen)})
     _place(case, folder).write_text(text, encoding="utf-8")
 
 

@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "hierbayes"
 sys.path.insert(0, str(ROOT / "docs"))
 try:
-    from _trust.planted import Case, cases_of, digest_of, look
+    from _trust import planted as planting
+    from _trust.planted import Case, Seen, cases_of, digest_of, look
     from _trust.planted_faults import FAULTS
 finally:
     sys.path.pop(0)
@@ -81,6 +82,29 @@ def test_a_change_of_fault_or_tests_is_another_digest():
     others = [Case(None, case.tests), Case(case.fault, ()), Case(replace(case.fault, after="parts = ()"), case.tests)]
     assert len({digest_of(ROOT, each) for each in (case, *others)}) == 4
     assert digest_of(ROOT, case) == digest_of(ROOT, replace(case))
+
+
+def test_a_finished_fault_is_not_run_again_and_a_survivor_is_named(tmp_path, monkeypatch):
+    looked = []
+
+    def look_up(case, base):
+        looked.append(case.name)
+        return (
+            Seen("survived", 7) if case.name == FAULTS[1].name or case.fault is None else Seen("killed", 1, "a::b", "|")
+        )
+
+    monkeypatch.setattr(planting, "look", look_up)
+    for name in ("_warm", "copied"):
+        monkeypatch.setattr(planting, name, lambda *_: None)
+    first = planting.planted(2, tmp_path, 2)
+    assert sorted(looked) == sorted(["control, no fault", FAULTS[0].name, FAULTS[1].name])
+    assert first["as it should be"].tolist() == ["yes", "yes", "**no**: survived"]
+    assert first["with"].tolist() == ["", r"`\|`", ""]
+    assert planting.planted(2, tmp_path, 2).equals(first)
+    assert len(looked) == 3
+    monkeypatch.setattr(planting, "digest_of", lambda *_: "other sources")
+    planting.planted(2, tmp_path, 2)
+    assert len(looked) == 6
 
 
 @pytest.mark.slow
