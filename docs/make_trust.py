@@ -26,12 +26,15 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="three structures, few data sets")
     parser.add_argument("--sets", type=int, default=None, help="data sets of each structure: 1000, or 20 if quick")
     parser.add_argument("--repetitions", type=int, default=None, help="of each fixed truth: 1000, or 4 if quick")
+    parser.add_argument("--faults", type=int, default=None, help="faults to plant: all, or none if quick")
     parser.add_argument("--processes", type=int, default=None, help="data sets at a time; all cores by default")
     parser.add_argument("--folder", type=Path, default=DOCS.parent / "build" / "trust", help="keeps what is finished")
     parser.add_argument("--page", type=Path, default=DOCS / "trust.md", help="the page to write")
     found = parser.parse_args(given)
     found.sets = found.sets or (20 if found.quick else 1000)
     found.repetitions = found.repetitions or (4 if found.quick else 1000)
+    if found.faults is None and found.quick:
+        found.faults = 0
     return found
 
 
@@ -46,7 +49,9 @@ def pool(asked: argparse.Namespace) -> AbstractContextManager[Executor | None]:
 
 
 def main(given: list[str] | None = None) -> None:
-    from _trust import checks, page, structures
+    from _trust import checks, counts, page, planted, schools, structures
+
+    from hierbayes.engines.collapsed.threads import usable_cores
 
     asked = arguments(given)
     asked.folder.mkdir(parents=True, exist_ok=True)
@@ -58,26 +63,35 @@ def main(given: list[str] | None = None) -> None:
     truths = checks.coverage(quick["truths"] if quick else structures.TRUTHS, asked.repetitions, asked.folder)
     exact = checks.quadrature(quick["exact"] if quick else None)
     bits = checks.reproducibility(asked.quick)
+    eight = schools.schools()
+    # without faults the page keeps the table that it has
+    faults = None if asked.faults == 0 else planted.planted(asked.faults, asked.folder, usable_cores())
     options = " --quick" if asked.quick else f" --sets {asked.sets} --repetitions {asked.repetitions}"
     page.fill(
         DOCS / "trust.md",
         asked.page,
         {
             "made": page.made(options, time.perf_counter() - started),
-            "verdict": verdict(found, exact, bits),
+            "verdict": verdict(found, exact, bits, eight, faults),
             "calibration": page.markdown(found.structures),
             "quantities": page.markdown(found.quantities),
             "failures": page.markdown(found.failures[["structure", "set", "seed", "reason"]]),
             "coverage": page.markdown(truths),
             "quadrature": page.markdown(exact),
+            "schools": page.markdown(eight),
             "reproducibility": page.markdown(bits),
+            **({} if faults is None else {"planted": page.markdown(faults)}),
+            "counts": page.markdown(counts.counts()),
         },
     )
     print(f"{asked.page} in {time.perf_counter() - started:.0f} s")
 
 
-def verdict(found, exact, bits) -> str:
-    """Say what passed and what did not; the structures share one hundredth of false alarms among them."""
+def verdict(found, exact, bits, eight=None, faults=None) -> str:
+    """Say what passed and what did not; the structures share one hundredth of false alarms among them.
+
+    The eight schools and the planted faults may be left out.
+    """
     own = found.structures
     tests = int(2 * own["quantities"].sum())
     least = float(own["least p"].min())
@@ -89,12 +103,28 @@ def verdict(found, exact, bits) -> str:
         f"- Quadrature: {int((exact['passed'] == 'yes').sum())} of {len(exact)} models agree.",
         f"- Reproducibility: {int((bits['same bits'] == 'yes').sum())} of {len(bits)} comparisons have the same bits.",
     ]
+    if faults is not None:
+        said.append(planted_verdict(faults))
     lost = [
         *own.loc[own["passed"] != "yes", "structure"],
         *exact.loc[exact["passed"] != "yes", "model"],
         *bits.loc[bits["same bits"] != "yes", "compared"],
+        *(
+            []
+            if eight is None
+            else [f"eight schools: {name}" for name in eight.loc[eight["passed"] != "yes", "quantity"]]
+        ),
+        *([] if faults is None else faults.loc[faults["as it should be"] != "yes", "fault"]),
     ]
     return "\n".join([*said, f"- What did not pass: {', '.join(lost) if lost else 'nothing'}."])
+
+
+def planted_verdict(faults) -> str:
+    """Say how many faults the tests saw; the first row is the control."""
+    own = faults.iloc[1:]
+    seen, added = int((own["as it should be"] == "yes").sum()), int((own["added for it"] != "").sum())
+    words = f", {added} of them by a test that was written because none had seen them" if added else ""
+    return f"- Planted faults: the tests see {seen} of {len(own)}{words}."
 
 
 if __name__ == "__main__":

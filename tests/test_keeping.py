@@ -19,6 +19,7 @@ from oracles.agreement import largest, z_scores
 import hierbayes as hb
 from hierbayes.catalogue import catalogue
 from hierbayes.engines.naming import posterior_dims
+from hierbayes.run import Runner
 
 SLEEP = "Reaction ~ Days + (Days | Subject)"
 FEW = {"draws": 60, "chains": 2, "seed": 1, "progress": False}
@@ -322,6 +323,19 @@ def test_random_numbers_are_never_repeated(fit):
     twice = fit.extend(60).extend(60, seed=fit.diagnostics["seed"])
     values = twice.posterior["beta"].to_numpy().reshape(-1, 2)
     assert len(np.unique(values[:, 0])) == len(values)
+
+
+def test_no_stretch_of_a_chain_has_the_seed_of_another(fit, monkeypatch):
+    """One seed for two stretches would give both the same random numbers, though not the same draws."""
+    seeds, resume = [fit.diagnostics["seed"]], Runner.resume
+
+    def heard(self, engine, chosen, last):
+        seeds.append(chosen.seed)
+        return resume(self, engine, chosen, last)
+
+    monkeypatch.setattr(Runner, "resume", heard)
+    fit.extend(10).extend(10, seed=fit.diagnostics["seed"]).extend(10)
+    assert len(set(seeds)) == len(seeds) == 4
 
 
 def test_a_loaded_fit_is_extended_to_the_same_draws(fit, saved):

@@ -198,6 +198,18 @@ def test_diagnostics_find_the_worst_parameter(small):
     assert found["min_ess_bulk"] < fit.diagnostics["min_ess_bulk"]
 
 
+def test_the_energy_of_the_worst_chain_counts(small):
+    """E-BFMI: the mean squared step of the energy over its variance, of the chain where it is least."""
+    fit = fake_fit("y ~ 1 + (1 | g)", small, chains=3, draws=200)
+    tree = fit._draws.tree.copy(deep=True)
+    tree["sample_stats"]["energy"].values[1] = np.cumsum(np.random.default_rng(1).normal(size=200))
+    each = [np.mean(np.diff(own) ** 2) / np.var(own) for own in tree["sample_stats"]["energy"].values]
+    found = diagnostics(replace(fit._draws, tree=tree))
+    assert found["min_bfmi"] == pytest.approx(min(each), rel=0.02)
+    assert max(each) > 1.5 > 0.3 > min(each)
+    assert any("energy" in said for said in complaints(found))
+
+
 def shown_after(monkeypatch, progress, terminal, seconds):
     """Start a bar whose patience is a fifth of a second; say whether it is there after some seconds."""
     import rich.console

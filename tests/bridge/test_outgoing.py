@@ -283,6 +283,21 @@ def test_a_combination_of_levels_that_no_row_has_is_drawn_from_the_population():
     assert np.array_equal(again.values, posterior["1|B:V"].values)
 
 
+def test_levels_beside_a_missing_combination_keep_their_effects():
+    """Bambi has 18 levels where hierbayes has 17: from the missing one on, a level stands in another place."""
+    data = oats()
+    data = data[~((data["B"] == "II") & (data["V"] == "Victory"))]
+    fit = fake_fit("Y ~ nitro + (nitro | B:V)", data, draws=5)
+    posterior, own = fit.to_bambi()[1]["posterior"], fit.posterior["b_B:V"]
+    levels = [str(level) for level in own["B:V"].values]
+    assert len(levels) == 17
+    handed = [str(level) for level in posterior["B:V__factor_dim"].values]
+    assert handed.index("VI:Victory") > levels.index("VI:Victory")
+    for term, name in (("1", "Intercept"), ("nitro", "nitro")):
+        found = posterior[f"{term}|B:V"].sel({"B:V__factor_dim": levels}).transpose("chain", "draw", ...)
+        np.testing.assert_array_equal(found, own.sel({"B:V_term": name}))
+
+
 def test_priors_go_there_and_back():
     priors = {
         "Days": hb.Normal(10, 5),

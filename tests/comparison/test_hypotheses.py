@@ -143,6 +143,22 @@ def test_prior_probabilities_against_draws_of_the_priors(sleep, text):
     assert found["evidence_ratio"] == pytest.approx(odds, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("text", "drawn"), [("Days > 0.5", False), ("abs(Days)*4 > 1", True), ("abs(Days) > abs(Intercept)", True)]
+)
+def test_error_of_an_evidence_ratio(sleep, text, drawn):
+    """The logit of a share p has the error of p over p (1 - p); a prior share that is drawn adds its own."""
+    found = sleep.hypothesis(text).table.loc[0]
+    prob, prior = found["prob"], found["prior_prob"]
+    assert 0.02 < prob < 0.98
+    assert 0.001 < prior < 0.999
+    of_posterior = found["prob_mcse"] / (prob * (1 - prob))
+    of_prior = 1 / np.sqrt(DRAWS * prior * (1 - prior)) if drawn else 0.0
+    expected = found["evidence_ratio"] * np.hypot(of_posterior, of_prior)
+    assert found["evidence_mcse"] == pytest.approx(expected, rel=0.02 if drawn else 1e-12)
+    assert not drawn or found["evidence_mcse"] > 1.0005 * found["evidence_ratio"] * of_posterior
+
+
 def test_another_prior_would_be_seen(sleep):
     tight = fake_fit(
         "Reaction ~ Days + (Days | Subject)", hb.load_data("sleepstudy"), priors={"Days": hb.Normal(0, 5)}, draws=5

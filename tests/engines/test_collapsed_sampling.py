@@ -108,6 +108,24 @@ def test_draws_agree_with_quadrature(way):
         assert draws.std() == pytest.approx(sd, rel=0.06)
 
 
+def test_draws_are_exact_whatever_the_surrogate():
+    """Half an sd beside the posterior in every direction, it is refused more often, and the draws stay where they were.
+
+    A surrogate that fits is accepted nearly always: there one could not tell whether anything is ever refused.
+    """
+    words, table = tape_of(PROBLEMS["intercept"], False)
+    mode = find_mode(words)
+    good = fit_surrogate(words, mode, cores=2, seed=4)
+    poor = replace(good, mode=good.mode + 0.5 * good.factor.sum(axis=1))
+    walked = sample_by_surrogate(words, poor, 1500, 4, 2, seed=4, hold=1)
+    for i in range(table.dim):
+        mean, sd = grid_moments(words, mode, i)
+        draws = walked.theta[:, :, i].ravel()
+        assert abs(draws.mean() - mean) < 0.1 * sd
+        assert draws.std() == pytest.approx(sd, rel=0.1)
+    assert 0.3 < walked.accepted.mean() < 0.9
+
+
 def test_surrogate_draws_do_not_depend_on_the_cores(charted):
     _, words, _, mode, _ = charted
     one = sample_by_surrogate(words, fit_surrogate(words, mode, 1, 7), 50, 2, 1, 7)

@@ -35,6 +35,16 @@ def test_curves_are_predictions_for_the_population_at_the_grid(fit) -> None:
     assert (found.curves["x"].min(), found.curves["x"].max()) == (schools()["hours"].min(), schools()["hours"].max())
 
 
+@pytest.mark.parametrize("focal", ["hours", "iq"])
+def test_an_offset_is_part_of_the_curve(focal) -> None:
+    """Of the column of the offset too: held at its mean, or followed along the axis."""
+    offset = fake_fit("y ~ hours + offset(iq / 10) + (1 | school)", schools(), chains=1, draws=41)
+    own = tables(offset, focal).curves
+    at = {name: [schools()[name].mean()] * len(own) for name in ("hours", "iq")} | {focal: own["x"].tolist()}
+    expected = offset.predict(at, groups="population")
+    np.testing.assert_allclose(own[STATISTICS], expected[STATISTICS], rtol=1e-8)
+
+
 def test_a_category_has_its_marginal_means(fit) -> None:
     found = tables(fit, "sex", ci_prob=0.8)
     np.testing.assert_allclose(found.curves[STATISTICS], fit.means("sex", ci_prob=0.8)[STATISTICS])

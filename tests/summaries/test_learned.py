@@ -62,6 +62,12 @@ def test_density_is_that_of_simulated_levels_and_not_that_of_the_mean_draw():
     assert np.abs(plain - at).max() > 0.02
 
 
+def test_a_draw_without_spread_counts_and_adds_nothing_beside_its_mean():
+    x, means = np.array([-1.0, 0.5, 2.0]), np.array([0.0, 0.0, 1.0, 0.0])
+    own = mixture(x, means, np.array([1.0, 0.0, 2.0, 0.0]))
+    np.testing.assert_allclose(own, (stats.norm.pdf(x) + stats.norm.pdf(x, 1.0, 2.0)) / 4, rtol=1e-12)
+
+
 def test_a_term_without_a_population_coefficient_has_mean_zero():
     fit = fake_fit("Reaction ~ 1 + (Days | Subject)", hb.load_data("sleepstudy"))
     found = learned(fit)

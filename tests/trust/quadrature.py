@@ -135,7 +135,10 @@ def _common_eigenvalues(layers, y):
 
 
 def known_errors(y, errors, intercept, log_prior, axis):
-    """Return the posterior of ``y_j ~ N(mu + b_j, errors_j²)``, ``b_j ~ N(0, sd²)``, with that of the first b_j."""
+    """Return the posterior of ``y_j ~ N(mu + b_j, errors_j²)``, ``b_j ~ N(0, sd²)``.
+
+    With those of the first b_j and of the first ``mu + b_j``, and the sd's own mean and sd as of any number.
+    """
     sd, (m, s) = axis.values, intercept
     variance = sd[:, None] ** 2 + errors**2
     precision = 1 / s**2 + np.sum(1 / variance, axis=1)
@@ -145,7 +148,9 @@ def known_errors(y, errors, intercept, log_prior, axis):
     weight = weights_of([axis], log_density)
     pull = sd**2 / variance[:, 0]
     effect = of_number(weight, pull * (y[0] - centre), (1 - pull) * sd**2 + pull**2 / precision)
-    return {"Intercept": of_number(weight, centre, 1 / precision), "b": effect, **of_axes([axis], weight)}
+    total = of_number(weight, centre + pull * (y[0] - centre), (1 - pull) * sd**2 + (1 - pull) ** 2 / precision)
+    found = {"Intercept": of_number(weight, centre, 1 / precision), "b": effect, "mu + b": total}
+    return {**found, "sd as a number": of_number(weight, sd), **of_axes([axis], weight)}
 
 
 @dataclass(frozen=True)

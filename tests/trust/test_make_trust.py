@@ -13,7 +13,10 @@ import pytest
 from hierbayes.design.scaling import prior_table
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-MARKERS = ["made", "verdict", "calibration", "quantities", "failures", "coverage", "quadrature", "reproducibility"]
+MARKERS = [
+    *("made", "verdict", "calibration", "quantities", "failures", "coverage", "quadrature", "schools"),
+    *("reproducibility", "planted", "counts"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +88,47 @@ def test_what_did_not_pass_is_named(script):
     bits = pd.DataFrame({"compared": ["2 cores"], "same bits": ["yes"]})
     said = script.verdict(Calibrated(own, own, own), exact, bits)
     assert "What did not pass: two, dyestuff." in said
+    assert "Planted faults" not in said
     assert (
         "2000 data sets, 2 that could not be sampled. The least of 14 p values is 1e-06; times their number, 1.4e-05"
         in said
     )
+
+
+def test_what_the_planted_faults_came_to_is_said(script):
+    from _trust.checks import Calibrated
+
+    own = pd.DataFrame({"structure": ["one"], "quantities": 3, "sets": 9, "failed": 0, "least p": 0.2, "passed": "yes"})
+    exact = pd.DataFrame({"model": ["dyestuff"], "passed": ["yes"]})
+    bits = pd.DataFrame({"compared": ["2 cores"], "same bits": ["yes"]})
+    eight = pd.DataFrame({"quantity": ["`mu`", "`tau`"], "passed": ["yes", "**no**"]})
+    faults = pd.DataFrame(
+        {
+            "fault": ["control, no fault", "one", "two", "three"],
+            "as it should be": ["yes", "yes", "**no**: survived", "yes"],
+            "added for it": ["", "", "", "`test_three`"],
+        }
+    )
+    said = script.verdict(Calibrated(own, own, own), exact, bits, eight, faults)
+    assert "Planted faults: the tests see 2 of 3, 1 of them by a test that was written" in said
+    assert "What did not pass: eight schools: `tau`, two." in said
+
+
+@pytest.mark.slow
+def test_the_draws_of_the_eight_schools_are_those_of_quadrature(script):
+    from _trust.schools import schools
+
+    found = schools()
+    assert found["quantity"].tolist() == ["`mu`", "`tau`", "`theta[1]`"]
+    assert found["published"].tolist() == ["4.3968 (3.3177)", "3.5977 (3.2200)", "6.2119 (5.5931)"]
+    assert (found["published"] == found["quadrature"]).all()
+    assert (found["passed"] == "yes").all()
+
+
+def test_cases_are_counted_from_the_lists_of_the_tests(script):
+    from _trust.counts import counts
+
+    found = counts()
+    assert found["number"].sum() > 1000
+    assert (found["number"] > 0).all()
+    assert all((DOCS.parent / place.strip("`")).exists() for place in found["file"])
