@@ -129,7 +129,7 @@ def of_draws(
 
 def _predicted(design: Design, posterior: object, seed: int) -> Floats:
     """Return draws of the linear predictor at a row of average columns and new levels, as `Fit.predict` draws them."""
-    drawn = posterior_draws(posterior, design.schema)  # type: ignore[arg-type]
+    drawn = posterior_draws(posterior, design.schema, design.family)  # type: ignore[arg-type]
     row = _average_row(design)
     effects = {factor: _new_effects(factor, own, seed) for factor, own in drawn.factors.items()}
     rows = RowDraws(drawn, row, effects, link_itself)
