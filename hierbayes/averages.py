@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from hierbayes import likelihoods
+from hierbayes import likelihoods, ordinal
 from hierbayes.families import Family
 
 _REACH = 7.0
@@ -50,6 +50,8 @@ def average(family: Family, predictor: Any, variance: Any, parameters: Mapping[s
     """
     if family.linear:
         return np.asarray(predictor) + 0.0 * np.asarray(variance)
+    if family.ordered:
+        return 1.0 + sum(above for above, _ in _tails(family, predictor, variance, parameters or {}))
     if family.link in ("log", "identity"):
         return family.mean(np.asarray(predictor) + 0.5 * np.asarray(variance), parameters)
     if family.link == "probit":
@@ -83,6 +85,8 @@ def spread(
     if family.link == "identity":
         total = np.asarray(variance) + np.asarray(own["sigma"]) ** 2
         return np.expm1(total) * np.exp(2 * np.asarray(predictor) + total)
+    if family.ordered:
+        return ordinal.variance_of(_tails(family, predictor, variance, own))
     mean = average(family, predictor, variance, own)
     if family.name == "bernoulli":
         return mean * (1 - mean)
@@ -92,6 +96,32 @@ def spread(
         return (0.0 if family.name == "gamma" else mean) + square / alpha + square - mean**2
     square = _summed(lambda eta: family.inverse(eta) ** 2, family.link, predictor, np.sqrt(variance))
     return (mean - square) / (trials if family.name == "binomial" else 1 + np.asarray(own["kappa"])) + square - mean**2
+
+
+def category_average(
+    family: Family, category: int, predictor: Any, variance: Any, parameters: Mapping[str, Any] | None = None
+) -> Any:
+    """Return the probability of one category of an ordinal response, averaged over ``eta ~ N(predictor, variance)``.
+
+    Examples
+    --------
+    >>> three = Family("ordinal", "probit", 3)
+    >>> shares = [category_average(three, k, 0.0, 3.0, {"gap_2": 2.0}) for k in (1, 2, 3)]
+    >>> [round(float(share), 6) for share in shares]  # Phi(0), Phi(1) - Phi(0) and 1 - Phi(1), for sqrt(1 + 3) = 2
+    [0.5, 0.341345, 0.158655]
+    """
+    found = list(_tails(family, predictor, variance, parameters or {}))
+    if category in (1, family.categories):
+        return found[0][1] if category == 1 else found[-1][0]
+    return np.maximum(found[category - 2][0] - found[category - 1][0], 0.0)
+
+
+def _tails(family: Family, predictor: Any, variance: Any, own: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield ``P(y > k)`` and ``P(y <= k)`` of an ordered response, averaged over a normal linear predictor."""
+    above = Family("bernoulli", family.link)
+    for cut in ordinal.cuts(ordinal.gaps_of(own, family.categories)):
+        distance = np.asarray(predictor) - cut
+        yield average(above, distance, variance), average(above, -distance, variance)
 
 
 def mean_slope(family: Family, predictor: Any, parameters: Mapping[str, Any] | None = None) -> Any:
@@ -106,6 +136,9 @@ def mean_slope(family: Family, predictor: Any, parameters: Mapping[str, Any] | N
     eta = np.asarray(predictor, dtype=float)
     if family.linear:
         return np.ones_like(eta)
+    if family.ordered:
+        gaps = ordinal.gaps_of(parameters or {}, family.categories)
+        return sum(_SLOPES[family.link](eta - cut) for cut in ordinal.cuts(gaps))
     if family.link in ("log", "identity"):
         shift = (parameters or {}).get("shift", 0.0) if family.name == "shifted_lognormal" else 0.0
         return family.mean(eta, parameters) - shift

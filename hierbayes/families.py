@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from hierbayes.errors import ModelError
+from hierbayes.ordinal import gap_names, gaps_of
+from hierbayes.ordinal import mean as ordinal_mean
 
-Values = Literal["real", "positive", "count", "binary", "binomial", "unit"]
-"""What a response may be: any number; above 0; 0, 1, 2, ...; one of two; successes of trials; between 0 and 1."""
+Values = Literal["real", "positive", "count", "binary", "binomial", "unit", "ordered"]
+"""What a response may be: any number; above 0; 0, 1, 2, ...; one of two; successes of trials; between 0 and 1; one of
+three or more ordered categories, as its score 1, 2, ..., K."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,10 @@ class Family:
         As in `FAMILIES`.
     link : str
         The function that takes the location of the response to the linear predictor. The location is the mean, but for
-        ``lognormal`` and ``shifted_lognormal`` it is the mean of the logarithm (less the shift).
+        ``lognormal`` and ``shifted_lognormal`` it is the mean of the logarithm (less the shift), and for ``ordinal``
+        the probability of a category above the first.
+    categories : int
+        Number of categories of an ``ordinal`` response, set when a design reads it; 0 before, and for other families.
 
     Examples
     --------
@@ -33,15 +39,23 @@ class Family:
     1.0
     >>> Family("negative_binomial", "log").parameters
     ('alpha',)
+    >>> Family("ordinal", "logit", 5).parameters
+    ('gap_2', 'gap_3', 'gap_4')
     """
 
     name: str
     link: str
+    categories: int = 0
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """The positive parameters beside the location, each one number for all rows; ``sigma`` is always the first."""
-        return FAMILIES[self.name].parameters
+        return gap_names(self.categories) if self.ordered else FAMILIES[self.name].parameters
+
+    @property
+    def ordered(self) -> bool:
+        """Whether responses are ordered categories, which stand as their scores."""
+        return self.values == "ordered"
 
     @property
     def values(self) -> Values:
@@ -50,8 +64,8 @@ class Family:
 
     @property
     def whole(self) -> bool:
-        """Whether responses are whole numbers: counts, successes, or one of two."""
-        return self.values in ("count", "binary", "binomial")
+        """Whether responses are whole numbers: counts, successes, one of two, or scores."""
+        return self.values in ("count", "binary", "binomial", "ordered")
 
     @property
     def has_sigma(self) -> bool:
@@ -73,14 +87,18 @@ class Family:
         return _LINKS[self.link](location)
 
     def mean(self, predictor: Any, parameters: Mapping[str, Any] | None = None) -> Any:
-        """Return the mean of the response at a linear predictor, elementwise; for ``binomial`` that of one trial.
+        """Return the mean of the response at a linear predictor, elementwise.
+
+        For ``binomial`` it is that of one trial, for ``ordinal`` the expected score: categories are scored 1 to K.
 
         Parameters
         ----------
         predictor : array
         parameters : mapping of str to array, optional
-            Needed by the log-normal families alone, whose mean depends on ``sigma`` and ``shift``.
+            Needed by the log-normal families, whose mean depends on ``sigma`` and ``shift``, and by ``ordinal``.
         """
+        if self.ordered:
+            return ordinal_mean(self.link, predictor, gaps_of(parameters or {}, self.categories))
         location = self.inverse(predictor)
         if self.name not in _LOG_SCALED:
             return location
@@ -92,6 +110,24 @@ class Family:
     def linear(self) -> bool:
         """Whether the mean is the linear predictor itself, so that effects of mean 0 average out of it."""
         return self.link == "identity" and self.name not in _LOG_SCALED
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the family as a mapping; the number of categories only where there are any."""
+        return {key: value for key, value in asdict(self).items() if value != 0}
+
+    @staticmethod
+    def from_json(given: Mapping[str, Any]) -> Family:
+        """Return the family that `to_json` wrote.
+
+        Raises
+        ------
+        ModelError
+            If there is no such family, or it does not take the link or the number of categories.
+        """
+        found = family(Family(str(given["name"]), str(given["link"]), int(given.get("categories", 0))))
+        if found.ordered != (found.categories >= 3) or found.categories < 0:
+            raise ModelError(f"the family {found.name!r} does not have {found.categories} categories")
+        return found
 
     def __str__(self) -> str:
         return self.name if self.link == FAMILIES[self.name].links[0] else f"{self.name}({self.link})"
@@ -130,10 +166,12 @@ FAMILIES: Mapping[str, Kind] = {
     "shifted_lognormal": Kind(("identity",), ("sigma", "shift"), "positive"),
     "exgaussian": Kind(("identity",), ("sigma", "nu"), "real"),
     "beta": Kind(_SHARES, ("kappa",), "unit"),
+    "ordinal": Kind(("logit", "probit"), (), "ordered"),
 }
 """Every family by its name. ``alpha`` is the shape of the gamma and of the negative binomial (variance ``mu + mu**2 /
 alpha``), ``kappa`` the precision of the beta (variance ``mu (1 - mu) / (1 + kappa)``), ``nu`` the degrees of freedom of
-the Student and the mean of the exponential part of the ex-Gaussian, whose location is the mean of the whole."""
+the Student and the mean of the exponential part of the ex-Gaussian, whose location is the mean of the whole. The
+parameters of ``ordinal`` are its gaps, K - 2 for K categories, see `hierbayes.ordinal`."""
 
 _ALIASES = {
     "normal": "gaussian",
@@ -146,6 +184,7 @@ _ALIASES = {
     "exgaussian": "exgaussian",
     "ex_gaussian": "exgaussian",
     "log_normal": "lognormal",
+    "cumulative": "ordinal",
 }
 
 
@@ -212,8 +251,8 @@ def family(name: str | Family) -> Family:
 
     Examples
     --------
-    >>> family("bernoulli"), family("bernoulli(probit)").link
-    (Family(name='bernoulli', link='logit'), 'probit')
+    >>> family("bernoulli").link, family("bernoulli(probit)").link
+    ('logit', 'probit')
 
     Raises
     ------
@@ -221,7 +260,7 @@ def family(name: str | Family) -> Family:
         If there is no such family, or it does not take the link.
     """
     if isinstance(name, Family):
-        return _checked(name.name, name.link)
+        return replace(_checked(name.name, name.link), categories=name.categories)
     found = re.fullmatch(r"\s*([\w. -]+?)\s*(?:\(\s*(?:link\s*=\s*)?[\"']?(\w+)[\"']?\s*\))?\s*", str(name))
     key = found.group(1).lower().replace(" ", "_").replace("-", "_") if found else str(name)
     return _checked(_ALIASES.get(key, key), found.group(2) if found else None)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, log_ndtr, polygamma, psi
 
+from hierbayes import ordinal
 from hierbayes.averages import mean_slope
 from hierbayes.families import Family
 from hierbayes.likelihoods import Parameters, log_likelihood, shares, variance
@@ -104,6 +105,7 @@ _SCORES: Mapping[str, Callable[[Family, Any, Any, Parameters], Any]] = {
     "shifted_lognormal": _log_score,
     "exgaussian": _exgaussian_score,
     "beta": _beta_score,
+    "ordinal": lambda f, y, eta, own: ordinal.score(f.link, y, eta, ordinal.gaps_of(own, f.categories)),
 }
 
 _INFORMATION: Mapping[str, Callable[[Family, Any, Parameters], Any]] = {
@@ -113,4 +115,5 @@ _INFORMATION: Mapping[str, Callable[[Family, Any, Parameters], Any]] = {
     "shifted_lognormal": lambda f, eta, own: 1 / np.asarray(own["sigma"]) ** 2 + 0 * eta,
     "exgaussian": lambda f, eta, own: 1 / variance(f, eta, own),
     "beta": _beta_information,
+    "ordinal": lambda f, eta, own: ordinal.information(f.link, eta, ordinal.gaps_of(own, f.categories)),
 }

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.special import betaln, erfcx, gammaln, log_expit, log_ndtr, xlogy
 
+from hierbayes import ordinal
 from hierbayes.families import Family
 
 Parameters = Mapping[str, Any]
@@ -35,14 +36,16 @@ def log_likelihood(
     ``Normal(mu, sigma / sqrt(weight))``, ``StudentT(nu, mu, sigma)``, ``Bernoulli(mu)``, ``Binomial(trials, mu)``,
     ``Poisson(mu)``, ``NegativeBinomial(mu, alpha)`` of variance ``mu + mu**2 / alpha``, ``Gamma(alpha, alpha / mu)``
     (shape and rate), ``LogNormal(eta, sigma)`` of ``y`` or of ``y - shift``, ``ExGaussian(mu - nu, sigma, nu)`` and
-    ``Beta(mu kappa, (1 - mu) kappa)``.
+    ``Beta(mu kappa, (1 - mu) kappa)``; for ``ordinal`` the score y has ``P(y <= k) = F(c_k - eta)``, see
+    `hierbayes.ordinal`.
 
     Parameters
     ----------
     family : Family
     y : array
-        Responses: 0 and 1 for ``bernoulli``, successes for ``binomial``. A value that the family does not allow is not
-        told from others, but for one at or below the shift of a log-normal: its log density is -inf.
+        Responses: 0 and 1 for ``bernoulli``, successes for ``binomial``, scores for ``ordinal``. A value that the
+        family does not allow is not told from others, but for one at or below the shift of a log-normal: its log
+        density is -inf.
     predictor : array
         Linear predictor, on the scale of the link.
     parameters : mapping of str to array
@@ -97,7 +100,7 @@ def draw(
     -------
     array of float
         Responses, of the shape to which predictor and parameters broadcast: 0 or 1 for ``bernoulli``, the number of
-        successes for ``binomial``.
+        successes for ``binomial``, the score of the category for ``ordinal``.
 
     Examples
     --------
@@ -233,6 +236,10 @@ def _beta(family: Family, y: Any, eta: Any, own: Parameters, trials: Any) -> Any
     return xlogy(a - 1, y) + (b - 1) * np.log1p(-y) - betaln(a, b)
 
 
+def _ordinal(family: Family, y: Any, eta: Any, own: Parameters, trials: Any) -> Any:
+    return ordinal.log_probability(family.link, y, eta, ordinal.gaps_of(own, family.categories))
+
+
 def _shapes(family: Family, eta: Any, own: Parameters) -> tuple[Any, Any]:
     success, failure = shares(family.link, eta)
     kappa = np.asarray(own["kappa"])
@@ -250,6 +257,7 @@ _LOG_DENSITIES: Mapping[str, Callable[[Family, Any, Any, Parameters, Any], Any]]
     "shifted_lognormal": _lognormal,
     "exgaussian": _exgaussian,
     "beta": _beta,
+    "ordinal": _ordinal,
 }
 
 
@@ -286,6 +294,7 @@ _DRAWS: Mapping[str, Callable[[Family, Any, Parameters, np.random.Generator, Any
     "shifted_lognormal": _draw_lognormal,
     "exgaussian": _draw_exgaussian,
     "beta": lambda f, eta, own, rng, trials: rng.beta(*_shapes(f, eta, own), eta.shape),
+    "ordinal": lambda f, eta, own, rng, trials: ordinal.draw(f.link, eta, ordinal.gaps_of(own, f.categories), rng),
 }
 
 
@@ -316,4 +325,7 @@ _VARIANCES: Mapping[str, Callable[[Family, Any, Parameters, Any], Any]] = {
     "shifted_lognormal": _lognormal_variance,
     "exgaussian": lambda f, eta, own, trials: np.asarray(own["sigma"]) ** 2 + np.asarray(own["nu"]) ** 2 + 0 * eta,
     "beta": lambda f, eta, own, trials: _share_variance(f, eta, own, trials) / (1 + np.asarray(own["kappa"])),
+    "ordinal": lambda f, eta, own, trials: ordinal.variance_of(
+        ordinal.tails(f.link, eta, ordinal.gaps_of(own, f.categories))
+    ),
 }

@@ -14,7 +14,9 @@ import hierbayes as hb
 from hierbayes.families import FAMILIES, Family
 from hierbayes.predict.posterior_draws import posterior_draws
 
-EVERY = [Family(name, link) for name, kind in FAMILIES.items() for link in kind.links]
+EVERY = [
+    Family(name, link, 4 if kind.values == "ordered" else 0) for name, kind in FAMILIES.items() for link in kind.links
+]
 OTHERS = [family for family in EVERY if family.name != "gaussian"]
 FORMULA = "~ x + f + (x | g) + (1 | h)"
 
@@ -41,6 +43,9 @@ def table() -> pd.DataFrame:
     data["said"] = np.where(data["binary"] == 1, "yes", "no")
     data["k"] = rng.binomial(data["n"], 1 / (1 + np.exp(-eta)))
     data["unit"] = rng.beta(2, 3, n)
+    score = 1 + sum((eta + rng.logistic(size=n) > cut).astype(int) for cut in (-1.0, 0.0, 1.2))
+    names = ["none", "some", "more", "most"]
+    data["ordered"] = pd.Categorical([names[k - 1] for k in score], categories=names, ordered=True)
     return data
 
 

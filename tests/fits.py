@@ -25,7 +25,7 @@ def fake_fit(formula, data, chains=2, draws=40, seed=0, **options):
     model = hb.Model(formula, data, **options)
     problem, labels = assemble(model.design, model.resolved_priors)
     rng = np.random.default_rng(seed)
-    sizes = {"coef": len(labels.coefficients)}
+    sizes = {"coef": len(labels.coefficients), "threshold_dim": len(labels.thresholds)}
     for factor, members in labels.grouped.items():
         sizes[factor] = len(labels.levels[members[0]])
         sizes[f"{factor}_term"] = sizes[f"{factor}_term2"] = sum(len(labels.terms[i]) for i in members)

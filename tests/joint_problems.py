@@ -23,6 +23,8 @@ FAMILIES = (
     Family("poisson", "log"),
     Family("negative_binomial", "log"),
     Family("gamma", "log"),
+    Family("ordinal", "logit", 5),
+    Family("ordinal", "probit", 4),
 )
 STRUCTURES = (
     "no groups",
@@ -54,7 +56,7 @@ def problem_of(family, structure, seed=0):
     return replace(
         base, y=y, beta_priors=tuple(Normal(0.2 * i, 2.0) for i in range(base.p)),
         sigma_prior=HalfStudentT(3, 1.0) if family.has_sigma else Fixed(1.0),
-        family=family.name, link=family.link, aux_priors=priors, trials=trials,
+        family=family.name, link=family.link, aux_priors=priors, trials=trials, categories=family.categories,
     )  # fmt: skip
 
 
@@ -78,6 +80,9 @@ def response(family, eta, trials, rng):
             return rng.negative_binomial(3, 3 / (3 + share)).astype(float)
         case "gamma":
             return rng.gamma(2.5, share / 2.5)
+        case "ordinal":
+            noise = rng.logistic(size=len(eta)) if family.link == "logit" else rng.normal(size=len(eta))
+            return 1.0 + sum((eta + noise > cut).astype(float) for cut in (0.0, 1.2, 2.0, 4.0)[: family.categories - 1])
     raise TypeError(family)
 
 

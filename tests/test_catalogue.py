@@ -18,7 +18,7 @@ LINEAR = (
     "cake chapter_groups dyestuff dyestuff2 oats pastes penicillin penicillin_sample_fixed sleepstudy "
     "sleepstudy_intercept sleepstudy_uncorrelated"
 ).split()
-GENERALIZED = {"cbpp": "binomial", "grouseticks": "poisson", "verbagg": "bernoulli"}
+GENERALIZED = {"cbpp": "binomial", "grouseticks": "poisson", "verbagg": "bernoulli", "wine": "ordinal"}
 NAMES = sorted([*LINEAR, *GENERALIZED, "eight_schools"])
 FACTORS = {"cask:batch": "batch:cask", "V:B": "B:V", "Subject.1": "Subject"}
 MINIMAL = 'formula = "Yield ~ 1 + (1 | Batch)"\ndata = "dyestuff"\n'
@@ -57,6 +57,7 @@ def test_published_numbers_are_those_of_lme4(name):
     published, lme4 = catalogue()[name].published, CLASSICAL[name]
     if name in GENERALIZED:
         assert published["log_likelihood"] == lme4["logLik"]
+        assert published.get("thresholds") == lme4.get("thresholds")
     for key in ("sigma", "reml_criterion", "ml_deviance") if name in LINEAR else ():
         assert published[key] == lme4[key]
     for key in ("fixef", "se"):

@@ -15,7 +15,7 @@ from hierbayes.errors import DataError
 CLASSICAL = json.loads((Path(__file__).parent / "reference" / "classical.json").read_text())
 NAMES = (
     "chapter_groups dyestuff dyestuff2 penicillin sleepstudy pastes cake oats cbpp grouseticks insteval verbagg "
-    "orange eight_schools"
+    "orange eight_schools wine"
 ).split()
 
 

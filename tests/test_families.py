@@ -24,7 +24,7 @@ from hierbayes.errors import HierBayesWarning, ModelError
 from hierbayes.families import FAMILIES, Family, family
 from hierbayes.priors import Flat
 
-LEFT = {"binary": "o", "binomial": "p(k, n)", "count": "c", "positive": "t", "unit": "u", "real": "y"}
+LEFT = {"binary": "o", "binomial": "p(k, n)", "count": "c", "positive": "t", "unit": "u", "real": "y", "ordered": "r"}
 LINKS = [f"{name}({link})" for name, kind in FAMILIES.items() for link in kind.links]
 
 
@@ -46,6 +46,9 @@ def table() -> pd.DataFrame:
             "u": rng.beta(2, 3, n),
             "y": rng.normal(1, 2, n),
             "o": np.where(rng.random(n) < 0.4, "yes", "no"),
+            "r": pd.Categorical(
+                rng.choice(["bad", "fair", "good", "best"], n), ["bad", "fair", "good", "best"], ordered=True
+            ),
         }
     )
 
@@ -67,7 +70,7 @@ def test_a_link_and_its_inverse_undo_each_other(name):
     own = family(name)
     at = np.array([-3.0, -0.5, 0.0, 0.7, 2.0])
     np.testing.assert_allclose(own.linked(own.inverse(at)), at, atol=1e-12)
-    assert own.whole == (own.values in ("count", "binary", "binomial"))
+    assert own.whole == (own.values in ("count", "binary", "binomial", "ordered"))
 
 
 # default priors
@@ -88,6 +91,7 @@ def test_default_priors_have_the_units_of_the_link(name):
             "count": data["c"].mean(),
             "positive": data["t"].mean(),
             "unit": data["u"].mean(),
+            "ordered": (data["r"] != "bad").mean(),
         }
         mean, sd = own.linked(means[own.values]), 1.0
     assert beta[0].mu == pytest.approx(mean)
@@ -95,6 +99,7 @@ def test_default_priors_have_the_units_of_the_link(name):
     assert beta[1].sigma == pytest.approx(2.5 * sd / data["x"].std())
     sds = model.resolved_priors.blocks[0].sd
     assert [prior.sigma for prior in sds] == pytest.approx([2.5 * sd, 2.5 * sd / data["x"].std()])
+    own = model.spec.family  # of an ordinal one it now knows the number of categories
     keys = prior_keys(model.design)
     assert keys[keys.index("corr_g") + 1 :] == own.parameters
     assert tuple(model.priors.index[-len(own.parameters) :]) == own.parameters or not own.parameters
@@ -115,10 +120,12 @@ def test_defaults_of_the_other_parameters():
             "sigma": f"HalfStudentT(3, {np.log(data['t']).std():.4g})",
             "shift": f"Uniform(0, {data['t'].min():.4g})",
         },
+        "ordinal": {"gap_2": "LogNormal(0, 1)", "gap_3": "LogNormal(0, 1)"},
     }
     for name, wanted in expected.items():
-        found = shown(model_of(name))
-        assert {key: found[key] for key in FAMILIES[name].parameters} == wanted
+        model = model_of(name)
+        found = shown(model)
+        assert {key: found[key] for key in model.spec.family.parameters} == wanted
     for name in ("bernoulli", "binomial", "poisson"):
         model = model_of(name)
         assert "sigma" not in model.priors.index
@@ -196,7 +203,7 @@ def test_sigma_takes_no_prior_beside_known_standard_errors():
 def test_flat_priors_are_flat_where_that_leaves_a_posterior(name):
     model = model_of(name, priors="flat")
     proper = {("student_t", "nu"), ("negative_binomial", "alpha"), ("shifted_lognormal", "shift")}
-    for parameter in FAMILIES[name].parameters:
+    for parameter in model.spec.family.parameters:
         prior = shown(model)[parameter]
         assert (prior == "Flat()") == ((name, parameter) not in proper)
     assert all(isinstance(prior, Flat) for prior in model.problem.beta_priors)
@@ -357,7 +364,8 @@ def made_up(model: hb.Model, seed: int = 5) -> hb.Fit:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_tables_hold_the_parameters_of_the_family_and_no_others(name):
-    fit, own = made_up(model_of(name)), family(name)
+    fit = made_up(model_of(name))
+    own = fit.spec.family
     varcorr = fit.varcorr()
     assert varcorr["kind"].tolist() == ["sd", "sd", "corr", *own.parameters]
     assert varcorr["group"].tolist()[3:] == ["Residual" if kind == "sigma" else "Family" for kind in own.parameters]
@@ -367,8 +375,9 @@ def test_tables_hold_the_parameters_of_the_family_and_no_others(name):
     terms = fit.tidy("ran_pars")["term"].tolist()
     assert terms[3:] == ["sd__Observation" if kind == "sigma" else kind for kind in own.parameters]
     printed = str(fit)
-    for kind in own.parameters:
+    for kind in own.parameters if not own.ordered else fit.design.categories:
         assert ("Residual" if kind == "sigma" else kind) in printed
+    assert ("gap_2" in printed) is False
     assert ("Residual" in printed) == own.has_sigma
     assert f"{own} family" in printed
 
@@ -440,6 +449,8 @@ def test_the_model_is_written_in_signs_and_words(name):
     latex, words, graph = model.equation(), model.equation("words"), model.graph_text()
     assert mathml(latex).startswith("<math")
     left = r"\mu_i &=" if own.link == "identity" else rf"\operatorname{{{own.link}}}(\mu_i) &="
+    left = rf"\operatorname{{{own.link}}}(\operatorname{{P}}(y_i \le k)) &= c_k - \eta_i" if own.ordered else left
+    own = model.spec.family
     assert left in latex
     for parameter in own.parameters:
         assert str(dict(model.priors["prior"])[parameter]) in words

@@ -70,7 +70,7 @@ def test_averages_against_adaptive_quadrature(family, sd):
 
     if family.link in ("log", "identity") and sd > 1.6:
         pytest.skip("the closed form is exact")
-    own = {"sigma": 0.4, "shift": 0.3, "alpha": 2.0, "kappa": 5.0}
+    own = {"sigma": 0.4, "shift": 0.3, "alpha": 2.0, "kappa": 5.0, "gap_2": 0.8, "gap_3": 1.3}
     trials, size = (7, 7) if family.name == "binomial" else (None, 1)
     for eta in (-3.0, 0.2, 2.5):
         places = [p for p in (-eta / max(sd, 0.1), 0.0) if abs(p) < 10]
@@ -91,7 +91,7 @@ def test_averages_against_adaptive_quadrature(family, sd):
 
 @pytest.mark.parametrize("family", EVERY, ids=str)
 def test_slope_of_the_mean(family):
-    own = {"sigma": 0.4, "shift": 0.3, "alpha": 2.0, "kappa": 5.0, "nu": 4.0}
+    own = {"sigma": 0.4, "shift": 0.3, "alpha": 2.0, "kappa": 5.0, "nu": 4.0, "gap_2": 0.8, "gap_3": 1.3}
     eta, step = np.linspace(-2, 2, 9), 1e-5
     differences = (family.mean(eta + step, own) - family.mean(eta - step, own)) / (2 * step)
     np.testing.assert_allclose(mean_slope(family, eta, own), differences, rtol=1e-8)
@@ -149,7 +149,7 @@ def test_densities_of_the_rows(family):
         elif family.name == "binomial":
             expected = w * stats.binom(data["n"][row], law.mean() / 12).logpmf(y)
         else:
-            expected = w * (law.logpmf(y) if family.values in ("binary", "count") else law.logpdf(y))
+            expected = w * (law.logpmf(y) if family.whole else law.logpdf(y))
         assert values[*draw, row] == pytest.approx(expected, rel=1e-9)
 
 

@@ -19,13 +19,13 @@ from hierbayes.fisher import information, score
 from hierbayes.likelihoods import log_likelihood, variance
 
 BERNOULLI, BINOMIAL, POISSON = Family("bernoulli", "logit"), Family("binomial", "logit"), Family("poisson", "log")
-OWN = {"sigma": 0.7, "nu": 4.5, "alpha": 2.5, "kappa": 6.0, "shift": 0.4}
+OWN = {"sigma": 0.7, "nu": 4.5, "alpha": 2.5, "kappa": 6.0, "shift": 0.4, "gap_2": 0.8, "gap_3": 1.3}
 
 
 def residual(fit) -> np.ndarray:
     """The residual variance on the scale of the link, by the definitions."""
     family, own = fit.spec.family, {k: v[..., 0] for k, v in parameters(fit).items()}
-    if family.name in ("bernoulli", "binomial"):
+    if family.name in ("bernoulli", "binomial", "ordinal"):
         fixed = {"logit": np.pi**2 / 3, "probit": 1.0, "cloglog": np.pi**2 / 6}[family.link]
         return np.full((2, 30), fixed)
     if family.name == "student_t":
@@ -115,7 +115,8 @@ def test_anova_and_pooling_factors(family):
 
 @pytest.mark.parametrize("family", EVERY, ids=str)
 def test_score_and_information(family):
-    y = {"real": 0.7, "positive": 1.9, "count": 3.0, "binary": 1.0, "binomial": 5.0, "unit": 0.3}[family.values]
+    y = {"real": 0.7, "positive": 1.9, "count": 3.0, "binary": 1.0, "binomial": 5.0, "unit": 0.3, "ordered": 2.0}
+    y = y[family.values]
     trials = 8.0 if family.name == "binomial" else None
     eta, step = np.linspace(-1.5, 1.5, 7), 1e-5
     ends = [log_likelihood(family, y, eta + s * step, OWN, 1.3, trials) for s in (1, -1)]

@@ -39,6 +39,7 @@ ANNEXES = {
     "run_tree": "run",
     "averages": "likelihoods",
     "fisher": "likelihoods",
+    "ordinal": "families",
 }
 # (importer, imported): where the order of the list is impractical, with the reason.
 EXCEPTIONS = {

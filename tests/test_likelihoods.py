@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
@@ -9,8 +11,11 @@ from scipy import integrate, stats
 from hierbayes.families import FAMILIES, Family
 from hierbayes.likelihoods import draw, log_likelihood, log_shares, shares, variance
 
-EVERY = [Family(name, link) for name, kind in FAMILIES.items() for link in kind.links]
-PARAMETERS = {"sigma": 0.7, "nu": 4.5, "alpha": 2.5, "kappa": 6.0, "shift": 0.4}
+EVERY = [
+    Family(name, link, 5 if kind.values == "ordered" else 0) for name, kind in FAMILIES.items() for link in kind.links
+]
+GAPS = {"gap_2": 0.8, "gap_3": 1.3, "gap_4": 0.5}
+PARAMETERS = {"sigma": 0.7, "nu": 4.5, "alpha": 2.5, "kappa": 6.0, "shift": 0.4} | GAPS
 TRIALS = 12
 
 
@@ -23,6 +28,34 @@ def inverse(link: str, eta: np.ndarray) -> np.ndarray:
     if link == "cloglog":
         return 1 - np.exp(-np.exp(eta))
     return np.exp(eta) if link == "log" else eta
+
+
+class Cut:
+    """A continuous distribution around eta, cut at thresholds into scores, from the definition."""
+
+    def __init__(self, link: str, eta: np.ndarray, own: dict[str, float]) -> None:
+        law = {"logit": stats.logistic, "probit": stats.norm}[link]
+        gaps = [own[name] for name in sorted(own) if name.startswith("gap_")]
+        edges = np.concatenate([[-np.inf, 0.0], np.cumsum(gaps), [np.inf]])
+        self.shares = np.diff(law.cdf(edges - np.asarray(eta)[..., None]), axis=-1)
+        self.scores = np.arange(1.0, len(edges))
+
+    def logpmf(self, y: np.ndarray) -> np.ndarray:
+        one = self.shares if self.shares.ndim < 3 else self.shares[..., 0, :]
+        return np.log(one[..., np.asarray(y, dtype=int) - 1])
+
+    def moment(self, power: int) -> np.ndarray:
+        return np.sum(self.shares * (self.scores - self.mean()[..., None]) ** power, axis=-1)
+
+    def stats(self, moments: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        assert moments == "mvk"
+        return self.mean(), self.var(), self.moment(4) / self.var() ** 2 - 3
+
+    def mean(self) -> np.ndarray:
+        return self.shares @ self.scores
+
+    def var(self) -> np.ndarray:
+        return self.moment(2)
 
 
 def known(family: Family, eta: np.ndarray, own: dict[str, float] = PARAMETERS):
@@ -41,6 +74,7 @@ def known(family: Family, eta: np.ndarray, own: dict[str, float] = PARAMETERS):
         "shifted_lognormal": lambda: stats.lognorm(sigma, own["shift"], np.exp(mu)),
         "exgaussian": lambda: stats.exponnorm(nu / sigma, mu - nu, sigma),
         "beta": lambda: stats.beta(mu * kappa, (1 - mu) * kappa),
+        "ordinal": lambda: Cut(family.link, np.asarray(eta), own),
     }[family.name]()
 
 
@@ -52,6 +86,7 @@ def responses(family: Family) -> np.ndarray:
         "binary": np.array([0.0, 1.0]),
         "binomial": np.array([0.0, 1.0, 5.0, 11.0, 12.0]),
         "unit": np.array([1e-6, 0.2, 0.5, 0.8, 1 - 1e-6]),
+        "ordered": np.array([1.0, 2.0, 3.0, 4.0, 5.0]),
     }[family.values]
 
 
@@ -62,7 +97,7 @@ ETA = np.array([-2.0, -0.4, 0.0, 0.3, 1.9])
 def test_log_likelihood_is_that_of_scipy(family: Family):
     y = responses(family)
     law = known(family, ETA[:, None])
-    expected = law.logpmf(y) if family.values in ("binary", "binomial", "count") else law.logpdf(y)
+    expected = law.logpmf(y) if family.whole else law.logpdf(y)
     got = log_likelihood(family, y, ETA[:, None], PARAMETERS, trials=TRIALS)
     np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-11)
     # a family without a parameter or link of its own would pass unseen
@@ -72,7 +107,7 @@ def test_log_likelihood_is_that_of_scipy(family: Family):
 
 @pytest.mark.parametrize("family", [own for own in EVERY if own.parameters], ids=str)
 def test_every_parameter_enters(family: Family):
-    y = responses(family)[-2]
+    y = responses(family)[-1 if family.ordered else -2]
     base = log_likelihood(family, y, 0.3, PARAMETERS)
     for name in family.parameters:
         assert abs(log_likelihood(family, y, 0.3, PARAMETERS | {name: PARAMETERS[name] * 0.9}) - base) > 1e-4
@@ -219,3 +254,67 @@ def test_counts_beyond_what_a_generator_takes():
     mean = np.exp(46.0)
     assert abs(drawn.mean() - mean) < 4 * np.sqrt(mean / 2000)
     assert drawn.std() == pytest.approx(np.sqrt(mean), rel=0.1)
+
+
+def log_between(law, a: float, b: float) -> float:
+    """``log(F(b) - F(a))`` by quadrature of the density over its height at its highest place there."""
+    top = min(max(a, 0.0), b)
+    ends = max(a, top - 60.0), min(b, top + 60.0)
+    scaled = lambda t: np.exp(law.logpdf(t) - law.logpdf(top))  # noqa: E731
+    return law.logpdf(top) + np.log(integrate.quad(scaled, *ends, points=[top], epsabs=0, epsrel=1e-12, limit=400)[0])
+
+
+@pytest.mark.parametrize("link", ["logit", "probit"])
+@pytest.mark.parametrize("eta", [-60.0, -25.0, -9.0, 0.4, 9.0, 25.0, 60.0])
+def test_ordered_categories_hold_in_both_tails(link: str, eta: float):
+    law = {"logit": stats.logistic, "probit": stats.norm}[link]
+    edges = np.concatenate([[-np.inf, 0.0], np.cumsum(list(GAPS.values())), [np.inf]]) - eta
+    expected = [log_between(law, low, high) for low, high in itertools.pairwise(edges)]
+    got = log_likelihood(Family("ordinal", link, 5), np.arange(1.0, 6.0), eta, GAPS)
+    np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-11)
+    with np.errstate(divide="ignore"):
+        plain = np.log(np.diff(law.cdf(edges)))  # the difference of probabilities, as other software takes it
+    if eta < -40:
+        assert np.abs(plain - expected).max() > 0.1
+
+
+def test_narrow_categories_keep_their_digits():
+    """The probability of a narrow category is its width times the density."""
+    for link, law in (("logit", stats.logistic), ("probit", stats.norm)):
+        own = {"gap_2": 7.0, "gap_3": 1e-9}
+        got = log_likelihood(Family("ordinal", link, 4), 3.0, 2.0, own)
+        assert got == pytest.approx(np.log(1e-9) + law.logpdf(5.0), abs=1e-6 if link == "probit" else 1e-8)
+
+
+def test_scores_and_informations_of_ordered_categories_are_those_of_differences():
+    from hierbayes.fisher import information, score
+
+    for link in ("logit", "probit"):
+        own, h = Family("ordinal", link, 5), 1e-5
+        y, eta = np.arange(1.0, 6.0), np.linspace(-3, 6, 7)[:, None]
+        slope = (log_likelihood(own, y, eta + h, GAPS) - log_likelihood(own, y, eta - h, GAPS)) / (2 * h)
+        np.testing.assert_allclose(score(own, y, eta, GAPS), slope, rtol=1e-7, atol=1e-8)
+        shares = np.exp(log_likelihood(own, y, eta, GAPS))
+        np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-13)
+        expected = (shares * slope**2).sum(axis=1)
+        np.testing.assert_allclose(information(own, eta[:, 0], GAPS), expected, rtol=1e-6)
+
+
+def test_ordered_categories_averaged_over_a_normal_predictor():
+    from hierbayes.averages import average, category_average, mean_slope, spread
+
+    for link in ("logit", "probit"):
+        own, mean, sd = Family("ordinal", link, 5), 0.7, 1.6
+        nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+        weights = weights / weights.sum()
+        eta = mean + sd * nodes
+        shares = np.exp(log_likelihood(own, np.arange(1.0, 6.0), eta[:, None], GAPS)).T @ weights
+        found = [category_average(own, k, mean, sd**2, GAPS) for k in range(1, 6)]
+        np.testing.assert_allclose(found, shares, rtol=1e-6)
+        scores = np.arange(1.0, 6.0)
+        assert float(average(own, mean, sd**2, GAPS)) == pytest.approx(float(shares @ scores), rel=1e-7)
+        expected = float(shares @ (scores - shares @ scores) ** 2)
+        assert float(spread(own, mean, sd**2, GAPS)) == pytest.approx(expected, rel=1e-6)
+        h = 1e-5
+        slope = (own.mean(mean + h, GAPS) - own.mean(mean - h, GAPS)) / (2 * h)
+        assert float(mean_slope(own, mean, GAPS)) == pytest.approx(float(slope), rel=1e-8)

@@ -10,7 +10,6 @@ import numpy as np
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Expanded, Floats, Problem
 from hierbayes.errors import ModelError
-from hierbayes.families import Family
 from hierbayes.likelihoods import draw
 from hierbayes.priors import (
     LKJ,
@@ -154,7 +153,7 @@ def draw_responses(problem: Problem, drawn: Expanded, rng: np.random.Generator) 
 
 def _draw_others(problem: Problem, drawn: Expanded, rng: np.random.Generator) -> Floats:
     own = family_parameters(problem, drawn)
-    family, found = Family(problem.family, problem.link), np.zeros((len(drawn.sigma), problem.n))
+    family, found = problem.likelihood, np.zeros((len(drawn.sigma), problem.n))
     step = max(1, _NUMBERS // problem.n)
     for first in range(0, len(found), step):
         part = slice(first, first + step)

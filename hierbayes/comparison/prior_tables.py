@@ -12,7 +12,7 @@ from hierbayes.comparison.row_densities import row_densities
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError
-from hierbayes.families import FAMILIES, GAUSSIAN, Family
+from hierbayes.families import GAUSSIAN, Family
 from hierbayes.run_tree import tree_name, true_name
 from hierbayes.summaries.numbers import estimates
 
@@ -42,8 +42,7 @@ def named_parameters(labels: Labels, draws: xr.Dataset) -> dict[str, Floats]:
                 pair = values[f"corr_{factor}"][..., k, j]
                 if not np.all(np.isnan(pair)):
                     found[f"corr_{factor}[{other}, {term}]"] = pair
-    own = [name for kind in FAMILIES.values() for name in kind.parameters if name in values]
-    return {**found, **{name: values[name] for name in dict.fromkeys(own)}}
+    return {**found, **{name: values[name] for name in labels.parameters if name in values}}
 
 
 def beside(labels: Labels, prior: xr.Dataset, posterior: xr.Dataset, ci_prob: float) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,8 @@ def _design(spec: ModelSpec, columns: Mapping[str, Column], rows: Ints, rows_giv
     n = len(rows)
     states = States()
     response = read_response(spec.formula, spec.family.values, columns, rows, states)
+    if spec.family.ordered:
+        spec = replace(spec, family=replace(spec.family, categories=len(response.levels)))
     shown = show(spec.formula.response)
     if n < 2:
         raise DataError(f"the data have {n} row in use; a model needs at least two", "give more rows")

@@ -28,7 +28,8 @@ class Design:
     response : str
         The response as it is written in the formula.
     y : array, shape (n,)
-        The response; 0 and 1 for ``bernoulli``, the number of successes for ``binomial``.
+        The response; 0 and 1 for ``bernoulli``, the number of successes for ``binomial``, the score of the category,
+        1 to K, for ``ordinal``.
     X : array, shape (n, p)
         The population columns as given (not centred), lme4's ``model.matrix``.
     coefficients : tuple of str, length p
@@ -81,6 +82,19 @@ class Design:
         'Y'
         """
         return self.schema.modelled
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The categories of an ordinal response, the lowest first; empty for other families.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> wine = hb.load_data("wine")
+        >>> hb.Model("rating ~ temp + (1 | judge)", wine, family="ordinal").design.categories
+        ('1', '2', '3', '4', '5')
+        """
+        return self.schema.categories
 
     @property
     def n(self) -> int:
@@ -141,6 +155,7 @@ class Design:
     def table(self) -> pd.DataFrame:
         """Return one row for each array of the design: name, shape and columns."""
         ones = f"1 is {self.modelled!r}, 0 is {self.schema.response_levels[0]!r}" if self.modelled is not None else ""
+        ones = " < ".join(self.categories) or ones
         rows = [
             ("y", self.response, f"{self.n}", ones),
             ("X", "population", f"{self.n} x {len(self.coefficients)}", ", ".join(self.coefficients)),

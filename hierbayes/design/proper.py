@@ -8,14 +8,16 @@ import numpy as np
 
 from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock
-from hierbayes.design.separation import separated, telling_levels
+from hierbayes.design.separation import open_categories, separated, telling_levels
 from hierbayes.design.table import Floats, Ints
 from hierbayes.design.units import lengths
 from hierbayes.errors import ModelError
 from hierbayes.priors import Exponential, Flat, HalfCauchy, HalfNormal, HalfStudentT, Prior, Uniform
 
 
-def refuse_improper(beta: Sequence[Prior], sds: Sequence[Sequence[Prior]], sigma: Prior, design: Design) -> None:
+def refuse_improper(
+    beta: Sequence[Prior], sds: Sequence[Sequence[Prior]], sigma: Prior, design: Design, aux: Sequence[Prior] = ()
+) -> None:
     """Refuse flat priors that would leave the posterior without a finite integral.
 
     For discrete responses the count of levels is a necessary condition, not a sufficient one: effects of several
@@ -28,6 +30,8 @@ def refuse_improper(beta: Sequence[Prior], sds: Sequence[Sequence[Prior]], sigma
         Those of each group-level term's sds.
     sigma : Prior
     design : Design
+    aux : sequence of Prior
+        Those of the family's other parameters; of an ordinal one the gaps.
 
     Raises
     ------
@@ -35,6 +39,7 @@ def refuse_improper(beta: Sequence[Prior], sds: Sequence[Sequence[Prior]], sigma
         The grouping factor is named.
     """
     flat = np.asarray([isinstance(prior, Flat) for prior in beta], dtype=bool)
+    gaps = [k for k, prior in enumerate(aux, start=2) if design.family.ordered and isinstance(prior, Flat)]
     for block, own in zip(design.groups, sds, strict=True):
         flat_sds = [j for j, prior in enumerate(own) if isinstance(prior, Flat)]
         if not flat_sds:
@@ -42,13 +47,15 @@ def refuse_improper(beta: Sequence[Prior], sds: Sequence[Sequence[Prior]], sigma
         taken = max(_absorbed(block, j, design.X[:, flat]) for j in flat_sds)
         # for a large sd the likelihood falls as sd ** -(levels - taken), and its integral is finite from 2 on;
         # k sds that grow together need one level more each
-        needed, told = len(block.terms) + 1 + taken, telling_levels(block, design)
+        needed = len(block.terms) + 1 + taken + len(gaps)
+        told = telling_levels(block, design, wide=bool(gaps))
         if told < needed:
             which = "" if told == block.n_levels else " whose responses are not all on one bound"
+            which = " with more than one category" if gaps and which else which
             raise ModelError(
                 f"a flat prior on the sds of {block.factor!r} gives an improper posterior: it has {told} "
                 f"levels{which} and would need {needed}, for flat population-level coefficients take up {taken} of "
-                "them",
+                "them" + (f" and flat gaps {len(gaps)}" if gaps else ""),
                 "use a proper prior, such as the default",
             )
     if flat.any() and design.n <= len(design.coefficients) + int(isinstance(sigma, Flat)):
@@ -59,6 +66,12 @@ def refuse_improper(beta: Sequence[Prior], sds: Sequence[Sequence[Prior]], sigma
         raise ModelError(
             "flat priors on the population-level coefficients give an improper posterior: a combination of the "
             f"predictors foretells the bounds of {design.response!r} without an error (separation)",
+            "use proper priors, such as the default",
+        )
+    if open_categories(design, design.X[:, flat], gaps):
+        raise ModelError(
+            f"flat priors on {', '.join(f'gap_{k}' for k in gaps)} give an improper posterior: the data let the gaps "
+            "grow without bound, as with no row in the highest category",
             "use proper priors, such as the default",
         )
 

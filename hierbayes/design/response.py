@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hierbayes.design.ordered import scores_of
 from hierbayes.design.stateful import States
 from hierbayes.design.table import Categorical, Column, Floats, Ints
 from hierbayes.design.terms import evaluate_numeric
@@ -26,11 +27,12 @@ class Response:
     Attributes
     ----------
     y : array, shape (n,)
-        0 and 1 for ``bernoulli``, the number of successes for ``binomial``.
+        0 and 1 for ``bernoulli``, the number of successes for ``binomial``, scores 1 to K for ``ordinal``.
     trials : array, shape (n,), or None
         Number of trials of each row.
     levels : tuple of str
-        Where the response is a column of two texts, the one that stands for 0 and the one that stands for 1.
+        Where the response is a column of two texts, the one that stands for 0 and the one that stands for 1; all
+        categories of an ordinal response, the lowest first.
     """
 
     y: Floats
@@ -69,6 +71,8 @@ def read_response(
     column = columns.get(formula.response.name) if isinstance(formula.response, Name) else None
     if values == "binary" and isinstance(column, Categorical) and column.kind != "boolean":
         return _of_levels(column, rows, levels)
+    if values == "ordered":
+        return _ordered(formula.response, column, columns, rows, states, levels)
     _refuse_text(column, values, shown)
     y = evaluate_numeric(formula.response, columns, n, "response", states)
     if formula.trials is not None:
@@ -77,6 +81,21 @@ def read_response(
         return Response(y, trials)
     _check_values(y, values, shown, rows)
     return Response(y)
+
+
+def _ordered(
+    response: Expression,
+    column: Column | None,
+    columns: Mapping[str, Column],
+    rows: Ints,
+    states: States,
+    levels: tuple[str, ...],
+) -> Response:
+    """Return the scores of an ordinal response."""
+    named = isinstance(column, Categorical)
+    y = None if named else evaluate_numeric(response, columns, len(rows), "response", states)
+    scores, categories = scores_of(column, y, rows, show(response), levels)
+    return Response(scores, None, categories)
 
 
 def _refuse_text(column: Column | None, values: Values, shown: str) -> None:

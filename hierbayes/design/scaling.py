@@ -92,7 +92,7 @@ def resolve(spec: ModelSpec, design: Design) -> ResolvedPriors:
     set_by_user = frozenset(prior_keys(design) if flat else user)
     aux = aux_priors(design, units, user, flat)
     resolved = ResolvedPriors(beta, centre, blocks, sigma, set_by_user, aux)
-    refuse_improper(beta, [own.sd for own in blocks], resolved.sigma, design)
+    refuse_improper(beta, [own.sd for own in blocks], resolved.sigma, design, aux)
     if design.family == GAUSSIAN:
         refuse_exact(resolved.sigma, design)
     return resolved

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hierbayes.design.table import Categorical, Column, as_factor
 from hierbayes.errors import DataError, ModelError
-from hierbayes.families import GAUSSIAN, Family, family
+from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula import Call, Expression, Formula, Name, Part, names_in, parse, show
 from hierbayes.spec import Contrast, ModelSpec
 
@@ -32,11 +32,14 @@ class ColumnSchema:
         ``"text"`` or ``"boolean"``.
     levels : tuple of str
         The levels in the order of the design; empty for ``"numeric"``.
+    declared : tuple of str
+        All categories of a column that the data call ordered, whether they occur or not.
     """
 
     name: str
     kind: ColumnKind
     levels: tuple[str, ...] = ()
+    declared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,8 @@ class Schema:
     family : Family
         By which the response was read.
     response_levels : tuple of str
-        Where the response is a column of two texts, the one that stands for 0 and the one that stands for 1.
+        Where the response is a column of two texts, the one that stands for 0 and the one that stands for 1; all
+        categories of an ordinal response, the lowest first.
     """
 
     formula: Formula
@@ -103,7 +107,12 @@ class Schema:
     @property
     def modelled(self) -> str | None:
         """The level whose probability is modelled, None where the response is a number."""
-        return self.response_levels[1] if self.response_levels else None
+        return self.response_levels[1] if self.response_levels and not self.family.ordered else None
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The categories of an ordinal response, the lowest first; empty for other families."""
+        return self.response_levels if self.family.ordered else ()
 
     @property
     def factors(self) -> tuple[str, ...]:
@@ -148,7 +157,7 @@ class Schema:
             "columns": [asdict(column) for column in self.columns],
             "states": {shown: dict(state) for shown, state in self.states.items()},
             "groups": [asdict(group) for group in self.groups],
-            "family": asdict(self.family),
+            "family": self.family.to_json(),
             "response_levels": list(self.response_levels),
         }
 
@@ -168,11 +177,11 @@ class Schema:
                 weights=given["weights"],
                 response=given["response"],
                 coefficients=tuple(given["coefficients"]),
-                columns=tuple(ColumnSchema(**_tuples(own, "levels")) for own in given["columns"]),
+                columns=tuple(ColumnSchema(**_tuples(own, "levels", "declared")) for own in given["columns"]),
                 states=_frozen({shown: _frozen(state) for shown, state in given["states"].items()}),
                 groups=tuple(_group(own) for own in given["groups"]),
                 # files of the first version, which knew the gaussian family alone, do not say
-                family=family(Family(**given["family"])) if "family" in given else GAUSSIAN,
+                family=Family.from_json(given["family"]) if "family" in given else GAUSSIAN,
                 response_levels=tuple(given.get("response_levels", ())),
             )
         except (KeyError, TypeError, AttributeError, ModelError) as error:
@@ -213,7 +222,7 @@ def schema_of(
 
 def _column(column: Column, by_levels: bool) -> ColumnSchema:
     if isinstance(column, Categorical):
-        return ColumnSchema(column.name, column.kind, column.levels)
+        return ColumnSchema(column.name, column.kind, column.levels, column.declared)
     if by_levels:
         return ColumnSchema(column.name, "number", as_factor(column).levels)
     return ColumnSchema(column.name, "numeric")

@@ -41,12 +41,16 @@ class Numeric:
 
 @dataclass(frozen=True)
 class Categorical:
-    """A categorical column: levels as text, in the order that the design keeps, and a code for each row."""
+    """A categorical column: levels as text, in the order that the design keeps, and a code for each row.
+
+    `declared` holds all categories of one that the data call ordered, whether they occur or not; else it is empty.
+    """
 
     name: str
     levels: tuple[str, ...]
     codes: Ints
     kind: Literal["categorical", "text", "number", "boolean"]
+    declared: tuple[str, ...] = ()
 
 
 Column = Numeric | Categorical
@@ -243,7 +247,8 @@ def _from_categorical(name: str, series: pd.Series) -> Categorical:
     used = np.unique(raw)
     labels = [_label(value) for value in series.cat.categories[used]]
     _check_twins(name, labels)
-    return Categorical(name, tuple(labels), np.searchsorted(used, raw), "categorical")
+    declared = tuple(_label(value) for value in series.cat.categories) if series.cat.ordered else ()
+    return Categorical(name, tuple(labels), np.searchsorted(used, raw), "categorical", declared)
 
 
 def _from_levels(name: str, series: pd.Series, order: Sequence[Any], kind: Any) -> Categorical:

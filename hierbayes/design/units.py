@@ -39,7 +39,8 @@ def response_units(design: Design) -> Units:
 
     Where the linear predictor is the mean of the response, or of its logarithm (the log-normal families), they are
     those of the response less its offset. For the other links the sd is 1, and the mean is the link of the mean
-    response; where all responses agree that would be infinite, and half an observation is moved.
+    response, for ``ordinal`` of the share of rows above the first category; where all responses agree that would be
+    infinite, and half an observation is moved.
 
     Raises
     ------
@@ -75,6 +76,8 @@ def _linked_mean(design: Design) -> float:
         largest = float(np.max(design.offset))
         exposure = largest + float(np.log(np.sum(np.exp(design.offset - largest))))
         return float(np.log(max(total, 0.5)) if family.values == "count" else np.log(total)) - exposure
+    if family.ordered:
+        total = float(np.sum(design.y > 1))
     trials = float(design.n if design.trials is None else np.sum(design.trials))
     share = total / trials
     if family.values != "unit":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,8 @@ class Labels:
         The levels of each block's factor.
     parameters : tuple of str
         The family's parameters beside the location, ``sigma`` first where there is one.
+    categories : tuple of str
+        Those of an ordinal response, the lowest first.
     """
 
     response: str
@@ -36,6 +39,12 @@ class Labels:
     terms: tuple[tuple[str, ...], ...]
     levels: tuple[tuple[str, ...], ...]
     parameters: tuple[str, ...] = ("sigma",)
+    categories: tuple[str, ...] = ()
+
+    @property
+    def thresholds(self) -> tuple[str, ...]:
+        """The names of the thresholds between categories: ``low|middle``."""
+        return tuple(f"{low}|{high}" for low, high in itertools.pairwise(self.categories))
 
     @property
     def grouped(self) -> dict[str, tuple[int, ...]]:
@@ -54,7 +63,8 @@ def assemble(design: Design, priors: ResolvedPriors) -> tuple[Problem, Labels]:
     ModelError
         If a grouping factor bears a name that the posterior uses itself.
     """
-    _check_factors(design.factors, design.family.parameters)
+    own = ("threshold", "threshold_dim") if design.family.ordered else ()
+    _check_factors(design.factors, (*design.family.parameters, *own))
     blocks = tuple(
         Block(
             Z=np.ascontiguousarray(block.Z - own.centre),
@@ -79,6 +89,7 @@ def assemble(design: Design, priors: ResolvedPriors) -> tuple[Problem, Labels]:
         link=design.family.link,
         aux_priors=priors.aux,
         trials=design.trials,
+        categories=design.family.categories,
     )
     return problem, labels_of(design)
 
@@ -92,6 +103,7 @@ def labels_of(design: Design) -> Labels:
         terms=tuple(block.terms for block in design.groups),
         levels=tuple(block.levels for block in design.groups),
         parameters=design.family.parameters,
+        categories=design.categories,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hierbayes.families import FAMILIES, Family
+from hierbayes.families import Family
 from hierbayes.priors import Prior
 
 Floats = NDArray[np.float64]
@@ -57,7 +57,7 @@ class Problem:
     Attributes
     ----------
     y : array, shape (n,)
-        The response; 0 and 1 for ``bernoulli``, the number of successes for ``binomial``.
+        The response; 0 and 1 for ``bernoulli``, the number of successes for ``binomial``, scores for ``ordinal``.
     X : array, shape (n, p)
         Population columns in internal coordinates; p may be 0.
     offset : array, shape (n,)
@@ -77,6 +77,8 @@ class Problem:
         Of the family's parameters other than sigma, in its order.
     trials : array, shape (n,), or None
         Number of trials of each row, for ``binomial``.
+    categories : int
+        Number of categories, for ``ordinal``, whose response is the score 1 to K.
     """
 
     y: Floats
@@ -91,21 +93,22 @@ class Problem:
     link: str = "identity"
     aux_priors: tuple[Prior, ...] = ()
     trials: Floats | None = None
+    categories: int = 0
 
     @property
     def likelihood(self) -> Family:
         """The family with its link."""
-        return Family(self.family, self.link)
+        return Family(self.family, self.link, self.categories)
 
     @property
     def aux(self) -> tuple[str, ...]:
         """The names of the family's parameters other than sigma."""
-        return tuple(name for name in FAMILIES[self.family].parameters if name != "sigma")
+        return tuple(name for name in self.likelihood.parameters if name != "sigma")
 
     @property
     def has_sigma(self) -> bool:
         """Whether the family has a residual sd."""
-        return "sigma" in FAMILIES[self.family].parameters
+        return self.likelihood.has_sigma
 
     @property
     def n(self) -> int:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Expanded, Floats, Problem
+from hierbayes.ordinal import cuts
 
 
 def posterior_dims(labels: Labels) -> dict[str, tuple[str, ...]]:
     """Return the names of the posterior's variables with their dims, chain and draw left out."""
     dims: dict[str, tuple[str, ...]] = {"beta": ("coef",)} if labels.coefficients else {}
     dims |= dict.fromkeys(labels.parameters, ())
+    dims |= {"threshold": ("threshold_dim",)} if labels.categories else {}
     for factor, members in labels.grouped.items():
         dims[f"sd_{factor}"] = (f"{factor}_term",)
         if any(len(labels.terms[i]) > 1 for i in members):
@@ -23,6 +27,7 @@ def posterior_dims(labels: Labels) -> dict[str, tuple[str, ...]]:
 def posterior_coords(labels: Labels) -> dict[str, list[str]]:
     """Return the coordinates of the posterior's dims."""
     coords = {"coef": list(labels.coefficients)}
+    coords |= {"threshold_dim": list(labels.thresholds)} if labels.categories else {}
     for factor, members in labels.grouped.items():
         terms = [term for i in members for term in labels.terms[i]]
         coords[factor] = list(labels.levels[members[0]])
@@ -37,6 +42,8 @@ def as_given(problem: Problem, labels: Labels, drawn: Expanded, chains: int) -> 
     found |= dict(zip(problem.aux, drawn.aux, strict=True))
     if labels.coefficients:
         found["beta"] = drawn.beta @ problem.beta_back.T
+    if labels.categories:
+        found["threshold"] = thresholds(labels, drawn.aux, found.get("beta"))
     for factor, members in labels.grouped.items():
         sds, effects = [], []
         total = sum(len(labels.terms[i]) for i in members)
@@ -55,6 +62,17 @@ def as_given(problem: Problem, labels: Labels, drawn: Expanded, chains: int) -> 
         if any(len(labels.terms[i]) > 1 for i in members):
             found[f"corr_{factor}"] = corr
     return {name: values.reshape(chains, -1, *values.shape[1:]) for name, values in found.items()}
+
+
+def thresholds(labels: Labels, gaps: Sequence[Floats], beta: Floats | None) -> Floats:
+    """Return the thresholds of a predictor without its intercept, ``c_k - Intercept``, one row a draw.
+
+    A model without an intercept has the thresholds c_k themselves, the first of them 0.
+    """
+    found = np.stack(list(np.broadcast_arrays(*cuts(gaps))), axis=-1)
+    if beta is None or "Intercept" not in labels.coefficients:
+        return found
+    return np.asarray(found - beta[:, labels.coefficients.index("Intercept"), None])
 
 
 def moved(back: Floats, sd: Floats, corr: Floats) -> tuple[Floats, Floats]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -75,11 +76,16 @@ def working_response(problem: Problem) -> Floats:
 
     For a link other than the identity it is the link of the response, of which 0 and 1, or a count of 0, are moved
     inwards: half a success and half a failure are added to the trials of a row, and half an event to a count. For the
-    log-normal families it is the logarithm.
+    log-normal families it is the logarithm, for ordered categories the link of their mean rank.
     """
     family, y = problem.likelihood, problem.y
     if family.link == "identity":
         return np.asarray(on_location(y, family))
+    if family.ordered:
+        # the share of rows below each category, and half of those in it
+        _, which, counts = np.unique(y, return_inverse=True, return_counts=True)
+        y = ((np.cumsum(counts) - 0.5 * counts) / len(y))[which]
+        return np.asarray(family.linked(y))
     if family.values in ("binary", "binomial"):
         trials = 1.0 if problem.trials is None else problem.trials
         y = (y + 0.5) / (trials + 1)
@@ -113,6 +119,8 @@ def build_pymc(problem: Problem, labels: Labels) -> pymc.Model:
             eta = eta + _factor(factor, blocks, terms, [centred(block, left, rows) for block in blocks])
         own = {"sigma": _parameter("sigma", problem.sigma_prior)} if problem.has_sigma else {}
         own |= {name: _parameter(name, p) for name, p in zip(problem.aux, problem.aux_priors, strict=True)}
+        if labels.categories:
+            _thresholds(labels, [own[name] for name in problem.aux])
         weights = _data("weights", problem.weights) if np.any(problem.weights != 1) else None
         trials = None if problem.trials is None else _data("trials", problem.trials.astype(np.int64))
         y = _data("y_data", problem.y.astype(np.int64) if problem.likelihood.whole else problem.y)
@@ -138,6 +146,7 @@ def _unused(name: str, prefix: str) -> str:
 
 def _coords(labels: Labels) -> dict[str, Sequence[str]]:
     coords: dict[str, Sequence[str]] = {"coef": labels.coefficients}
+    coords |= {"threshold_dim": labels.thresholds} if labels.categories else {}
     for factor, members in labels.grouped.items():
         terms = [term for i in members for term in labels.terms[i]]
         coords[factor] = labels.levels[members[0]]
@@ -269,6 +278,17 @@ def _parameter(name: str, prior: Prior) -> Any:
 
     found = _variable(name, prior)
     return pm.Deterministic(name, found) if isinstance(prior, hp.Fixed) else found
+
+
+def _thresholds(labels: Labels, gaps: list[Any]) -> None:
+    """Add the thresholds of a predictor without its intercept, see `naming.thresholds`."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    found = pt.stack([pt.as_tensor(np.float64(0.0)), *itertools.accumulate(gaps)])
+    if "Intercept" in labels.coefficients:
+        found = found - pm.modelcontext(None)["beta"][labels.coefficients.index("Intercept")]
+    pm.Deterministic("threshold", found, dims="threshold_dim")
 
 
 def _distribution(kind: type[Prior], name: str, fields: dict[str, Any], positive: bool, **kwargs: Any) -> Any:

@@ -80,6 +80,8 @@ def log_density(family: Family, value: Any, eta: Any, own: Parameters, trials: A
         return pm.logp(pm.LogNormal.dist(eta, own["sigma"]), value - own["shift"])
     if family.name == "exgaussian":
         return _exgaussian(value, eta - own["nu"], own["sigma"], own["nu"])
+    if family.ordered:
+        return _ordinal(family.link, value, eta, list(own.values()))
     if not _written_out(family):
         found = law(family, eta, own, trials)
         return pm.logp(found.kind.dist(**found.arguments), value)
@@ -127,6 +129,33 @@ def _exgaussian(value: Any, mu: Any, sigma: Any, nu: Any) -> Any:
     return pt.switch(u > -1.0, near, beyond) - pt.log(nu)
 
 
+def _ordinal(link: str, value: Any, eta: Any, gaps: list[Any]) -> Any:
+    """Return the log probability of scores, see `hierbayes.ordinal`, with finite slopes at any predictor.
+
+    PyMC's OrderedLogistic and OrderedProbit take differences of probabilities, which are 0 in the tails.
+    """
+    import pytensor.tensor as pt
+
+    last = len(gaps) + 2
+    # a CustomDist hands numbers over as arrays of one entry
+    widths = pt.stack([pt.as_tensor(gap).ravel()[0] for gap in gaps])
+    cuts = pt.concatenate([pt.zeros(1), pt.cumsum(widths)])
+    bottom, top = pt.eq(value, 1), pt.eq(value, last)
+    # each branch sees only thresholds that are there
+    lower = cuts[pt.clip(value - 2, 0, last - 2)] - eta
+    upper = cuts[pt.clip(value - 1, 0, last - 2)] - eta
+    if link == "logit":
+        width = widths[pt.clip(value - 2, 0, last - 3)]
+        below = pt.switch(top, 0.0, -pt.softplus(-upper))
+        above = pt.switch(bottom, 0.0, -pt.softplus(lower))
+        return below + above + pt.switch(bottom | top, 0.0, pt.log(-pt.expm1(-width)))
+    flip = pt.or_(top, pt.and_(pt.invert(bottom), pt.gt(lower + upper, 0)))
+    near = _log_normal_cdf(pt.switch(flip, -lower, upper))
+    far = _log_normal_cdf(pt.switch(flip, -upper, lower))
+    gap = pt.switch(bottom | top, -1.0, far - near)
+    return near + pt.switch(bottom | top, 0.0, pt.log(-pt.expm1(gap)))
+
+
 def _log_choose(trials: Any, value: Any) -> Any:
     import pytensor.tensor as pt
 
@@ -136,7 +165,7 @@ def _log_choose(trials: Any, value: Any) -> Any:
 def _written_out(family: Family) -> bool:
     """Whether PyMC has no distribution for the family, or one that is not exact in the tails or at this link."""
     share = family.name in ("bernoulli", "binomial") and family.link != "logit"
-    return share or family.name in ("shifted_lognormal", "exgaussian")
+    return share or family.name in ("shifted_lognormal", "exgaussian", "ordinal")
 
 
 def _logp(family: Family, own: Parameters) -> Callable[..., Any]:

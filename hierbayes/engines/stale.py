@@ -95,7 +95,9 @@ def find_cache() -> str | None:
 
 
 def digest(room: Path) -> str:
-    """Return a digest of names, sizes and times of all sources."""
-    found = [(str(path.relative_to(room)), path.stat()) for path in sorted(room.rglob("*.py"))]
-    listed = repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in found])
-    return hashlib.sha256(listed.encode()).hexdigest()
+    """Return a digest of names and contents of all sources."""
+    found = hashlib.sha256()
+    for path in sorted(room.rglob("*.py")):
+        code = path.read_bytes()
+        found.update(f"{path.relative_to(room)} {len(code)}\n".encode() + code)
+    return found.hexdigest()

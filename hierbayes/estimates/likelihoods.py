@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from hierbayes import ordinal
 from hierbayes.estimates.arrays import BoolArray, FloatArray, IntArray
 from hierbayes.estimates.levels import NoPooling, no_pooling
 from hierbayes.estimates.pooled import LeastSquares, least_squares
@@ -63,6 +64,8 @@ class Responses:
 
     def start(self) -> FloatArray:
         """Return a linear predictor for each row near its own response, away from the edges."""
+        if self.family.ordered:
+            return self._middles
         share = self.family.values in ("binary", "binomial")
         location = (self.y + 0.5) / ((1.0 if self.trials is None else self.trials) + 1.0) if share else self.y
         if self.family.values == "count":
@@ -72,7 +75,21 @@ class Responses:
         return np.asarray(self.family.linked(location))
 
     @property
+    def _gaps(self) -> list[Any]:
+        return ordinal.gaps_of(self.parameters, self.family.categories)
+
+    @property
+    def _middles(self) -> FloatArray:
+        """The middle of each category on the latent scale, and a little beyond the first and the last threshold."""
+        lower, upper, _ = ordinal.limits(self.y, self._gaps)
+        left, right = np.where(np.isinf(lower), upper - 2.0, lower), np.where(np.isinf(upper), lower + 2.0, upper)
+        return np.asarray(0.5 * (left + right))
+
+    @property
     def _bounds(self) -> tuple[float, float]:
+        if self.family.ordered:
+            low, high = _FAR[self.family.link]
+            return low, high + float(sum(self._gaps))
         separable = self.family.values in ("binary", "binomial", "count")
         return _FAR[self.family.link] if separable else (-np.inf, np.inf)
 
@@ -201,16 +218,17 @@ def _climb[Fit](
 
 
 def _extreme(responses: Responses, Z: FloatArray, codes: IntArray, n_levels: int) -> BoolArray:
-    """Return the levels of failures or successes alone, or of zeros, where their columns hold the constant."""
+    """Return the levels that lie on one bound (successes, failures, zeros), where their columns hold the constant."""
     ones = np.ones(len(Z))
     constant = np.allclose(Z @ np.linalg.lstsq(Z, ones, rcond=None)[0], ones)
     values = responses.family.values
-    if not constant or values not in ("binary", "binomial", "count"):
+    if not constant or values not in ("binary", "binomial", "count", "ordered"):
         return np.zeros(n_levels, dtype=bool)
-    low = np.bincount(codes, weights=responses.y, minlength=n_levels) == 0
+    low = np.bincount(codes, weights=responses.y - (1 if values == "ordered" else 0), minlength=n_levels) == 0
     if values == "count":
         return np.asarray(low)
-    left = (1.0 if responses.trials is None else responses.trials) - responses.y
+    top = 1.0 if responses.trials is None else responses.trials
+    left = (responses.family.categories if values == "ordered" else top) - responses.y
     return np.asarray(low | (np.bincount(codes, weights=left, minlength=n_levels) == 0))
 
 

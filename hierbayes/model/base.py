@@ -48,7 +48,8 @@ class FitBase:
     def posterior(self) -> xr.Dataset:
         """The posterior draws.
 
-        Variables: beta(coef), sigma, sd_<g>(<g>_term), corr_<g>(<g>_term, <g>_term2) and b_<g>(<g>, <g>_term).
+        Variables: beta(coef), sigma, sd_<g>(<g>_term), corr_<g>(<g>_term, <g>_term2) and b_<g>(<g>, <g>_term), and the
+        other parameters of a family; for an ordinal one gap_2, gap_3, ... and threshold(threshold_dim).
         ``sd`` and ``sigma`` are standard deviations; ``corr`` holds NaN for pairs that the model leaves uncorrelated.
         """
         return with_true_names(self._draws.tree["posterior"].to_dataset())

@@ -15,7 +15,13 @@ from hierbayes.plots.accessor import FitPlots
 from hierbayes.summaries.numbers import check_prob
 from hierbayes.summaries.poolings import PoolingTables, pooling_tables
 from hierbayes.summaries.printing import Summary, method_line
-from hierbayes.summaries.tables import fixed_effects, group_coefficients, group_effects, variance_components
+from hierbayes.summaries.tables import (
+    fixed_effects,
+    group_coefficients,
+    group_effects,
+    thresholds,
+    variance_components,
+)
 from hierbayes.summaries.tidying import Effect, tidied
 
 if TYPE_CHECKING:
@@ -48,14 +54,42 @@ class Fit(Predicting, Decomposing, Questioning, Comparing, Keeping):
         """
         return fixed_effects(self.posterior, self.design, check_prob(ci_prob))
 
+    def thresholds(self, ci_prob: float = 0.95) -> pd.DataFrame:
+        """Return the thresholds between the categories of an ordinal response.
+
+        They are those of the predictor less its intercept, ``c_k - Intercept``: ``P(y <= k) = F(threshold_k - rest)``,
+        as brms, ordinal's ``clmm`` and Bambi print them. The first is minus the intercept; from one to the next the
+        distance is the gap of the category between them, which has the prior (``gap_2``, ..., in `varcorr`).
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability of the equal-tailed interval.
+
+        Returns
+        -------
+        DataFrame
+            Index: threshold, ``low|middle`` between the categories low and middle. Columns as `fixef`. Without rows for
+            other families.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> wine = hb.load_data("wine")
+        >>> fit = hb.fit("rating ~ temp", wine, family="ordinal", draws=200, chains=2, seed=1, progress=False)
+        >>> fit.thresholds().index.tolist()
+        ['1|2', '2|3', '3|4', '4|5']
+        """
+        return thresholds(self.posterior, self.design, check_prob(ci_prob))
+
     def varcorr(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return standard deviations (not variances) and correlations of the group-level effects, and sigma.
 
         Returns
         -------
         DataFrame
-            Columns group, term, term2, kind ("sd", "corr" or "sigma"), mean, sd, median, lower, upper, ess_bulk,
-            ess_tail, r_hat.
+            Columns group, term, term2, kind ("sd", "corr", "sigma", or another parameter of the family), mean, sd,
+            median, lower, upper, ess_bulk, ess_tail, r_hat.
         """
         return variance_components(self.posterior, self.design, check_prob(ci_prob))
 
@@ -98,6 +132,7 @@ class Fit(Predicting, Decomposing, Questioning, Comparing, Keeping):
             counts=text + (f"; levels: {counts}" if counts else ""),
             method=method_line(self.diagnostics),
             complaints=self.complaints,
+            thresholds=self.thresholds(ci_prob),
         )
 
     def tidy(

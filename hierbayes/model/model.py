@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -44,14 +45,15 @@ class Model(KeptModel):
     family : str
         The likelihood, a link other than the usual one in brackets: ``"gaussian"``, ``"student_t"``, ``"bernoulli"``,
         ``"binomial"`` (both with ``"(probit)"`` or ``"(cloglog)"`` too), ``"poisson"``, ``"negative_binomial"``,
-        ``"gamma"``, ``"lognormal"``, ``"shifted_lognormal"``, ``"exgaussian"``, ``"beta"``; see
-        `hierbayes.families.FAMILIES`. A bernoulli response is 0 and 1, booleans, or two texts, of which the second
-        level is modelled; a binomial one is written ``p(successes, trials)`` in the formula.
+        ``"gamma"``, ``"lognormal"``, ``"shifted_lognormal"``, ``"exgaussian"``, ``"beta"``, ``"ordinal"`` (logit or
+        ``"(probit)"``); see `hierbayes.families.FAMILIES`. A bernoulli response is 0 and 1, booleans, or two texts, of
+        which the second level is modelled; a binomial one is written ``p(successes, trials)`` in the formula; an
+        ordinal one is an ordered categorical, or whole numbers in their order.
     priors : mapping of str to prior, or "flat", optional
         Keys: a coefficient, ``beta`` (all of them, the intercept too), ``Intercept``, ``sd_g`` or ``sd_g[term]``,
-        ``corr_g``, ``sigma``, and the family's other parameters (``nu``, ``alpha``, ``kappa``, ``shift``). What is not
-        named gets its default. The prior of the intercept speaks of the mean of the
-        predictors. Priors of sds speak of sds, not variances.
+        ``corr_g``, ``sigma``, and the family's other parameters (``nu``, ``alpha``, ``kappa``, ``shift``, ``gap_2``,
+        ...). What is not named gets its default. The prior of the intercept speaks of the mean of the predictors.
+        Priors of sds speak of sds, not variances.
     contrasts : mapping, optional
         Codings of categorical columns: ``{"cond": "sum"}``, ``{"cond": {"treatment": "B"}}``, ``"helmert"``,
         ``"poly"``.
@@ -101,6 +103,8 @@ class Model(KeptModel):
             formula, family_name=family, priors=priors, contrasts=contrasts, weights=weights, missing=missing
         )
         self._design = build(self._spec, data)
+        # of an ordinal family the data tell the number of categories
+        self._spec = replace(self._spec, family=self._design.family)
         self._resolved = resolve(self._spec, self._design)
         self._kept = keep_data(data)
         self._fingerprint = None
@@ -339,7 +343,7 @@ class Model(KeptModel):
         b : mapping of str to array, shape (levels, terms), optional
             Group-level effects of each factor.
         **parameters : float
-            The other parameters of the family: ``nu``, ``alpha``, ``kappa``, ``shift``.
+            The other parameters of the family: ``nu``, ``alpha``, ``kappa``, ``shift``, ``gap_2``, ...
 
         Raises
         ------

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hierbayes.design.new_rows import design_rows
 from hierbayes.errors import ModelError
 from hierbayes.model.base import FitBase
-from hierbayes.predict.answers import all_draws, check_memory, estimate_table, labelled_draws
+from hierbayes.predict.answers import (
+    all_draws,
+    category_table,
+    check_memory,
+    estimate_table,
+    labelled_categories,
+    labelled_draws,
+)
 from hierbayes.predict.asked import asked, row_draws
 from hierbayes.predict.posterior_draws import PosteriorDraws, posterior_draws
 from hierbayes.predict.row_draws import residual_of
@@ -93,9 +101,11 @@ class Predicting(FitBase):
               and a row whose level is not given is a level of its own.
         kind : str
             - ``"mean"``: of the response; for ``bernoulli`` and ``binomial`` the probability of a success, also where
-              the response counts the successes of several trials.
+              the response counts the successes of several trials; for ``ordinal`` the expected score, categories
+              counted from 1 (`category_probabilities` gives each category by itself).
             - ``"link"``: the linear predictor, on the scale of the link.
-            - ``"response"``: one new observation a row, for ``binomial`` the number of successes. It needs the column
+            - ``"response"``: one new observation a row, for ``binomial`` the number of successes, for ``ordinal`` the
+              score of a category. It needs the column
               of weights if a gaussian model has one, and the number of trials if the response has one.
         seed : int, optional
             Fixes new levels and noise, bit for bit. A new level is keyed by seed and name: its effects are the same in
@@ -140,6 +150,67 @@ class Predicting(FitBase):
         if check_flag("draws", draws):
             return labelled_draws(source, "row", chosen.progress)
         return estimate_table(source, prob, chosen.progress)
+
+    def category_probabilities(
+        self,
+        newdata: Any = None,
+        groups: Groups = "known",
+        seed: int | None = None,
+        ci_prob: float = 0.95,
+        draws: bool = False,
+        progress: bool | None = None,
+    ) -> pd.DataFrame | xr.DataArray:
+        """Predict the probability of each category of an ordinal response.
+
+        In each posterior draw it is ``F(c_k - eta) - F(c_(k-1) - eta)``, with the linear predictor eta of `predict` and
+        the thresholds c of `hierbayes.ordinal`. ``groups="average"`` integrates the group-level effects out of it.
+
+        Parameters
+        ----------
+        newdata, groups, seed, ci_prob, progress
+            As for `predict`.
+        draws : bool
+            Return every draw instead of the table.
+
+        Returns
+        -------
+        DataFrame
+            One row for each row of the data and category, the categories in their order; columns row (counting from
+            0), category, mean, sd, median, lower, upper. The means of a row add up to 1.
+        xarray.DataArray
+            If ``draws=True``; dims chain, draw, row, category.
+
+        Raises
+        ------
+        ModelError
+            If the family is not ordinal, or an option is not understood.
+        DataError
+            As `predict`.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> wine = hb.load_data("wine")
+        >>> formula = "rating ~ temp + contact + (1 | judge)"
+        >>> fit = hb.fit(formula, wine, family="ordinal", draws=200, chains=2, seed=1, progress=False)
+        >>> warm = fit.category_probabilities({"temp": "warm", "contact": "yes"}, groups="average")
+        >>> warm["category"].tolist(), round(warm["mean"].sum(), 6)
+        (['1', '2', '3', '4', '5'], 1.0)
+        """
+        names = self.design.categories
+        if not names:
+            raise ModelError(
+                f"the {self.spec.family.name} family has no ordered categories", 'predict(kind="mean") gives its mean'
+            )
+        chosen, prob = settings(seed=seed, progress=progress), check_prob(ci_prob)
+        question = asked(groups, "mean", chosen.seed)
+        each = [
+            row_draws(replace(question, category=k), self.spec.family, self._arrays, self.design, newdata)
+            for k in range(1, len(names) + 1)
+        ]
+        if check_flag("draws", draws):
+            return labelled_categories(each, names, chosen.progress)
+        return category_table(each, names, prob, chosen.progress)
 
     def fitted(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return the fitted values: the mean of every row of the fit, group-level effects included.

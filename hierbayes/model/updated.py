@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -61,7 +62,7 @@ def changed(
         raise ModelError(f"there is no option {unknown[0]!r}", f"options: formula, data, priors, {', '.join(OF_MODEL)}")
     spec = _changed_spec(old, formula, priors, options)
     new = _changed_design(spec, old, design, kept, data)
-    return Changed(_without_lost(spec, priors, new), new)
+    return Changed(replace(_without_lost(spec, priors, new), family=new.family), new)
 
 
 def _changed_spec(

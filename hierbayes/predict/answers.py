@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,6 +60,27 @@ def labelled_draws(source: RowDraws, row: str, progress: bool | None) -> xr.Data
     found = all_draws(source, progress).reshape(len(own.chains), len(own.draws), source.rows.n)
     coords = {"chain": list(own.chains), "draw": list(own.draws), row: np.arange(source.rows.n)}
     return xr.DataArray(found, coords=coords, dims=("chain", "draw", row))
+
+
+def category_table(
+    each: Sequence[RowDraws], names: Sequence[str], ci_prob: float, progress: bool | None
+) -> pd.DataFrame:
+    """Return the estimates of every row and category, row by row; `each` gives the draws of one category."""
+    tables = [
+        estimate_table(source, ci_prob, progress).assign(category=name)
+        for source, name in zip(each, names, strict=True)
+    ]
+    joined = pd.concat(tables).rename_axis("row").sort_index(kind="stable").reset_index()
+    return joined[["row", "category", *ESTIMATES]]
+
+
+def labelled_categories(each: Sequence[RowDraws], names: Sequence[str], progress: bool | None) -> xr.DataArray:
+    """Return every draw of every row and category, dims chain, draw, row and category."""
+    import xarray as xr
+
+    check_memory(each[0].rows.n * len(each), each[0].posterior.size, f" of {each[0].rows.n} rows by {len(each)}")
+    found = xr.concat([labelled_draws(source, "row", progress) for source in each], dim="category")
+    return found.assign_coords(category=list(names)).transpose("chain", "draw", "row", "category")
 
 
 def check_memory(n: int, size: int, what: str = "") -> None:

@@ -32,11 +32,14 @@ class Asked:
     kind : str
         ``"mean"``, ``"link"`` or ``"response"``.
     seed : int
+    category : int
+        Where it is not 0, the probability of this category of an ordinal response takes the place of the mean.
     """
 
     groups: str
     kind: str
     seed: int
+    category: int = 0
 
     def effects_matter(self, family: Family) -> bool:
         """Whether group-level effects are drawn; "average" integrates them out of a mean instead."""
@@ -68,7 +71,9 @@ def row_draws(question: Asked, family: Family, posterior: PosteriorDraws, design
     schema = design.schema
     with_groups, spread = question.effects_matter(family), question.spread_matters(family)
     rows = design_rows(design) if newdata is None else _new_rows(question, family, schema, newdata)
-    finish = average_of(family, posterior, rows) if spread else _finish(question, family, posterior, rows)
+    finish = (
+        average_of(family, posterior, rows, question.category) if spread else _finish(question, family, posterior, rows)
+    )
     rows = replace(rows, groups=_coded(question, schema, rows) if with_groups else ())
     return RowDraws(posterior, rows, _effects(question, schema, posterior, rows), finish)
 
@@ -89,7 +94,7 @@ def _new_rows(question: Asked, family: Family, schema: Schema, newdata: Any) -> 
 def _finish(question: Asked, family: Family, posterior: PosteriorDraws, rows: Rows) -> Finish:
     if question.kind == "response":
         return response_of(family, posterior, rows, question.seed)
-    return mean_of(family, posterior) if question.kind == "mean" else link_itself
+    return mean_of(family, posterior, question.category) if question.kind == "mean" else link_itself
 
 
 def _coded(question: Asked, schema: Schema, rows: Rows) -> tuple[RowGroup, ...]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hierbayes.averages import average
+from hierbayes.averages import average, category_average
 from hierbayes.design.new_rows import Rows
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
 from hierbayes.families import Family
-from hierbayes.likelihoods import draw, variance
+from hierbayes.likelihoods import draw, log_likelihood, variance
 from hierbayes.predict.level_effects import LevelEffects, generator
 from hierbayes.predict.pieces import STEP, Piece
 from hierbayes.predict.posterior_draws import PosteriorDraws, covariance_root
@@ -75,17 +75,21 @@ def link_itself(drawn: Floats, piece: Piece) -> Floats:
     return drawn
 
 
-def mean_of(family: Family, posterior: PosteriorDraws) -> Finish:
-    """Return the step from the linear predictor to the mean of the response."""
+def mean_of(family: Family, posterior: PosteriorDraws, category: int = 0) -> Finish:
+    """Return the step from the linear predictor to the mean of the response, or to the probability of a category."""
 
     def finish(drawn: Floats, piece: Piece) -> Floats:
+        if category:
+            return np.asarray(np.exp(log_likelihood(family, category, drawn, posterior.parameters)))
         return np.asarray(family.mean(drawn, posterior.parameters))
 
     return finish
 
 
-def average_of(family: Family, posterior: PosteriorDraws, rows: Rows) -> Finish:
+def average_of(family: Family, posterior: PosteriorDraws, rows: Rows, category: int = 0) -> Finish:
     """Return the step from the population's linear predictor to the mean over all levels that there might be.
+
+    With a category, to its probability in place of the mean.
 
     The group-level part of a row is normal around 0 with variance ``sum_f z_f' Sigma_f z_f`` over the factors f.
     """
@@ -100,6 +104,8 @@ def average_of(family: Family, posterior: PosteriorDraws, rows: Rows) -> Finish:
         for factor, Z in stacked.items():
             for part in _through(Z[piece.rows], roots[factor]):
                 variance += part**2
+        if category:
+            return np.asarray(category_average(family, category, drawn, variance, posterior.parameters))
         return np.asarray(average(family, drawn, variance, posterior.parameters))
 
     return finish

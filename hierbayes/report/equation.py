@@ -11,12 +11,12 @@ from hierbayes.design.groups import GroupBlock
 from hierbayes.design.scaling import BlockPriors, ResolvedPriors
 from hierbayes.priors import Fixed, Prior
 from hierbayes.report.likelihood_text import (
-    SYMBOLS,
     likelihood_latex,
     likelihood_words,
     predictor_latex,
     predictor_words,
     stated,
+    symbol_of,
 )
 
 
@@ -32,7 +32,7 @@ def latex(design: Design, priors: ResolvedPriors) -> str:
         if name == "Intercept" and np.any(priors.centre):
             symbol, note = rf"{symbol} + \textstyle\sum_k \bar{{x}}_k \beta_k", f"{note}, at the mean of the predictors"
         lines.append(rf"{_given(symbol, prior)} && \text{{{note}}}")
-    lines += [_given(SYMBOLS[name], prior) for name, prior in stated(design, priors)]
+    lines += [_given(symbol_of(name), prior) for name, prior in stated(design, priors)]
     body = " \\\\\n".join(lines)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 

@@ -49,6 +49,8 @@ class Reported(Protocol):
 
     def varcorr(self, ci_prob: float = 0.95) -> pd.DataFrame: ...
 
+    def thresholds(self, ci_prob: float = 0.95) -> pd.DataFrame: ...
+
     def ranef(self, ci_prob: float = 0.95) -> pd.DataFrame: ...
 
     def coef(self, ci_prob: float = 0.95) -> pd.DataFrame: ...
@@ -139,8 +141,14 @@ def _estimates(fit: Reported) -> tuple[Block, ...]:
     blocks: list[Block] = []
     if fit.design.coefficients:
         blocks.append(Table(plain_fixed(fit.fixef()), "Population-level coefficients: posterior mean and 95% interval"))
+    components = fit.varcorr()
+    if fit.design.categories:
+        caption = "Thresholds of the latent variable less its intercept: posterior mean and 95% interval"
+        blocks.append(Table(plain_fixed(fit.thresholds()), caption))
+        # the gaps are the distances of the thresholds
+        components = components[~components["kind"].str.startswith("gap_")]
     caption = "Standard deviations and correlations: posterior median and 95% interval"
-    return (*blocks, Table(_true_minus(random_effects(fit.varcorr())), caption))
+    return (*blocks, Table(_true_minus(random_effects(components)), caption))
 
 
 def _figures(fit: Reported) -> tuple[Block, ...]:

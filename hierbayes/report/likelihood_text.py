@@ -38,6 +38,8 @@ def likelihood_latex(design: Design) -> str:
     """Return the distribution of a response as one line of LaTeX."""
     if design.family.name != "gaussian":
         weighted = r" && \text{log likelihood multiplied by }w_i" if np.any(design.weights != 1) else ""
+        if design.family.ordered:
+            return _ordinal_latex(design) + weighted
         return _LATEX[design.family.name] + weighted
     if not estimates_sigma(design):
         spread = r"s_i" if design.schema.weights is None else r"s_i / \sqrt{w_i}"
@@ -46,8 +48,23 @@ def likelihood_latex(design: Design) -> str:
     return rf"y_i &\sim \operatorname{{Normal}}(\mu_i,\ {spread})"
 
 
+def _ordinal_latex(design: Design) -> str:
+    """Return the probability of a category or a lower one, with the thresholds as sums of gaps."""
+    last = design.family.categories - 1
+    below = rf"\operatorname{{{design.family.link}}}(\operatorname{{P}}(y_i \le k)) &= c_k - \eta_i"
+    sums = rf"c_1 = 0,\ c_k = \textstyle\sum_{{j=2}}^{{k}} \gamma_j,\ k = 1, \dots, {last}"
+    return rf"{below} && {sums}"
+
+
+def symbol_of(name: str) -> str:
+    """Return the symbol of a parameter of a family."""
+    return rf"\gamma_{{{name.removeprefix('gap_')}}}" if name.startswith("gap_") else SYMBOLS[name]
+
+
 def predictor_latex(design: Design) -> str:
     """Return what the linear predictor is, in LaTeX: the location, or its link."""
+    if design.family.ordered:
+        return r"\eta_i"
     link = design.family.link
     return r"\mu_i" if link == "identity" else rf"\operatorname{{{link}}}(\mu_i)"
 
@@ -58,12 +75,27 @@ def likelihood_words(design: Design, priors: ResolvedPriors) -> list[str]:
     if se is not None:
         said = [f"{design.response} is normal around a mean, with known standard errors {show(se)}."]
         return said if weights is None else [*said, "The variance of a row is divided by its weight."]
-    said = [_WORDS[design.family.name].format(**_filled(design, priors))]
+    if design.family.ordered:
+        said = _ordinal_words(design, priors)
+    else:
+        said = [_WORDS[design.family.name].format(**_filled(design, priors))]
     if not np.any(design.weights != 1):
         return said
     if design.family.name == "gaussian":
         return [*said, "The residual variance of a row is sigma squared over its weight."]
     return [*said, "The log likelihood of a row is multiplied by its weight."]
+
+
+def _ordinal_words(design: Design, priors: ResolvedPriors) -> list[str]:
+    noise = "logistic" if design.family.link == "logit" else "standard normal"
+    low, *_, high = design.categories
+    said = [
+        f"{design.response} is one of {len(design.categories)} ordered categories, {low} to {high}: a latent variable, "
+        f"the linear predictor plus {noise} noise ({design.family.link} link), cut at thresholds.",
+        "The first threshold is 0, and the gaps between one and the next are positive:",
+    ]
+    inner = zip(stated(design, priors), design.categories[1:-1], strict=True)
+    return [*said, *(f"  {name}, the width of {category}, ~ {prior}." for (name, prior), category in inner)]
 
 
 def predictor_words(design: Design) -> str:

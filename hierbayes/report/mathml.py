@@ -19,6 +19,7 @@ _GREEK = {
     "beta": "β",
     "delta": "δ",
     "eta": "η",
+    "gamma": "γ",
     "kappa": "κ",
     "mu": "μ",
     "nu": "ν",
@@ -28,8 +29,8 @@ _GREEK = {
 }
 _SIGNS = {
     **{name: f"<mi>{sign}</mi>" for name, sign in _GREEK.items()},
-    "sim": '<mo form="infix">∼</mo>', "ne": "<mo>≠</mo>", "dots": "<mo>…</mo>", "cdot": "<mo>·</mo>",
-    "sum": "<mo>∑</mo>", "textstyle": "",
+    "sim": '<mo form="infix">∼</mo>', "ne": "<mo>≠</mo>", "le": "<mo>≤</mo>",
+    "dots": "<mo>…</mo>", "cdot": "<mo>·</mo>", "sum": "<mo>∑</mo>", "textstyle": "",
     "textbackslash": "<mo>\\</mo>", "textasciicircum": "<mo>^</mo>", "textasciitilde": "<mo>~</mo>",
 }  # fmt: skip
 _PLUS = '<mo form="infix">+</mo>'

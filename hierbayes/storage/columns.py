@@ -36,7 +36,8 @@ def columns_group(columns: Sequence[Column], rows: Ints) -> xr.Dataset:
 
 def _attributes(column: Column) -> dict[str, str]:
     if isinstance(column, Categorical):
-        return {"kind": column.kind, "levels": json.dumps(column.levels)}
+        found = {"kind": column.kind, "levels": json.dumps(column.levels)}
+        return found | ({"declared": json.dumps(column.declared)} if column.declared else {})
     if column.exact is None:
         return {"kind": "numeric"}
     kind = "object" if column.exact.dtype == object else column.exact.dtype.str.lstrip("<>|=")
@@ -68,11 +69,13 @@ def _column(own: ColumnSchema, found: xr.DataArray) -> Column:
             raise _disagrees(own.name)
         return Numeric(own.name, values, _exact(attributes, len(values)))
     levels = tuple(json.loads(attributes["levels"]))
-    if (attributes["kind"], levels, values.dtype) != (own.kind, own.levels, np.dtype(np.int64)):
+    declared = tuple(json.loads(attributes["declared"])) if "declared" in attributes else ()
+    said = (attributes["kind"], levels, declared, values.dtype)
+    if said != (own.kind, own.levels, own.declared, np.dtype(np.int64)):
         raise _disagrees(own.name)
     if values.size == 0 or values.min() < 0 or values.max() >= len(levels):
         raise _disagrees(own.name)
-    return Categorical(own.name, levels, values, own.kind)
+    return Categorical(own.name, levels, values, own.kind, declared)
 
 
 def _exact(attributes: Mapping[str, Any], n: int) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from hierbayes.design.scaling import BlockPriors, ResolvedPriors
 from hierbayes.errors import DataError, ModelError
-from hierbayes.families import Family, family
+from hierbayes.families import Family
 from hierbayes.formula import Formula, parse
 from hierbayes.priors import Custom, Prior
 from hierbayes.priors_text import read_prior, write_prior
@@ -44,7 +43,7 @@ def spec_to_json(spec: ModelSpec) -> dict[str, Any]:
     return {
         "formula": formula.text if parse(formula.text) == formula else formula.canonical,
         "canonical": formula.canonical,
-        "family": asdict(spec.family),
+        "family": spec.family.to_json(),
         "priors": priors if isinstance(priors, str) else {key: prior_to_json(prior) for key, prior in priors.items()},
         "contrasts": {name: [own.kind, own.reference] for name, own in spec.contrasts.items()},
         "weights": spec.weights,
@@ -85,7 +84,7 @@ def _formula(text: str, canonical: str) -> Formula:
 
 def _family(given: Mapping[str, Any]) -> Family:
     try:
-        return family(Family(str(given["name"]), str(given["link"])))
+        return Family.from_json(given)
     except ModelError as error:
         raise DataError(f"the family {given['name']!r} of the file is not known", "update hierbayes") from error
 

@@ -13,7 +13,7 @@ from hierbayes.families import Family
 from hierbayes.priors import Prior
 from hierbayes.sampling import Settings, counting, quiet_libraries, settings
 from hierbayes.studies.experiment_result import Experiment
-from hierbayes.studies.plans import Plan, make_plan
+from hierbayes.studies.plans import Plan, make_plan, with_categories
 from hierbayes.studies.replicates import METHODS, Outcome, Trial, check_engine, repeat_once
 from hierbayes.studies.worlds import make_source
 from hierbayes.summaries.numbers import check_prob
@@ -115,7 +115,7 @@ def experiment(
         data=data,
         predictors=predictors,
         seed=chosen.seed,
-        family_name=family,
+        family_name=with_categories(family, truth),
         contrasts=contrasts,
         weights=weights,
         priors=priors,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hierbayes.families import Family
 from hierbayes.priors import Prior
 from hierbayes.sampling import settings
-from hierbayes.studies.plans import make_plan
+from hierbayes.studies.plans import make_plan, with_categories
 from hierbayes.studies.worlds import make_source, plain
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def simulate(
         ``sd_Subject[Days]``, correlations as one number, a matrix or ``corr_Subject[Intercept, Days]``. Lists go in the
         order of the terms. Group-level parameters are standard deviations, not variances. Coefficients and effects are
         on the scale of the link, and the family's own parameters stand by name: ``"alpha"``, ``"nu"``, ``"kappa"``,
-        ``"shift"``, and ``"sigma"`` where it has one. ``"prior"`` draws the parameters from `priors`.
+        ``"shift"``, ``"gap_2"`` and so on, and ``"sigma"`` where it has one. ``"prior"`` draws the parameters from
+        `priors`. The gaps say how many categories an ordinal response has: K with ``gap_2`` to ``gap_(K-1)``.
     seed : int, optional
         Fixes every number, bit for bit on one machine. Predictors, effects of each term and residuals have random
         numbers of their own: another sd scales the same effects.
@@ -84,7 +85,8 @@ def simulate(
     Returns
     -------
     DataFrame
-        The response first; whole numbers where the family has counts, successes or 0 and 1. ``.attrs["truth"]`` holds
+        The response first; whole numbers where the family has counts, successes or 0 and 1, and for ``ordinal`` an
+        ordered categorical ``"1" < "2" < ...``, or the categories of `data`. ``.attrs["truth"]`` holds
         the truth as mappings: ``beta``, ``sd_g``, ``corr_g``, ``sigma`` and other parameters of the family, and the
         effects of each level, ``b_g[term][level]``, so that ``pd.DataFrame(truth["b_Subject"])`` is a table.
 
@@ -119,7 +121,7 @@ def simulate(
         data=data,
         predictors=predictors,
         seed=chosen,
-        family_name=family,
+        family_name=with_categories(family, truth),
         contrasts=contrasts,
         weights=weights,
         priors=priors,

@@ -120,6 +120,8 @@ def _scale(design: Design) -> str:
     family, shown = design.family, design.response
     if family.name in ("lognormal", "shifted_lognormal"):
         return f"log({shown}{' - shift' if family.name == 'shifted_lognormal' else ''})"
+    if family.ordered:
+        return f"latent {shown}, {family.link}"
     return (
         shown
         if family.link == "identity"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from hierbayes.design.design import Design
 from hierbayes.design.table import Floats, Ints
@@ -31,6 +31,8 @@ MIXED = 2000
 
 RESPONSES = 40_000
 """Responses of a new level that are drawn at each place, for families other than the gaussian."""
+SHARES = 101
+"""Predictors that stand for the normal of one draw where expected scores are ranked."""
 
 
 @dataclass(frozen=True)
@@ -217,12 +219,38 @@ def _response_quantiles(
 
 def _mean_quantile(family: Family, posterior: xr.Dataset, kept: Ints, mean: Floats, sd: Floats, prob: float) -> Floats:
     """Return a quantile of the mean response over the draws, whose linear predictors are ``N(mean, sd**2)``."""
+    if family.ordered:
+        own = {name: drawn(posterior, name)[kept, None] for name in family.parameters}
+        return score_quantile(family, own, mean, sd, prob)
     if family.link != "identity" or family.linear:
         return np.asarray(family.mean(mixture_quantile(mean, sd, prob)))
     # the mean of a log-normal is exp(mu + sigma**2 / 2) above a shift, which is taken at its posterior mean
-    own = mixture_quantile(mean + 0.5 * drawn(posterior, "sigma")[kept, None] ** 2, sd, prob)
+    found = mixture_quantile(mean + 0.5 * drawn(posterior, "sigma")[kept, None] ** 2, sd, prob)
     shift = float(posterior["shift"].mean()) if "shift" in family.parameters else 0.0
-    return np.asarray(np.exp(own) + shift)
+    return np.asarray(np.exp(found) + shift)
+
+
+def score_quantile(family: Family, own: Mapping[str, Floats], mean: Floats, sd: Floats, prob: float) -> Floats:
+    """Return a quantile of the expected score over draws of which each has gaps of its own.
+
+    No quantile of the linear predictor stands for it, so every normal is taken as `SHARES` equally likely predictors.
+
+    Parameters
+    ----------
+    family : Family
+    own : mapping of str to array, shape (S, 1)
+        The gaps of each draw.
+    mean, sd : array, shape (S, G)
+        Of the linear predictors.
+    prob : float
+
+    Returns
+    -------
+    array, shape (G,)
+    """
+    nodes = ndtri((np.arange(SHARES) + 0.5) / SHARES)
+    columns = zip(mean.T, sd.T, strict=True)
+    return np.array([np.quantile(family.mean(m[:, None] + s[:, None] * nodes, own), prob) for m, s in columns])
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ def latent_note(family: Family) -> str:
     """Say what stands for the residual variance on the scale of the link."""
     if family.name in ("bernoulli", "binomial"):
         return f"{_LATENT[family.link][1]}; of one trial"
+    if family.ordered:
+        return f"{_LATENT[family.link][1]}; of the latent variable"
     return {
         "student_t": "sigma^2 nu / (nu - 2), the variance of the Student",
         "exgaussian": "sigma^2 + nu^2, the variance of the ex-Gaussian",
@@ -62,6 +64,7 @@ def latent_variance(design: Design, posterior: xr.Dataset, family: Family) -> Fl
     exgaussian                    ``sigma**2 + nu**2``
     log-normals                   ``sigma**2``, of the logarithm
     bernoulli, binomial           pi^2/3 (logit), 1 (probit), pi^2/6 (cloglog): that of one trial
+    ordinal                       pi^2/3 (logit), 1 (probit): that of the latent variable
     poisson                       ``trigamma(m)``
     negative_binomial             ``trigamma(1 / (1/m + 1/alpha))``
     gamma                         ``trigamma(alpha)``
@@ -72,7 +75,7 @@ def latent_variance(design: Design, posterior: xr.Dataset, family: Family) -> Fl
     """
     if family.name == "gaussian":
         return residual_variance(design, posterior)
-    if family.name in ("bernoulli", "binomial"):
+    if family.name in ("bernoulli", "binomial", "ordinal"):
         return np.full(count_draws(posterior), _LATENT[family.link][0])
     own = {name: drawn(posterior, name) for name in family.parameters}
     if family.name in ("lognormal", "shifted_lognormal"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -13,6 +13,9 @@ import pandas as pd
 from hierbayes.summaries.cells import number as number
 from hierbayes.summaries.exporting import Tables
 from hierbayes.summaries.tidying import stacked
+
+THRESHOLDS = "(of the latent variable less its intercept, with {} interval)"
+"""What the thresholds of an ordinal model are; the first one is minus the intercept."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Summary(Tables):
         One row, as `Fit.diagnostics`.
     ci_prob : float
         Probability of the equal-tailed intervals.
+    thresholds : DataFrame
+        Those of an ordinal model, as `Fit.thresholds`; without rows for other families.
     """
 
     fixed: pd.DataFrame
@@ -40,13 +45,32 @@ class Summary(Tables):
     counts: str
     method: str
     complaints: tuple[str, ...] = ()
+    thresholds: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def _sections(self) -> tuple[tuple[str, pd.DataFrame], ...]:
+        """The tables as they are printed after the first: coefficients, and the thresholds of an ordinal model."""
+        percent = f"{100 * self.ci_prob:g}%"
+        found = [("Fixed effects", f"(with {percent} interval)", plain_fixed(self.fixed))]
+        if self._ordinal:
+            found.append(("Thresholds", THRESHOLDS.format(percent), plain_fixed(self.thresholds)))
+        return tuple((f"{name}{{}} {said}", table) for name, said, table in found)
+
+    @property
+    def _ordinal(self) -> bool:
+        return len(self.thresholds) > 0
+
+    @property
+    def _components(self) -> pd.DataFrame:
+        """The sds and correlations, without the gaps of an ordinal model, which its thresholds tell."""
+        return self.varcorr[~self.varcorr["kind"].str.startswith("gap_")] if self._ordinal else self.varcorr
 
     def tables(self) -> tuple[tuple[str, pd.DataFrame], ...]:
-        """Return the two tables as they are printed, each with its caption."""
+        """Return the tables as they are printed, each with its caption."""
         percent = f"{100 * self.ci_prob:g}%"
         return (
-            (f"Random effects of {self.formula} (sd, with {percent} interval)", random_effects(self.varcorr)),
-            (f"Fixed effects of {self.formula} (with {percent} interval)", plain_fixed(self.fixed)),
+            (f"Random effects of {self.formula} (sd, with {percent} interval)", random_effects(self._components)),
+            *((said.format(f" of {self.formula}"), table) for said, table in self._sections),
         )
 
     def tidy(self) -> pd.DataFrame:
@@ -60,14 +84,13 @@ class Summary(Tables):
             f"Formula: {self.formula}",
             "",
             f"Random effects (sd, with {percent} interval):",
-            indent(random_effects(self.varcorr).to_string(index=False)),
+            indent(random_effects(self._components).to_string(index=False)),
             self.counts,
             "",
-            f"Fixed effects (with {percent} interval):",
-            indent(plain_fixed(self.fixed).to_string()),
-            "",
-            self.method,
         ]
+        for said, table in self._sections:
+            parts += [f"{said.format('')}:", indent(table.to_string()), ""]
+        parts.append(self.method)
         parts += [f"Warning: {complaint}" for complaint in self.complaints]
         return "\n".join(parts)
 
@@ -77,11 +100,12 @@ class Summary(Tables):
     def _repr_html_(self) -> str:
         percent = f"{100 * self.ci_prob:g}%"
         said = "".join(f"<p><strong>Warning:</strong> {escape(complaint)}</p>" for complaint in self.complaints)
+        components = random_effects(self._components).to_html(index=False)
+        rest = "".join(f"<p>{escape(name.format(''))}</p>{table.to_html()}" for name, table in self._sections)
         return (
             f"<div><p><strong>{escape(self.title)}</strong><br><code>{escape(self.formula)}</code></p>"
-            f"<p>Random effects (sd, with {percent} interval)</p>{random_effects(self.varcorr).to_html(index=False)}"
-            f"<p>{escape(self.counts)}</p><p>Fixed effects (with {percent} interval)</p>"
-            f"{plain_fixed(self.fixed).to_html()}<p><small>{escape(self.method)}</small></p>{said}</div>"
+            f"<p>Random effects (sd, with {percent} interval)</p>{components}"
+            f"<p>{escape(self.counts)}</p>{rest}<p><small>{escape(self.method)}</small></p>{said}</div>"
         )
 
 

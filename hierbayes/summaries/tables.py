@@ -23,6 +23,15 @@ def fixed_effects(posterior: xr.Dataset, design: Design, ci_prob: float) -> pd.D
     return table
 
 
+def thresholds(posterior: xr.Dataset, design: Design, ci_prob: float) -> pd.DataFrame:
+    """Return the thresholds of an ordinal model, ``c_k - Intercept``, one row each; no rows for other families."""
+    if not design.categories:
+        return pd.DataFrame(columns=[*ESTIMATES, *CONVERGENCE], index=pd.Index([], name="threshold"), dtype=float)
+    table = described(posterior["threshold"].to_numpy(), ci_prob)
+    table.index = pd.Index(posterior["threshold_dim"].to_numpy(), name="threshold")
+    return table
+
+
 def variance_components(posterior: xr.Dataset, design: Design, ci_prob: float) -> pd.DataFrame:
     """Return sds and correlations of the group-level effects and the residual sd, one row each; sds, not variances.
 

@@ -34,6 +34,7 @@ LEFT = {
     "positive": "t",
     "unit": "u",
     "real": "y",
+    "ordered": "r",
 }
 
 # every family with every link, and every family with weights
@@ -59,6 +60,7 @@ def table() -> pd.DataFrame:
             "u": rng.beta(2, 3, n),
             "y": rng.normal(1, 2, n),
             "o": np.where(rng.random(n) < 0.4, "yes", "no"),
+            "r": pd.Categorical(rng.choice(list("abcd"), n), list("abcd"), ordered=True),
         }
     )
 
@@ -97,6 +99,11 @@ def log_rows(own: Family, y, eta, parameters, weights, trials):
             rows = stats.exponnorm(nu / sigma, eta - nu, sigma).logpdf(y)
         case "beta":
             rows = stats.beta(np.exp(yes) * parameters["kappa"], np.exp(no) * parameters["kappa"]).logpdf(y)
+        case "ordinal":
+            edges = [-np.inf, 0, parameters["gap_2"], parameters["gap_2"] + parameters["gap_3"], np.inf]
+            below, above = (np.asarray(edges)[y.astype(int) + side] - eta for side in (-1, 0))
+            law = {"logit": stats.logistic, "probit": stats.norm}[own.link]
+            rows = np.log(law.cdf(above) - law.cdf(below))
     return weights * rows
 
 
@@ -166,8 +173,9 @@ def test_a_density_without_the_weights_would_be_told_apart(name):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_variables_of_the_family(name):
     model = model_of(name, False)
-    own = [v.name for v in model.pymc.free_RVs if v.name in ("sigma", "nu", "alpha", "kappa", "shift")]
-    assert tuple(own) == family(name).parameters
+    known = ("sigma", "nu", "alpha", "kappa", "shift", "gap_2", "gap_3")
+    own = [v.name for v in model.pymc.free_RVs if v.name in known]
+    assert tuple(own) == model.spec.family.parameters
     assert len(model.pymc.observed_RVs) == 1
     observed = model.pymc.rvs_to_values[model.pymc.observed_RVs[0]].eval()
     np.testing.assert_array_equal(observed, model.design.y)
@@ -260,3 +268,33 @@ def test_known_standard_errors_stand_in_for_sigma():
     graph = build_pymc(problem, labels)
     assert "sigma" not in [v.name for v in graph.free_RVs]
     np.testing.assert_allclose(problem.weights, table()["w"] ** -2.0)
+
+
+@pytest.mark.parametrize("link", ["logit", "probit"])
+def test_ordered_categories_keep_their_tails(link):
+    """Log probabilities far out are those of `hierbayes.likelihoods`, their slopes finite however far out."""
+    import pytensor
+    import pytensor.tensor as pt
+
+    from hierbayes.engines.pymc_likelihoods import log_density
+    from hierbayes.fisher import score
+    from hierbayes.likelihoods import log_likelihood
+
+    own, given = Family("ordinal", link, 5), [0.8, 1.3, 0.5]
+    eta, y, gaps = pt.vector("eta"), pt.lvector("y"), pt.dvectors(3)
+    named = {f"gap_{k}": gap[0] for k, gap in zip((2, 3, 4), gaps, strict=True)}
+    rows = log_density(own, y, eta, named, None)
+    slopes = pytensor.grad(rows.sum(), [eta, *gaps])
+    every = pytensor.function([eta, y, *gaps], [rows, *slopes], mode="FAST_COMPILE")
+    places, scores = (part.ravel() for part in np.meshgrid([-60.0, -9.0, -1.0, 0.4, 3.0, 9.0, 60.0], np.arange(1, 6)))
+    numbers = {f"gap_{k}": gap for k, gap in zip((2, 3, 4), given, strict=True)}
+    found = every(places, scores, *([gap] for gap in given))
+    np.testing.assert_allclose(found[0], log_likelihood(own, scores, places, numbers), rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(found[1], score(own, scores, places, numbers), rtol=1e-9, atol=1e-13)
+    for k in range(3):
+        ends = [
+            log_likelihood(own, scores, places, numbers | {f"gap_{k + 2}": given[k] + h}).sum() for h in (1e-6, -1e-6)
+        ]
+        assert found[2 + k][0] == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-5)
+    far = every(np.repeat([-3000.0, 3000.0], 5), np.tile(np.arange(1, 6), 2), *([gap] for gap in given))
+    assert all(np.all(np.isfinite(part)) for part in far)

@@ -55,4 +55,10 @@ def _rows(problem, y, eta, sigma, aux):
             return stats.nbinom(aux[0], aux[0] / (aux[0] + np.exp(eta))).logpmf(y)
         case "gamma":
             return stats.gamma(aux[0], scale=np.exp(eta) / aux[0]).logpdf(y)
+        case "ordinal":
+            edges = np.concatenate([[-np.inf, 0.0], np.cumsum(aux), [np.inf]])
+            law = {"logit": stats.logistic, "probit": stats.norm}[problem.link]
+            low, high = edges[y.astype(int) - 1] - eta, edges[y.astype(int)] - eta
+            # on the side of the smaller tail
+            return np.log(np.where(low > 0, law.sf(low) - law.sf(high), law.cdf(high) - law.cdf(low)))
     raise TypeError(problem.family)

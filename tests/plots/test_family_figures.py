@@ -10,7 +10,7 @@ from family_fits import made_up, table
 import hierbayes as hb
 from hierbayes.families import Family
 
-SHOWN = [Family("bernoulli", "logit"), Family("shifted_lognormal", "identity")]
+SHOWN = [Family("bernoulli", "logit"), Family("shifted_lognormal", "identity"), Family("ordinal", "logit", 4)]
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import hierbayes as hb
 from hierbayes.families import Family
 
 TRUTH = {"Intercept": 0.3, "x": 0.5, "sd_g": 0.6}
-OWN = {"sigma": 0.5, "nu": 3.0, "alpha": 2.0, "kappa": 5.0, "shift": 1.5}
+OWN = {"sigma": 0.5, "nu": 3.0, "alpha": 2.0, "kappa": 5.0, "shift": 1.5, "gap_2": 0.8, "gap_3": 1.3}
 
 
 def simulated(family, rows=2000, **more):
@@ -30,6 +30,10 @@ def test_simulated_responses_have_the_moments_of_their_predictor(family):
     assert set(said) == {"beta", "sd_g", "b_g", *family.parameters}
     b = data["g"].map(said["b_g"]["Intercept"]).to_numpy(dtype=float)
     eta = 0.3 + 0.5 * data["x"].to_numpy() + b
+    if family.ordered:
+        assert data["y"].cat.categories.tolist() == ["1", "2", "3", "4"]
+        assert data["y"].cat.ordered
+        data["y"] = data["y"].cat.codes + 1
     assert np.std(list(said["b_g"]["Intercept"].values())) > 0.1
 
     def gap(at):

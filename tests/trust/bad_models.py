@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from trust.bad_data import BASE, N, have
-from trust.outcomes import Case, Outcome, Refused, Right
+from trust.outcomes import Case, Outcome, Refused, Right, Warned
 
 import hierbayes as hb
 from hierbayes.errors import DataError, FormulaError, ModelError
@@ -101,6 +101,40 @@ FORMULAS: dict[str, tuple[Any, Any, Outcome]] = {
     "Python": ("y ~ __import__('os')", BASE, Refused(FormulaError, ("__import__() is not an allowed", "^"))),
 }  # fmt: skip
 
+RATED = {"family": "ordinal"}
+SORTED = Refused(DataError, ("'k' holds text", "needs to know their order", "ordered=True"))
+TWO = Refused(DataError, ("takes three or more", "bernoulli"))
+CATEGORIES: dict[str, tuple[Any, Any, Outcome]] = {
+    "text as ordered categories": ("k ~ x", have(k=BASE["f"]), SORTED),
+    "categories without an order": (
+        "k ~ x", have(k=pd.Categorical(BASE["f"])),
+        Refused(DataError, ("categories without an order", "'u', 'v', 'w'", "ordered=True")),
+    ),
+    "two ordered categories": ("k ~ x", have(k=pd.Categorical(["a", "b"] * 12, ordered=True)), TWO),
+    "two numbers as ordered categories": ("k ~ x", have(k=[0, 1] * 12), TWO),
+    "two texts as ordered categories": ("k ~ x", have(k=["a", "b"] * 12), TWO),
+    "truth values as ordered categories": ("k ~ x", have(k=[True, False] * 12), TWO),
+    "one ordered category": (
+        "k ~ x", have(k=[4] * 24), Refused(DataError, ("has one category ('4')", "look at the column"))
+    ),
+    "broken numbers as ordered categories": (
+        "k ~ x", have(k=[1, 2, 2.5, 4] * 6),
+        Refused(DataError, ("is 2.5 in row 2", "whole numbers in their order", "pd.cut")),
+    ),
+    "very many ordered categories": (
+        "I(k) ~ x", pd.concat([have(k=0)] * 3, ignore_index=True).assign(k=range(72)),
+        Refused(DataError, ("has 72 categories", "at most 50", "pd.cut")),
+    ),
+    "ordered categories of one name": (
+        "k ~ x", have(k=pd.Categorical([1, "1", 2] * 8, [1, "1", 2], ordered=True)),
+        Refused(DataError, ("both written '1'", "rename one")),
+    ),
+    "an ordered category without rows": (
+        "k ~ x", have(k=pd.Categorical(BASE["f"], list("uvwz"), ordered=True)),
+        Warned(("no row in use has the category 'z'", "remove_unused_categories"), lambda m: m.problem.categories == 4),
+    ),
+}  # fmt: skip
+
 UNREAL = Refused(ModelError, ("'x' has numbers that cannot be squared", "change the prior"))
 OPTIONS: dict[str, tuple[dict[str, Any], Outcome]] = {
     "family": ({"family": "gausian"}, Refused(ModelError, ("'gausian' is not available", "gaussian"))),
@@ -138,4 +172,5 @@ def cases() -> list[Case]:
              for word, name in ODD_NAMES.items() for case in [odd_name(name)]]  # fmt: skip
     typed = [Case(name, *row) for table in (NAMES, FORMULAS) for name, row in table.items()]
     options = [Case(f"option: {name}", "y ~ x", WEIGHTED, outcome, given) for name, (given, outcome) in OPTIONS.items()]
-    return [*named, *typed, *options]
+    rated = [Case(f"ordinal: {name}", *row, RATED) for name, row in CATEGORIES.items()]
+    return [*named, *typed, *options, *rated]

@@ -6,6 +6,7 @@ likelihood allows it: every row then has two numbers,
     logistic, probit     a = successes         b = trials           (both times the weight)
     poisson, gamma, negative binomial          a = weight times response     b = weight
     gaussian, student, lognormal               a = response (its logarithm)  b = weight
+    ordinal                                    a = score                     b = weight
 """
 
 from __future__ import annotations
@@ -33,8 +34,12 @@ KINDS = {
     ("poisson", "log"): at.POISSON,
     ("negative_binomial", "log"): at.NEGATIVE_BINOMIAL,
     ("gamma", "log"): at.GAMMA,
+    ("ordinal", "logit"): at.ORDINAL,
+    ("ordinal", "probit"): at.ORDINAL_PROBIT,
 }
 """The kind of likelihood of each family and link that is compiled."""
+
+_ORDERED = (at.ORDINAL, at.ORDINAL_PROBIT)
 
 _WORTH = 0.9
 """Share of rows that must remain at most for adding rows up to be worth its while."""
@@ -58,7 +63,7 @@ class Rows:
     consts : array, shape (3,)
         See `likelihoods.constant_terms`.
     counts : array, shape (2, distinct)
-        Distinct counts and their weights, for the negative binomial.
+        Distinct counts or scores and their weights, for the negative binomial and the ordinal family.
     """
 
     kind: int
@@ -96,7 +101,11 @@ def arrange(problem: Problem) -> Rows:
     columns = [problem.offset, *problem.X.T, *(column for i in order for column in blocks[i].Z.T)]
     codes = [blocks[i].codes for i in order]
     kept = np.arange(problem.n)
-    if kind not in (at.GAUSSIAN, at.STUDENT):
+    if kind in _ORDERED:
+        # rows of one score and one predictor are one row of their weight; scores cannot be added
+        kept, cell = _distinct([*columns, a], codes)
+        a, b = a[kept], np.bincount(cell, b, len(kept))
+    elif kind not in (at.GAUSSIAN, at.STUDENT):
         kept, cell = _distinct(columns, codes)
         a, b = np.bincount(cell, a, len(kept)), np.bincount(cell, b, len(kept))
     if codes:
@@ -114,6 +123,8 @@ def _two_numbers(problem: Problem, kind: int) -> tuple[Floats, Floats]:
     weights = np.asarray(problem.weights, dtype=np.float64)
     if kind in (at.GAUSSIAN, at.STUDENT):
         return np.log(problem.y) if problem.family == "lognormal" else np.asarray(problem.y, dtype=float), weights
+    if kind in _ORDERED:
+        return np.asarray(problem.y, dtype=float), weights
     if kind in (at.LOGISTIC, at.PROBIT):
         return weights * problem.y, weights * (1.0 if problem.trials is None else problem.trials)
     return weights * problem.y, weights
@@ -137,7 +148,7 @@ def _constants(problem: Problem, kind: int) -> tuple[Floats, Floats]:
         const = float(np.sum(w * (gammaln(problem.trials + 1) - gammaln(y + 1) - gammaln(problem.trials - y + 1))))
     elif kind in (at.POISSON, at.NEGATIVE_BINOMIAL):
         const = -float(np.sum(w * gammaln(y + 1)))
-    if kind == at.NEGATIVE_BINOMIAL:
+    if kind in (at.NEGATIVE_BINOMIAL, *_ORDERED):
         distinct, which = np.unique(y, return_inverse=True)
         counts = np.array([distinct, np.bincount(which, w, len(distinct))])
     return np.array([const, total, extra]), counts

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from numba import njit
 
 from hierbayes.engines.joint import tape as at
@@ -131,6 +132,99 @@ def probit(eta, a, b, g):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def fill_cuts(parameters):
+    """Return the thresholds of the ordinal family, the running sums of its gaps; sigma is the first parameter."""
+    cuts = np.zeros(parameters.shape[0])
+    for k in range(1, cuts.shape[0]):
+        cuts[k] = cuts[k - 1] + parameters[k]
+    return cuts
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_gaps(by_cut, parameters, slopes):
+    """Add the derivatives in the logarithms of the gaps: each gap moves all thresholds from its own on."""
+    total = 0.0
+    for k in range(by_cut.shape[0] - 1, 0, -1):
+        total += by_cut[k]
+        slopes[k] += parameters[k] * total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def ordinal(eta, a, b, parameters, g, slopes):
+    """``log F(c_k - eta) + log F(eta - c_(k-1))``, F logistic; `a` is the score k, `b` the weight of the row.
+
+    The rest of ``log(F(c_k - eta) - F(c_(k-1) - eta))``, ``log(1 - exp(-gap_k))``, is in `constant_terms`.
+    """
+    cuts = fill_cuts(parameters)
+    by_cut = np.zeros(cuts.shape[0])
+    value = 0.0
+    for i in range(eta.shape[0]):
+        k, w, slope = int(a[i]), b[i], 0.0
+        if k <= cuts.shape[0]:
+            t = cuts[k - 1] - eta[i]
+            e = exponential(-abs(t))
+            beyond = (e if t > 0.0 else 1.0) / (1.0 + e)
+            value -= w * ((0.0 if t > 0.0 else -t) + log_one_plus(e))
+            by_cut[k - 1] += w * beyond
+            slope -= beyond
+        if k > 1:
+            t = eta[i] - cuts[k - 2]
+            e = exponential(-abs(t))
+            beyond = (e if t > 0.0 else 1.0) / (1.0 + e)
+            value -= w * ((0.0 if t > 0.0 else -t) + log_one_plus(e))
+            by_cut[k - 2] -= w * beyond
+            slope += beyond
+        g[i] = w * slope
+    add_gaps(by_cut, parameters, slopes)
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def log_normal_between(a, b):
+    """Return ``log P`` of ``P = Phi(b) - Phi(a)``, and ``phi(a) / P`` and ``phi(b) / P``."""
+    flip = a + b > 0.0
+    low, high = (-b, -a) if flip else (a, b)
+    top, by_high = log_normal_tail(high)
+    bottom, by_low = log_normal_tail(low)
+    rest = -math.expm1(bottom - top)
+    by_low, by_high = by_low * math.exp(bottom - top) / rest, by_high / rest
+    if flip:
+        return top + math.log(rest), by_high, by_low
+    return top + math.log(rest), by_low, by_high
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def ordered_normal(eta, k, cuts):
+    """Return the log probability of score k under the probit link, and the densities at its thresholds over it."""
+    if k == 1:
+        value, upper = log_normal_tail(cuts[0] - eta)
+        return value, 0.0, upper
+    if k > cuts.shape[0]:
+        value, lower = log_normal_tail(eta - cuts[k - 2])
+        return value, lower, 0.0
+    return log_normal_between(cuts[k - 2] - eta, cuts[k - 1] - eta)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def ordinal_probit(eta, a, b, parameters, g, slopes):
+    """``log(Phi(c_k - eta) - Phi(c_(k-1) - eta))``; `a` is the score k, `b` the weight of the row."""
+    cuts = fill_cuts(parameters)
+    by_cut = np.zeros(cuts.shape[0])
+    value = 0.0
+    for i in range(eta.shape[0]):
+        k = int(a[i])
+        own, lower, upper = ordered_normal(eta[i], k, cuts)
+        value += b[i] * own
+        g[i] = b[i] * (lower - upper)
+        if k <= cuts.shape[0]:
+            by_cut[k - 1] += b[i] * upper
+        if k > 1:
+            by_cut[k - 2] -= b[i] * lower
+    add_gaps(by_cut, parameters, slopes)
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def log_likelihood(kind, eta, a, b, parameters, g, spare, trials, slopes):
     """Return the log likelihood of a chunk, up to `constant_terms`; `eta`, `spare` and `trials` are overwritten."""
     if kind == at.UNIT_LOGISTIC:
@@ -147,6 +241,10 @@ def log_likelihood(kind, eta, a, b, parameters, g, spare, trials, slopes):
         return student(eta, a, b, parameters[0], parameters[1], g, slopes)
     if kind == at.GAUSSIAN:
         return gaussian(eta, a, b, parameters[0], g, slopes)
+    if kind == at.ORDINAL:
+        return ordinal(eta, a, b, parameters, g, slopes)
+    if kind == at.ORDINAL_PROBIT:
+        return ordinal_probit(eta, a, b, parameters, g, slopes)
     return probit(eta, a, b, g)
 
 
@@ -168,7 +266,7 @@ def constant_terms(kind, parameters, consts, counts, slopes):
     """Return what of the log likelihood depends on the parameters alone, and add its derivatives to `slopes`.
 
     `consts` holds the constant of the density, the sum of the weights and the coefficient of ``-log sigma``, or of
-    ``alpha`` for the gamma; `counts` the distinct counts of the negative binomial and their weights.
+    ``alpha`` for the gamma; `counts` the distinct counts of the negative binomial, or scores, and their weights.
     """
     value, weight, extra = consts[0], consts[1], consts[2]
     if kind == at.GAUSSIAN or kind == at.STUDENT:
@@ -190,7 +288,34 @@ def constant_terms(kind, parameters, consts, counts, slopes):
             own, slope = rising(alpha, counts[i])
             value += counts[distinct + i] * own
             slopes[1] += counts[distinct + i] * alpha * slope
+    if kind == at.ORDINAL:
+        distinct = counts.shape[0] // 2
+        for i in range(distinct):
+            k = int(counts[i])
+            if 1 < k <= parameters.shape[0]:
+                gap = parameters[k - 1]
+                value += counts[distinct + i] * math.log(-math.expm1(-gap))
+                slopes[k - 1] += counts[distinct + i] * gap / math.expm1(gap)
     return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def ordered_information(kind, eta, a, b, parameters, out):
+    """Fill minus the second derivative in eta for the ordinal family; both links make it positive."""
+    cuts = fill_cuts(parameters)
+    for i in range(eta.shape[0]):
+        k, total = int(a[i]), 0.0
+        if kind == at.ORDINAL_PROBIT:
+            _, lower, upper = ordered_normal(eta[i], k, cuts)
+            total = (lower - upper) * (lower - upper)
+            total -= (cuts[k - 2] - eta[i]) * lower if k > 1 else 0.0
+            total += (cuts[k - 1] - eta[i]) * upper if k <= cuts.shape[0] else 0.0
+            total = max(total, 1e-12)
+        else:
+            for place in range(max(k - 2, 0), min(k, cuts.shape[0])):
+                e = exponential(-abs(cuts[place] - eta[i]))
+                total += e / ((1.0 + e) * (1.0 + e))
+        out[i] = b[i] * total
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -199,6 +324,9 @@ def information(kind, eta, a, b, parameters, out):
 
     For the probit that is its expectation, for outliers of Student's t a tenth of their weight in least squares.
     """
+    if kind == at.ORDINAL or kind == at.ORDINAL_PROBIT:
+        ordered_information(kind, eta, a, b, parameters, out)
+        return
     for i in range(eta.shape[0]):
         t = eta[i]
         if kind == at.GAUSSIAN:

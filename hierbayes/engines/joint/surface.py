@@ -156,6 +156,9 @@ def first_guess(rows: Rows, effects: int) -> Floats:
         target = np.log((a + 0.5) / (b - a + 0.5))
     elif rows.kind == at.PROBIT:
         target = ndtri((a + 0.5) / (b + 1.0))
+    elif rows.kind in (at.ORDINAL, at.ORDINAL_PROBIT):
+        # the middle of each category where all gaps are 1
+        target = a - 1.5
     elif rows.kind in (at.POISSON, at.NEGATIVE_BINOMIAL):
         target = np.log(a / b + 0.5)
     else:

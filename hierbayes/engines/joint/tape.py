@@ -36,7 +36,7 @@ TOTAL, N, P, DIM, TERMS, EFFECTS, SCALARS, FLAT, KIND, COUNTS, CHART_ON, CELLS =
     AT_CENTRED,  # per term and level: 1 where w holds b, 0 where it holds v
     AT_PRIOR,  # of beta: means, then precisions
     AT_CONSTS,  # constant of the log density, sum of the weights, coefficient of log sigma
-    AT_COUNTS,  # distinct counts and their weights, for the negative binomial
+    AT_COUNTS,  # distinct counts or scores and their weights, for the negative binomial and the ordinal family
     AT_POINTERS,  # per level of the first term: where its border columns start
     AT_COLUMNS,  # the border columns that meet a level of the first term
     AT_POSITIONS,  # per term but the first, per row: place of its columns among those of the level
@@ -54,3 +54,4 @@ TERM_WORDS = 8
 
 # kinds of likelihood
 GAUSSIAN, STUDENT, LOGISTIC, UNIT_LOGISTIC, NEGATIVE_BINOMIAL, POISSON, GAMMA, PROBIT = range(8)
+ORDINAL, ORDINAL_PROBIT = 8, 9
