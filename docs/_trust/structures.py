@@ -101,6 +101,7 @@ def counted(seed: int) -> Callable[[], pd.DataFrame]:
                 "count": rng.poisson(3, n),
                 "size": np.exp(rng.normal(size=n)),
                 "share": rng.beta(2, 2, n),
+                "grade": np.resize([1, 2, 3, 4], n),
                 "time": rng.normal(1, 0.5, n) + rng.exponential(0.5, n),
                 "w": rng.integers(1, 4, n),
                 "known": rng.normal(0, 0.3, n),
@@ -116,7 +117,7 @@ def kernel(formula: str, family: str, about: str, engine: str = "joint", share: 
     return Structure(formula, counted(11), about, {"family": family, "priors": priors}, engine, share)
 
 
-_SHAPE = hb.LogNormal(1, 0.5)
+_SHAPE, _GAP = hb.LogNormal(1, 0.5), hb.LogNormal(0, 0.5)
 ROWS = "8 groups of 5"
 
 STRUCTURES |= {
@@ -131,6 +132,10 @@ STRUCTURES |= {
     "gamma": kernel("size ~ x + (1 | g)", "gamma", ROWS, alpha=_SHAPE),
     "lognormal": kernel("size ~ x + (1 | g)", "lognormal", ROWS, sigma=hb.HalfNormal(1)),
     "Student's t": kernel("size ~ x + (1 | g)", "student_t", ROWS, sigma=hb.HalfNormal(1), nu=hb.Gamma(2, 0.1)),
+    "ordinal": kernel("grade ~ x + (1 | g)", "ordinal", f"{ROWS}, 4 categories", gap_2=_GAP, gap_3=_GAP),
+    "ordinal, probit": kernel(
+        "grade ~ x + (1 | g)", "ordinal(probit)", f"{ROWS}, 4 categories", gap_2=_GAP, gap_3=_GAP
+    ),
     "gaussian, joint": kernel("size ~ x + (x | g)", "gaussian", f"{ROWS}, correlated", sigma=hb.HalfNormal(1)),
     "sleepstudy, PyMC": Structure(
         "Reaction ~ Days + (Days | Subject)", bundled("sleepstudy"), "18 of 10", {}, "pymc", 0.1

@@ -32,7 +32,10 @@ function lineAt(t, j) {
 }
 
 // The mean of the response at a linear predictor.
-function onResponse(predictor) {
+const onResponse = (predictor) =>
+  data.cuts ? data.cuts.reduce((sum, cut) => sum + unlinked(predictor - cut), 1) : unlinked(predictor);
+
+function unlinked(predictor) {
   switch (data.link) {
     case "log": return Math.exp(predictor);
     case "logit": return 1 / (1 + Math.exp(-predictor));

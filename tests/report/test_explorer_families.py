@@ -20,6 +20,7 @@ MIDDLE, LAST = 30, 60
 FAMILIES = [
     Family("bernoulli", "logit"), Family("binomial", "probit"), Family("poisson", "log"), Family("gamma", "log"),
     Family("negative_binomial", "log"), Family("lognormal", "identity"), Family("student_t", "identity"),
+    Family("ordinal", "logit"),
 ]  # fmt: skip
 
 

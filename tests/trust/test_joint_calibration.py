@@ -21,13 +21,17 @@ def model_of(family):
     """Return a small model whose priors keep the response within what a double holds."""
     rng = np.random.default_rng(4)
     n = GROUPS * ROWS
-    some = {"binary": rng.integers(0, 2, n), "count": rng.poisson(3, n), "binomial": rng.integers(0, 10, n)}
+    some = {
+        "binary": rng.integers(0, 2, n), "count": rng.poisson(3, n), "binomial": rng.integers(0, 10, n),
+        "ordered": np.resize([1, 2, 3, 4], n),
+    }  # fmt: skip
     y = some.get(family.values, np.exp(rng.normal(size=n)))
     g = np.repeat([f"g{i}" for i in range(GROUPS)], ROWS)
     data = pd.DataFrame({"y": y, "trials": 9, "x": rng.normal(size=n), "g": g})
     priors = {"Intercept": hb.Normal(0.5, 0.7), "x": hb.Normal(0, 0.5), "sd_g": hb.HalfNormal(0.7)}
     left = "y | trials(trials)" if family.name == "binomial" else "y"
     priors |= {name: OWN_PRIORS[name] for name in family.parameters}
+    priors |= {"gap_2": hb.LogNormal(0, 0.5), "gap_3": hb.LogNormal(0, 0.5)} if family.ordered else {}
     return hb.Model(f"{left} ~ x + (1 | g)", data, family=family, priors=priors)
 
 
