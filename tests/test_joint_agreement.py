@@ -46,7 +46,7 @@ def theirs(name):
         }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", hb.HierBayesWarning)
-        return summary(model_of(name).fit(draws=4000, seed=2, progress=False, engine="pymc").posterior)
+        return summary(model_of(name).fit(draws=2000, seed=2, progress=False, engine="pymc").posterior)
 
 
 @pytest.mark.parametrize("name", MODELS)
