@@ -94,9 +94,8 @@ class SampledRefits(Refits):
 
     def _size(self, out: Flags, what: str) -> int:
         """Return how many effects are integrated out."""
-        size = sum(
-            int(new.sum()) * block.Z.shape[1] for new, block in zip(self._new(out), self.design.groups, strict=True)
-        )
+        pairs = zip(self._new(out), self.design.groups, strict=True)
+        size = sum(int(new.sum()) * len(block.terms) for new, block in pairs)
         if size > LARGEST:
             raise ModelError(
                 f"without {what} {size} effects would have no row left; at most {LARGEST} are integrated out together",

@@ -29,16 +29,25 @@ def columns(posterior):
     return {name: values for name, values in found.items() if values.shape[-1]}
 
 
+def summary(posterior):
+    """Return the moments of every number of a posterior, by variable."""
+    return {name: moments(values) for name, values in columns(posterior).items()}
+
+
 def z_scores(one, other):
     """Return, for each variable and for means and sds, the z scores of the gaps between two posteriors."""
-    first, second = columns(one), columns(other)
-    assert {k: v.shape[-1] for k, v in first.items()} == {k: v.shape[-1] for k, v in second.items()}
+    return gaps(summary(one), summary(other))
+
+
+def gaps(ours, theirs):
+    """Return the same of two summaries."""
     scores = {}
-    for name in first:
-        ours, theirs = moments(first[name]), moments(second[name])
+    sizes = [{name: len(own["mean"][0]) for name, own in each.items()} for each in (ours, theirs)]
+    assert sizes[0] == sizes[1]
+    for name, own in ours.items():
         for kind in ("mean", "sd"):
-            gap = ours[kind][0] - theirs[kind][0]
-            scores[name, kind] = gap / np.hypot(ours[kind][1], theirs[kind][1])
+            (value, error), (other, its_error) = own[kind], theirs[name][kind]
+            scores[name, kind] = (value - other) / np.hypot(error, its_error)
     return scores
 
 

@@ -92,7 +92,7 @@ OWN_PRIORS = {"Intercept": hb.Normal(0.5, 0.7), "x": hb.Normal(0, 0.7), "sd_g": 
 def partial(family, **options):
     shared = {"predictors": {"x": hb.Normal(0, 1)}, "priors": OWN_PRIORS, "family": family, "progress": False}
     sizes = {"g": [3, 4, 6, 8, 12, 20]}
-    return hb.experiment("y ~ x + (1 | g)", sizes, "prior", **{**shared, "n": 60, "seed": 6, "draws": 250, **options})
+    return hb.experiment("y ~ x + (1 | g)", sizes, "prior", **{**shared, "n": 40, "seed": 6, "draws": 250, **options})
 
 
 @pytest.fixture(scope="module", params=["poisson", "bernoulli"])
@@ -105,7 +105,7 @@ def test_intervals_hold_truths_from_the_priors_as_often_as_they_say(repeated):
     _, found = repeated
     own = found.coverage().set_index(["parameter", "method"])
     levels = found.coverage(levels=True).groupby("method")["coverage"].mean()
-    error = np.sqrt(0.8 * 0.2 / 60)
+    error = np.sqrt(0.8 * 0.2 / 40)
     for name in ("Intercept", "x", "sd_g[Intercept]"):
         assert abs(own.loc[(name, "partial"), "coverage"] - 0.8) < 3.5 * error
     assert abs(levels["partial"] - 0.8) < 3.5 * error
