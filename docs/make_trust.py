@@ -27,12 +27,15 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--sets", type=int, default=None, help="data sets of each structure: 1000, or 20 if quick")
     parser.add_argument("--repetitions", type=int, default=None, help="of each fixed truth: 1000, or 4 if quick")
     parser.add_argument("--faults", type=int, default=None, help="faults to plant: all, or none if quick")
+    parser.add_argument("--formulas", type=int, default=None, help="random formulas: 10,000, or none if quick")
     parser.add_argument("--processes", type=int, default=None, help="data sets at a time; all cores by default")
     parser.add_argument("--folder", type=Path, default=DOCS.parent / "build" / "trust", help="keeps what is finished")
     parser.add_argument("--page", type=Path, default=DOCS / "trust.md", help="the page to write")
     found = parser.parse_args(given)
     found.sets = found.sets or (20 if found.quick else 1000)
     found.repetitions = found.repetitions or (4 if found.quick else 1000)
+    if found.formulas is None:
+        found.formulas = 0 if found.quick else 10_000
     if found.faults is None and found.quick:
         found.faults = 0
     return found
@@ -49,7 +52,7 @@ def pool(asked: argparse.Namespace) -> AbstractContextManager[Executor | None]:
 
 
 def main(given: list[str] | None = None) -> None:
-    from _trust import checks, counts, page, planted, schools, structures
+    from _trust import checks, counts, fuzz, page, planted, schools, structures
 
     from hierbayes.engines.collapsed.threads import usable_cores
 
@@ -66,13 +69,14 @@ def main(given: list[str] | None = None) -> None:
     eight = schools.schools()
     # without faults the page keeps the table that it has
     faults = None if asked.faults == 0 else planted.planted(asked.faults, asked.folder, usable_cores())
+    random = fuzz.fuzz(asked.formulas) if asked.formulas else None
     options = " --quick" if asked.quick else f" --sets {asked.sets} --repetitions {asked.repetitions}"
     page.fill(
         DOCS / "trust.md",
         asked.page,
         {
             "made": page.made(options, time.perf_counter() - started),
-            "verdict": verdict(found, exact, bits, eight, faults),
+            "verdict": verdict(found, exact, bits, eight, faults, random),
             "calibration": page.markdown(found.structures),
             "quantities": page.markdown(found.quantities),
             "failures": page.markdown(found.failures[["structure", "set", "seed", "reason"]]),
@@ -87,10 +91,10 @@ def main(given: list[str] | None = None) -> None:
     print(f"{asked.page} in {time.perf_counter() - started:.0f} s")
 
 
-def verdict(found, exact, bits, eight=None, faults=None) -> str:
+def verdict(found, exact, bits, eight=None, faults=None, random=None) -> str:
     """Say what passed and what did not; the structures share one hundredth of false alarms among them.
 
-    The eight schools and the planted faults may be left out.
+    The eight schools, the planted faults and random input may be left out.
     """
     own = found.structures
     tests = int(2 * own["quantities"].sum())
@@ -105,6 +109,8 @@ def verdict(found, exact, bits, eight=None, faults=None) -> str:
     ]
     if faults is not None:
         said.append(planted_verdict(faults))
+    if random is not None:
+        said.append(f"- Random input: {random[0]}")
     lost = [
         *own.loc[own["passed"] != "yes", "structure"],
         *exact.loc[exact["passed"] != "yes", "model"],
@@ -114,6 +120,7 @@ def verdict(found, exact, bits, eight=None, faults=None) -> str:
             if eight is None
             else [f"eight schools: {name}" for name in eight.loc[eight["passed"] != "yes", "quantity"]]
         ),
+        *(["random input"] if random is not None and not random[1] else []),
         *([] if faults is None else faults.loc[faults["as it should be"] != "yes", "fault"]),
     ]
     return "\n".join([*said, f"- What did not pass: {', '.join(lost) if lost else 'nothing'}."])

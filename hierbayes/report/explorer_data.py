@@ -69,7 +69,7 @@ def explorer_data(
     shown = chosen if levels is not None else [own.levels[kept[i]] for i in spread(len(kept), MOST_PANELS)]
     x, names = _horizontal(tables.points["x"])
     exact = problem.family == "gaussian"
-    left = distance_left(path, fit.design.X, own.Z, own.codes)[~small[own.codes]] if exact else []
+    left = distance_left(path, fit.design.X, own.Z, own.codes)[~small[own.codes]]
     return {
         "exact": exact,
         # of an ordinal response: P(y > k) falls with the k-th, and the expected score is one more than their sum
@@ -92,7 +92,7 @@ def explorer_data(
         ),
         "anchor": _anchor(anchor),
         "posterior": _posterior(fit.posterior, own, anchor),
-        "left": float(left.max()) if len(left) else None,
+        "left": float(left.max()) if exact and len(left) else None,
         "warnings": list(anchor.notes),
         "notes": _notes(fit.design, own, kept, small),
     }

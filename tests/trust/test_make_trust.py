@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -132,3 +133,20 @@ def test_cases_are_counted_from_the_lists_of_the_tests(script):
     assert found["number"].sum() > 1000
     assert (found["number"] > 0).all()
     assert all((DOCS.parent / place.strip("`")).exists() for place in found["file"])
+
+
+def test_random_input_that_breaks_something_is_named(script, monkeypatch):
+    from _trust import fuzz
+    from _trust.checks import Calibrated
+
+    own = pd.DataFrame(
+        {"structure": ["one"], "quantities": [3], "sets": 9, "failed": 0, "least p": 0.2, "passed": "yes"}
+    )
+    exact, bits = pd.DataFrame({"passed": ["yes"]}), pd.DataFrame({"same bits": ["yes"]})
+    for code, lost in ((0, "nothing"), (1, "random input")):
+        ran = subprocess.CompletedProcess([], code, stdout="..F\n1 failed in 2 s\n")
+        monkeypatch.setattr(fuzz.subprocess, "run", lambda *given, ran=ran, **options: ran)
+        said = script.verdict(Calibrated(own, own, own), exact, bits, random=fuzz.fuzz(500))
+        assert f"What did not pass: {lost}." in said
+        assert "500 formulas, 50 specifications" in said
+        assert ("1 failed in 2 s" in said) == bool(code)
