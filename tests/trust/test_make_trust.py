@@ -139,10 +139,9 @@ def test_random_input_that_breaks_something_is_named(script, monkeypatch):
     from _trust import fuzz
     from _trust.checks import Calibrated
 
-    own = pd.DataFrame(
-        {"structure": ["one"], "quantities": [3], "sets": 9, "failed": 0, "least p": 0.2, "passed": "yes"}
-    )
-    exact, bits = pd.DataFrame({"passed": ["yes"]}), pd.DataFrame({"same bits": ["yes"]})
+    fine = {"structure": ["one"], "quantities": [3], "sets": 9, "failed": 0, "least p": 0.2, "passed": "yes"}
+    own, exact = pd.DataFrame(fine), pd.DataFrame({"model": ["one"], "passed": ["yes"]})
+    bits = pd.DataFrame({"compared": ["one"], "same bits": ["yes"]})
     for code, lost in ((0, "nothing"), (1, "random input")):
         ran = subprocess.CompletedProcess([], code, stdout="..F\n1 failed in 2 s\n")
         monkeypatch.setattr(fuzz.subprocess, "run", lambda *given, ran=ran, **options: ran)
