@@ -408,6 +408,9 @@ def test_the_title_says_which_level_is_modelled():
 def test_a_bernoulli_regression_without_groups_has_no_random_effects_to_show():
     fit = made_up(model_of("bernoulli", "{} ~ x"))
     assert fit.varcorr().empty
+    for text in (str(fit), fit.summary()._repr_html_()):
+        assert "Random effects" not in text
+        assert "Empty" not in text
     assert "Fixed effects" in str(fit)
     assert "Fixed effects" in fit.summary()._repr_html_()
 

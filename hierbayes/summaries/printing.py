@@ -83,11 +83,12 @@ class Summary(Tables):
             self.title,
             f"Formula: {self.formula}",
             "",
-            f"Random effects (sd, with {percent} interval):",
-            indent(random_effects(self._components).to_string(index=False)),
-            self.counts,
-            "",
         ]
+        components = random_effects(self._components)
+        if len(components):  # a model without groups may have none
+            said = f"Random effects (sd, with {percent} interval):"
+            parts += [said, indent(components.to_string(index=False))]
+        parts += [self.counts, ""]
         for said, table in self._sections:
             parts += [f"{said.format('')}:", indent(table.to_string()), ""]
         parts.append(self.method)
@@ -100,13 +101,12 @@ class Summary(Tables):
     def _repr_html_(self) -> str:
         percent = f"{100 * self.ci_prob:g}%"
         said = "".join(f"<p><strong>Warning:</strong> {escape(complaint)}</p>" for complaint in self.complaints)
-        components = random_effects(self._components).to_html(index=False)
+        components = random_effects(self._components)
+        first = f"<p>Random effects (sd, with {percent} interval)</p>{components.to_html(index=False)}"
         rest = "".join(f"<p>{escape(name.format(''))}</p>{table.to_html()}" for name, table in self._sections)
-        return (
-            f"<div><p><strong>{escape(self.title)}</strong><br><code>{escape(self.formula)}</code></p>"
-            f"<p>Random effects (sd, with {percent} interval)</p>{components}"
-            f"<p>{escape(self.counts)}</p>{rest}<p><small>{escape(self.method)}</small></p>{said}</div>"
-        )
+        head = f"<p><strong>{escape(self.title)}</strong><br><code>{escape(self.formula)}</code></p>"
+        tail = f"<p><small>{escape(self.method)}</small></p>{said}"
+        return f"<div>{head}{first if len(components) else ''}<p>{escape(self.counts)}</p>{rest}{tail}</div>"
 
 
 def indent(text: str) -> str:
