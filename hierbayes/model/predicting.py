@@ -194,7 +194,7 @@ class Predicting(FitBase):
         >>> formula = "rating ~ temp + contact + (1 | judge)"
         >>> fit = hb.fit(formula, wine, family="ordinal", draws=200, chains=2, seed=1, progress=False)
         >>> warm = fit.category_probabilities({"temp": "warm", "contact": "yes"}, groups="average")
-        >>> warm["category"].tolist(), round(warm["mean"].sum(), 6)
+        >>> warm["category"].tolist(), round(float(warm["mean"].sum()), 6)
         (['1', '2', '3', '4', '5'], 1.0)
         """
         names = self.design.categories
