@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 import hierbayes as hb
+from hierbayes.engines.stale import digest
 
 from .structures import STRUCTURES, TRUTHS
 
@@ -34,6 +36,14 @@ class Calibrated:
     failures: pd.DataFrame
 
 
+def engine_digest(engine: str) -> str:
+    """Return a digest of the sources of an engine: what other sources gave is not taken up again."""
+    room = ROOT / "hierbayes" / "engines"
+    if engine == "pymc":
+        return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(room.glob("pymc*.py")))).hexdigest()[:8]
+    return digest(room / ("joint" if engine == "joint" else "collapsed"))[:8]
+
+
 def slug(name: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in name)
 
@@ -43,7 +53,7 @@ def calibrations(names: Iterable[str], n: int, folder: Path, executor: Executor 
     rows, quantities, failures = [], [], []
     for name in names:
         started = time.perf_counter()
-        path = folder / f"calibration-{slug(name)}.npz"
+        path = folder / f"calibration-{slug(name)}-{engine_digest(STRUCTURES[name].engine)}.npz"
         own = STRUCTURES[name]
         found = hb.calibrate(
             own.model(), max(20, round(own.share * n)), seed=SEED, engine=own.engine, executor=executor, resume=path,
@@ -90,7 +100,7 @@ def coverage(names: Iterable[str], n: int, folder: Path) -> pd.DataFrame:
     """Count how often 95% intervals hold a fixed truth: posterior under default priors, and REML's Wald intervals."""
     parts = []
     for name in names:
-        path = folder / f"coverage-{slug(name)}-{n}-{hb.__version__}.csv"
+        path = folder / f"coverage-{slug(name)}-{n}-{engine_digest('auto')}.csv"
         if not path.exists():
             own = TRUTHS[name]
             with warnings.catch_warnings():

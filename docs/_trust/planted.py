@@ -180,7 +180,9 @@ def _gist(message: str) -> str:
 def digest_of(root: Path, case: Case) -> str:
     """Return a digest of the sources of package and tests, and of a case."""
     found = hashlib.blake2b(repr(case).encode(), digest_size=16)
-    for path in sorted(path for name in ("hierbayes", "tests") for path in (root / name).rglob("*.py")):
+    kinds = {".py", ".js", ".css", ".toml", ".csv", ".json"}
+    every = (path for name in ("hierbayes", "tests", "models") for path in (root / name).rglob("*"))
+    for path in sorted(path for path in every if path.suffix in kinds):
         found.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
     found.update((root / "pyproject.toml").read_bytes())
     return found.hexdigest()

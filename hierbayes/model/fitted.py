@@ -241,8 +241,9 @@ class Fit(Predicting, Decomposing, Questioning, Comparing, Keeping):
         mean correlations stand in for its own, and the page says so.
 
         For the other families of the joint engine, 1 is the posterior median of the sds, all other parameters but the
-        coefficients stay at theirs, and the lines are those of the posterior modes of coefficients and effects at each
-        step; panels are drawn on the scale of the response, the plane of arrows on that of the linear predictor.
+        coefficients stay at theirs (correlations at their means), and the lines are those of the posterior modes of
+        coefficients and effects at each step; panels are drawn on the scale of the response, the plane of arrows on
+        that of the linear predictor.
 
         Parameters
         ----------

@@ -184,7 +184,8 @@ _ESTIMATES = {
 values, by generalised least squares for the population and conditional means for the levels.""",
     False: """The lines are the means of the response
 at the posterior modes of coefficients and effects given these values; the drawing beside them and the numbers are
-on the scale of the linear predictor.""",
+on the scale of the linear predictor. At the right end the levels take everything, and the population goes to the mean
+of its prior.""",
 }
 
 

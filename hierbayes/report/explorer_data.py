@@ -188,7 +188,8 @@ def _notes(design: Design, own: FactorColumns, kept: list[int], small: Bools) ->
         )
     if np.any(small):
         count = f"{int(small.sum())} level{'s have' if small.sum() > 1 else ' has'}"
-        notes.append(f"{count} too few rows for a fit without pooling, and so no line of no pooling.")
+        few = "too few rows" + ("" if design.family.name == "gaussian" else ", or no finite estimate (all the same),")
+        notes.append(f"{count} {few} for a fit without pooling, and so no line of no pooling.")
     if len(kept) < own.n_levels:
         notes.append(f"The page holds {len(kept)} of the {own.n_levels} levels, spread evenly.")
     if design.n > MOST_POINTS:

@@ -67,7 +67,10 @@ def modes_path(
             sds = _set_sds(engine, fixed, members, float(m))
             state.w[:] = start
             if not np.isfinite(laplace(engine.tape, np.zeros(0), state)):
-                raise ModelError(f"no estimates were found at {m:.3g} times the sds", "look for separation in the data")
+                raise ModelError(
+                    f"no estimates were found at {m:.3g} times the sds",
+                    "the data may be separated, or their numbers too large",
+                )
             modes = _effects(fixed, terms, state.w, sds)
             betas.append(problem.beta_back @ state.w[effects:])
             found.append(np.hstack([modes[i] @ problem.blocks[i].back.T for i in members]))

@@ -98,6 +98,9 @@ def calibrate(
     -----
     A data set whose posterior cannot be sampled is counted in `.failures`, with the reason.
 
+    Under default priors families with a log or a logit link reach responses that no double holds: a share of exactly 0,
+    a count of 1e20. Such data sets count as failures; priors that keep the response within what can be seen avoid them.
+
     Talts, Betancourt, Simpson, Vehtari and Gelman (2018), arXiv:1804.06788. Modrak, Moon, Kim, Bürkner, Huurre,
     Faltejsková, Gelman and Vehtari (2023), Bayesian Analysis.
 

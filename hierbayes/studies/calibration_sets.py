@@ -150,19 +150,19 @@ def _drawn(task: Task, problem: Problem, world: World, chosen: Settings, seed: i
     if not np.isfinite(drawn).all():
         bad = task.quantities[int(np.flatnonzero(~np.isfinite(drawn).all(axis=0))[0])].name
         raise SamplingError(f"draws of {bad} are not finite")
+    if not (np.ptp(drawn, axis=0) > 0).all():
+        # quantities differ between data sets: one that does not within a chain tells of a chain that stands still
+        raise SamplingError("the chain never moved: the data are too extreme to be sampled")
     return drawn, _bulk_ess(drawn), trace
 
 
 def _bulk_ess(drawn: Floats) -> Floats:
-    """Return the bulk effective sample size of each quantity; NaN for one that does not move."""
+    """Return the bulk effective sample size of each quantity; NaN for fewer than four draws."""
     from arviz_stats.base import array_stats
 
-    found = np.full(drawn.shape[1], np.nan)
-    moving = np.flatnonzero(np.ptp(drawn, axis=0) > 0)
-    if len(drawn) >= 4 and moving.size:
-        kept = np.ascontiguousarray(drawn[None, :, moving])
-        found[moving] = array_stats.ess(kept, method="bulk", chain_axis=0, draw_axis=1)
-    return found
+    if len(drawn) < 4:
+        return np.full(drawn.shape[1], np.nan)
+    return np.asarray(array_stats.ess(np.ascontiguousarray(drawn[None]), method="bulk", chain_axis=0, draw_axis=1))
 
 
 def _evenly(size: int, number: int) -> Ints:

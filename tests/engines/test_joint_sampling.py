@@ -18,7 +18,7 @@ from hierbayes.engines.joint.engine import JointEngine, refusal
 from hierbayes.engines.joint.entries import log_density
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import Family
-from hierbayes.priors import LKJ, Custom, HalfNormal, HalfStudentT, Normal, Uniform
+from hierbayes.priors import LKJ, Custom, Fixed, HalfNormal, HalfStudentT, Normal, Uniform
 from hierbayes.run import Runner
 from hierbayes.run_tree import named_tree
 from hierbayes.sampling import run, settings
@@ -96,6 +96,25 @@ def test_the_chart_whitens_the_hessian_and_its_centre_is_stationary(family, stru
     grad = np.empty(dim + size)
     log_density(words, z, grad)
     np.testing.assert_allclose(grad[dim:], 0, atol=1e-3)
+
+
+@pytest.mark.parametrize("structure", ["crossed slopes", "four terms", "nested slopes"])
+def test_an_sd_fixed_at_0_takes_its_term_out(structure):
+    """Whichever term it is: the posterior modes of the others are those of a model without it."""
+    problem = problem_of(POISSON, structure)
+    for gone in range(len(problem.blocks)):
+        blocks = list(problem.blocks)
+        own = blocks[gone]
+        blocks[gone] = replace(own, sd_priors=(Fixed(0.0),) * own.Z.shape[1], corr_prior=None)
+        switched = JointEngine(replace(problem, blocks=tuple(blocks)))
+        without = JointEngine(replace(problem, blocks=tuple(b for i, b in enumerate(blocks) if i != gone)))
+        np.testing.assert_allclose(switched.peak.theta, without.peak.theta, atol=2e-2)
+        coefficients = [engine.charted[engine.charted[at.AT_MODE] :].view(np.float64) for engine in (switched, without)]
+        ends = [
+            own[engine.layout.dim + int(engine.tape[at.EFFECTS]) :][: problem.p]
+            for own, engine in zip(coefficients, (switched, without), strict=True)
+        ]
+        np.testing.assert_allclose(*ends, atol=2e-2)
 
 
 def test_laplace_is_exact_for_the_gaussian_family():

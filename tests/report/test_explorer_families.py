@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from family_fits import made_up
 from fits import fake_fit
@@ -64,7 +65,7 @@ def modes(fit, position, factor):
 def test_every_position_is_the_mode_that_a_minimiser_finds(family):
     fit = made_up(family)
     data = explore(fit, "g").data
-    for position in (0, MIDDLE):
+    for position in (0, MIDDLE, LAST) if family.name == "gamma" else (0, MIDDLE):
         beta, b = modes(fit, position, "g")
         assert np.allclose(data["beta"][position], beta, rtol=0, atol=3e-4)
         assert np.allclose(data["b"][position], b, rtol=0, atol=3e-4)
@@ -95,3 +96,12 @@ def test_the_offset_and_the_mean_of_a_logarithm_are_in_the_lines():
 def test_a_family_without_a_compiled_density_is_refused():
     with pytest.raises(ModelError, match=r"the beta family .* is not compiled"):
         explore(made_up(Family("beta", "logit")), "g")
+
+
+def test_levels_that_are_all_the_same_have_no_fit_of_their_own_and_the_page_says_why():
+    rng = np.random.default_rng(6)
+    data = pd.DataFrame({"y": rng.integers(0, 2, 60), "g": np.repeat(list("abcdef"), 10)})
+    data.loc[data["g"] == "c", "y"] = 1
+    shown = explore(fake_fit("y ~ 1 + (1 | g)", data, family="bernoulli"))
+    assert [level["small"] for level in shown.data["levels"]] == [False, False, True, False, False, False]
+    assert "1 level has too few rows, or no finite estimate" in shown.html

@@ -407,6 +407,18 @@ def test_data_sets_that_cannot_be_sampled_are_counted():
     assert len(found.tables()) == 2
 
 
+def standing_still(problem, labels, chosen):
+    """A sampler whose chain never leaves its first draw."""
+    trace = from_the_prior(problem, labels, chosen)
+    return replace(trace, draws={name: np.repeat(own[:, :1], own.shape[1], 1) for name, own in trace.draws.items()})
+
+
+def test_a_chain_that_stands_still_is_no_posterior():
+    found = result_of(task_of(sampler=standing_still), 20)
+    assert len(found.failures) == 20
+    assert found.failures["reason"].str.contains("never moved").all()
+
+
 def test_nothing_sampled_at_all_says_so():
     task = task_of(sampler=Failing(1))
     seeds = seeds_of(1, 20)

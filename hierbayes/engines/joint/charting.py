@@ -172,6 +172,8 @@ def _uncentre(
         inside = (columns >= start) & (columns < start + int(term[at.LEVELS]) * wide)
         heads = np.flatnonzero(inside & ((columns - start) % wide == 0))
         heads = heads[flag[(columns[heads] - start) // wide] == 1]
+        if not heads.size:
+            continue  # the L of a term that keeps v may have no inverse: an sd fixed at 0
         for c in range(k):
             base = pointers[level[heads]] * k + c * widths[level[heads]] + rank[heads]
             index = base[:, None] + np.arange(wide)
