@@ -35,7 +35,10 @@ def check_model(model: Any) -> None:
 def _check_family(model: Any) -> None:
     family = model.family
     if family.name != "gaussian" or family.likelihood.name != "Normal" or family.likelihood.dist is not None:
-        raise _not_here(f"the family {family.name!r}", 'hierbayes has "gaussian".')
+        raise ModelError(
+            f"Bambi models of the family {family.name!r} are not read, only gaussian ones",
+            "write the model with hb.Model(formula, data, family=...)",
+        )
     link = family.link[family.likelihood.parent].name
     if link != "identity":
         raise _not_here(f"the link {link!r}", "Transform the response instead, as in log(y) ~ x.")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hierbayes.errors import DataError, ModelError
+from hierbayes.errors import DataError, ModelError, warn
 
 if TYPE_CHECKING:
     from hierbayes.comparison.elpd import Loo
@@ -42,6 +43,11 @@ def refuse_other_data(fits: Mapping[str, Comparable]) -> None:
     for name, fit in fits.items():
         if not (hasattr(fit, "design") and hasattr(fit, "loo")):
             raise ModelError(f"{name!r} is no fit, but {type(fit).__name__}", "give what model.fit() returns")
+    if len({fit.design.family.whole for fit in fits.values()}) > 1:
+        warn(
+            "some of these fits give probabilities of a discrete response and others densities of a continuous one: "
+            "their difference depends on the unit of the response"
+        )
     (first, base), *others = fits.items()
     for name, fit in others:
         found = difference(base.design, fit.design)
@@ -70,14 +76,28 @@ def difference(one: Design, other: Design) -> str | None:
         return f"the response is {one.response!r} in one and {other.response!r} in the other"
     if one.n != other.n:
         return f"one has {one.n} rows and the other {other.n}{_dropped(one, other)}"
-    if not np.array_equal(one.y, other.y):
-        rows = np.flatnonzero(one.y != other.y)
+    a, b = _as_held(one), _as_held(other)
+    if not np.array_equal(a, b):
+        rows = np.flatnonzero(a != b)
         first = int(rows[0])
-        return (
-            f"{len(rows)} of {one.n} responses differ, the first in row {first}: "
-            f"{one.y[first]:.6g} against {other.y[first]:.6g}"
-        )
+        values = f"{_said(a[first])} against {_said(b[first])}"
+        return f"{len(rows)} of {one.n} responses differ, the first in row {first}: {values}"
     return None
+
+
+def _as_held(design: Design) -> NDArray[Any]:
+    """Return the responses as the data hold them: the categories of an ordinal one, as numbers where they are some."""
+    if not design.categories:
+        return design.y
+    names = np.asarray(design.categories, dtype=object)[design.y.astype(np.int64) - 1]
+    try:
+        return names.astype(np.float64)
+    except ValueError:
+        return names
+
+
+def _said(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else repr(value)
 
 
 def _dropped(one: Design, other: Design) -> str:

@@ -121,6 +121,7 @@ class Refits(ABC):
                 [block.sd_priors for block in problem.blocks],
                 problem.sigma_prior,
                 _rows_of(self.design, rows),
+                problem.aux_priors,
             )
         except ModelError:
             improper = True

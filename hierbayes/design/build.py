@@ -98,7 +98,18 @@ def _design(spec: ModelSpec, columns: Mapping[str, Column], rows: Ints, rows_giv
     for block in design.groups:
         _check_block(block, n, spec)
     _warn_told_twice(spec, columns)
+    if spec.family.ordered and not _spans_intercept(design.X):
+        warn(
+            "an ordinal model without an intercept has its first threshold fixed at 0, while brms and clmm leave all "
+            "thresholds free: leave out the 0 in the formula unless that is meant"
+        )
     return design
+
+
+def _spans_intercept(X: Floats) -> bool:
+    one = np.ones(len(X))
+    left = one - X @ np.linalg.lstsq(X, one, rcond=None)[0] if X.shape[1] else one
+    return bool(np.linalg.norm(left) < 1e-8 * np.sqrt(len(X)))
 
 
 def row_weights(

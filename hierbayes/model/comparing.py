@@ -37,7 +37,8 @@ class Comparing(Weighing):
         - ``"marginal"``: ``p(y_i | y_-i, theta)``, beta and group-level effects integrated out exactly. The weights are
           far more even: only sds, correlations and sigma need to do without the row. For families other than the
           gaussian the effects of one grouping factor are integrated out, that with most levels, by Gauss-Hermite
-          quadrature to four digits or more, and the coefficients and all other effects stay in the weights.
+          quadrature to three digits or more where sds are below 5, and the coefficients and all other effects stay in
+          the weights. It takes time by the square of the rows of a level.
 
         To predict a new level instead of a new row of a known one, use `leave_one_group_out`.
 

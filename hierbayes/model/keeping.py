@@ -140,8 +140,8 @@ class Keeping(FitBase):
         The model has the formula, rows and, where Bambi can say them, priors of the fit; it is neither built nor
         sampled, for predicting needs only the draws. Where Bambi codes a term otherwise (contrasts other than
         treatment), the draws are converted to its columns. Whole numbers are handed over as such: 0 and 1 for
-        ``bernoulli``, successes and trials by name for ``binomial``. Bambi has not the families ``exgaussian`` (its own
-        has another location) and ``shifted_lognormal``.
+        ``bernoulli``, successes and trials by name for ``binomial``. Not handed over are the families ``exgaussian``
+        (Bambi's has another location), ``shifted_lognormal`` and ``ordinal`` (Bambi's ``cumulative`` has no intercept).
 
         Bambi's model knows no correlations of group-level effects. The draws of the effects hold them all the same,
         and so do predictions for known levels; ``corr`` itself is not handed over, a new level is Bambi's (the effects

@@ -40,6 +40,8 @@ def data_fingerprint(columns: Iterable[Column], rows: Ints, rows_given: int) -> 
         if isinstance(column, Categorical):
             _add_text(found, column.name, column.kind, list(column.levels))
             _add_array(found, column.codes)
+            if column.declared:
+                _add_text(found, list(column.declared))
             continue
         _add_text(found, column.name, "numeric")
         _add_array(found, column.values)

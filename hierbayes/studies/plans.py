@@ -97,7 +97,7 @@ class Plan:
 def _ordered(codes: Ints, levels: tuple[str, ...], before: pd.Series) -> Any:
     """Return categories as the column held them: numbers where it did, else an ordered categorical."""
     if isinstance(before.dtype, pd.CategoricalDtype):
-        return pd.Categorical.from_codes(codes, categories=pd.Index(levels), ordered=True)
+        return pd.Categorical.from_codes(codes, dtype=before.dtype)
     return np.asarray([int(float(level)) for level in levels])[codes]
 
 

@@ -69,6 +69,29 @@ def test_a_row_alone_with_a_large_sd():
     np.testing.assert_allclose(found, [by_quad(rows, np.zeros(1), np.array([sd])) for sd in (0.3, 1.0, 3.0)], atol=1e-6)
 
 
+FAR = [
+    *((Family("gamma", "log"), np.full(5, np.exp(sd * 2.5)), sd, {"alpha": alpha}) for sd in (1.0, 2.0, 3.0)
+      for alpha in (20.0, 200.0)),
+    *((Family("negative_binomial", "log"), np.full(5, np.round(np.exp(sd * 2.5))), sd, {"alpha": 20.0})
+      for sd in (2.0, 3.0)),
+    (Family("student_t", "identity"), np.full(4, 9.0), 3.2, {"sigma": 0.3, "nu": 1.7}),
+    (Family("student_t", "identity"), np.array([9.0, 9.1, -3.0]), 3.0, {"sigma": 0.3, "nu": 2.0}),
+    (Family("exgaussian", "identity"), np.array([4.0, 4.1, 9.0]), 3.0, {"sigma": 0.1, "nu": 3.0}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("family", "y", "sd", "own"), FAR, ids=[f"{each[0]}-{i}" for i, each in enumerate(FAR)])
+def test_levels_far_from_the_population(family, y, sd, own):
+    """Against a sum over a fine grid: where steps of Fisher scoring overshoot or the integrand has several peaks."""
+    v = np.linspace(-12, 12, 96_001)
+    rows = Responses(family, y, np.ones(len(y)))
+    given = {name: np.array([value]) for name, value in own.items()}
+    height = rows.log_likelihood(sd * v[:, None] + np.zeros(len(y)), given).sum(axis=1) - 0.5 * v * v
+    wanted = np.log(np.exp(height - height.max()).sum() * (v[1] - v[0])) + height.max() - 0.5 * np.log(2 * np.pi)
+    found = log_integrals(rows, np.zeros((1, len(y))), np.full((1, len(y), 1), sd), given, RNG)
+    assert found[0] == pytest.approx(wanted, abs=2e-3)
+
+
 @pytest.mark.parametrize("family", [Family("bernoulli", "logit"), Family("poisson", "log")], ids=str)
 def test_two_effects(family):
     rows, eta = rows_of(family), np.array([0.2, -0.4, 0.1, 0.5, -0.1])
