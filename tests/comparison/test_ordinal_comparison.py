@@ -29,7 +29,7 @@ def test_scores_and_counts_of_one_column_are_the_same_data():
     other = fake_fit(
         "y ~ x + (1 | g)", data.assign(y=data["y"].replace(30, 20).where(data["x"] > 0, data["y"])), family="poisson"
     )
-    with pytest.raises(DataError, match="responses differ, the first in row .*: 30 against 20"):
+    with pytest.raises(DataError, match=r"responses differ, the first in row .*: 30 against 20"):
         refuse_other_data({"a": ordinal, "b": other})
 
 
