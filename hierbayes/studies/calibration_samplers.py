@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
+from typing import Any
+
+import numpy as np
 
 from hierbayes.design.table import Floats
 from hierbayes.engines.assemble import Labels
@@ -48,7 +50,9 @@ _LAST: dict[str, Runner] = {}
 
 
 def _runner(problem: Problem, labels: Labels, chosen: Settings) -> Runner:
-    key = hashlib.blake2b(pickle.dumps((problem, labels))).hexdigest()
+    made_from = hashlib.blake2b()
+    _add(made_from, (problem, labels))
+    key = made_from.hexdigest()
     with _LOCK:
         if key not in _LAST:
             runner = Runner(problem, labels)
@@ -57,3 +61,17 @@ def _runner(problem: Problem, labels: Labels, chosen: Settings) -> Runner:
             _LAST.clear()
             _LAST[key] = runner
         return _LAST[key]
+
+
+def _add(found: Any, value: Any) -> None:
+    """Add a value to a digest, arrays by their numbers."""
+    if isinstance(value, np.ndarray):
+        found.update(f"{value.dtype.str}{value.shape}".encode() + np.ascontiguousarray(value).tobytes())
+    elif is_dataclass(value):
+        _add(found, (type(value).__name__, *(getattr(value, field.name) for field in fields(value))))
+    elif isinstance(value, tuple):
+        found.update(f"({len(value)}".encode())
+        for each in value:
+            _add(found, each)
+    else:
+        found.update(repr(value).encode() + b"\0")

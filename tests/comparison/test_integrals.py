@@ -13,7 +13,7 @@ from test_likelihoods import known
 from hierbayes.comparison.integrals import Responses, log_integrals
 from hierbayes.families import Family
 
-OWN = {"sigma": 0.7, "nu": 3.0, "alpha": 2.0, "kappa": 5.0, "shift": 0.2}
+OWN = {"sigma": 0.7, "nu": 3.0, "alpha": 2.0, "kappa": 5.0, "shift": 0.2, "gap_2": 0.9, "gap_3": 1.4}
 SDS = np.array([0.1, 0.8, 2.5])
 RNG = np.random.default_rng(0)
 
@@ -27,6 +27,7 @@ def rows_of(family, n=5):
         "binary": np.array([1.0, 1, 0, 1, 1])[:n],
         "binomial": np.array([8.0, 3, 1, 0, 7])[:n],
         "unit": rng.beta(2, 3, n),
+        "ordered": np.array([1.0, 3, 2, 4, 2])[:n],
     }[family.values]
     trials = np.array([8.0, 6, 4, 9, 7])[:n] if family.name == "binomial" else None
     return Responses(family, y, np.array([1.0, 0.5, 2.0, 1.0, 1.3])[:n], trials)

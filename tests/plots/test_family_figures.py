@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from family_fits import made_up, table
 
-import hierbayes as hb
 from hierbayes.families import Family
 
 SHOWN = [Family("bernoulli", "logit"), Family("shifted_lognormal", "identity"), Family("ordinal", "logit", 4)]
@@ -67,8 +66,3 @@ def test_the_report_says_what_it_leaves_out(tmp_path):
     assert "classical fits are for the gaussian family" in text
     assert "Intraclass correlations" in text
     assert "bernoulli" in text
-
-
-def test_the_explorer_is_for_the_gaussian():
-    with pytest.raises(hb.errors.ModelError, match="gaussian"):
-        made_up(Family("bernoulli", "logit")).explore()
