@@ -212,7 +212,8 @@ class ClassicalFit(Tables):
 
 def _positive(value: float, error: float, z: float) -> tuple[float, float, float, float]:
     """Return an sd, its standard error and limits that are symmetric in its logarithm."""
-    return value, value * error, value * float(np.exp(-z * error)), value * float(np.exp(z * error))
+    with np.errstate(over="ignore"):  # an upper limit beyond every double is infinite
+        return value, value * error, value * float(np.exp(-z * error)), value * float(np.exp(z * error))
 
 
 def _correlation(value: float, error: float, z: float) -> tuple[float, float, float, float]:
