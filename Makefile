@@ -85,7 +85,7 @@ docs: $(WARM) ## build the documentation in build/docs; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/doctrees docs build/docs
 	@echo "build/docs/index.html"
 
-trust: $(WARM) ## calibrate every engine, plant faults, and write docs/trust.md (under an hour; goes on if stopped)
+trust: $(WARM) ## calibrate every engine, plant faults, and write docs/trust.md (an hour or so on two cores; goes on if stopped)
 	$(BIN)/python docs/make_trust.py
 
 wheel: $(STAMP) ## build the wheel in dist

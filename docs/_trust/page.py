@@ -14,7 +14,7 @@ LIBRARIES = ("hierbayes", "numpy", "numba", "nutpie", "scipy", "pymc")
 
 
 def cell(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else " ".join(str(value).split())
 
 
 def markdown(table: pd.DataFrame) -> str:
