@@ -44,7 +44,7 @@ def python_blocks(text: str) -> list[str]:
 
 
 def unknown_names(text: str) -> list[str]:
-    used = re.findall(r"(?<![\w.\"/])(hb|fit|model|poolings)\.([A-Za-z_]\w*)(?!\.?\w*\")", FOREIGN.sub("", text))
+    used = re.findall(r"(?<![\w.\"/'])(hb|fit|model|poolings)\.([A-Za-z_]\w*)(?!\.?\w*\")", FOREIGN.sub("", text))
     return [
         f"{owner}.{name}"
         for owner, name in used
