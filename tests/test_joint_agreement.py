@@ -32,7 +32,9 @@ def model_of(name, **changed):
 
 @cache
 def ours(name):
-    return model_of(name).fit(draws=1000 if name == "verbagg" else 5000, seed=1, progress=False)
+    # with few herds a step of the default acceptance diverges now and then; see docs/joint-engine.md
+    draws, accept = (1000, None) if name == "verbagg" else (5000, 0.95)
+    return model_of(name).fit(draws=draws, seed=1, target_accept=accept, progress=False)
 
 
 @cache
@@ -75,8 +77,7 @@ def test_the_check_sees_a_hundredth_in_the_sd_of_the_persons():
 @pytest.mark.parametrize("name", MODELS)
 def test_the_joint_engine_mixes_well(name):
     found = ours(name).diagnostics
-    # one in a thousand transitions is no bias that means and sds could show
-    assert found["divergences"] <= 4
+    assert found["divergences"] == 0
     assert found["max_rhat"] < 1.01
     assert min(found["min_ess_bulk"], found["min_ess_tail"]) > 1000
 
