@@ -13,9 +13,9 @@ from hierbayes.errors import ModelError
 from hierbayes.ordinal import gap_names, gaps_of
 from hierbayes.ordinal import mean as ordinal_mean
 
-Values = Literal["real", "positive", "count", "binary", "binomial", "unit", "ordered"]
+Values = Literal["real", "positive", "count", "binary", "binomial", "unit", "ordered", "unordered"]
 """What a response may be: any number; above 0; 0, 1, 2, ...; one of two; successes of trials; between 0 and 1; one of
-three or more ordered categories, as its score 1, 2, ..., K."""
+three or more categories, as its number 1, 2, ..., K: in their order, or without one."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,11 @@ class Family:
         As in `FAMILIES`.
     link : str
         The function that takes the location of the response to the linear predictor. The location is the mean, but for
-        ``lognormal`` and ``shifted_lognormal`` it is the mean of the logarithm (less the shift), and for ``ordinal``
-        the probability of a category above the first.
+        ``lognormal`` and ``shifted_lognormal`` it is the mean of the logarithm (less the shift), for ``ordinal`` the
+        probability of a category above the first, and for ``categorical`` that of a category among it and the first.
     categories : int
-        Number of categories of an ``ordinal`` response, set when a design reads it; 0 before, and for other families.
+        Number of categories of an ``ordinal`` or ``categorical`` response, set when a design reads it; 0 before, and
+        for other families.
 
     Examples
     --------
@@ -58,14 +59,27 @@ class Family:
         return self.values == "ordered"
 
     @property
+    def unordered(self) -> bool:
+        """Whether responses are categories without an order: a row then has a linear predictor for each but the first.
+
+        See `hierbayes.categorical`.
+        """
+        return self.values == "unordered"
+
+    @property
+    def predictors(self) -> int:
+        """Number of linear predictors of a row: 1, but K - 1 for ``categorical`` with K categories."""
+        return max(self.categories - 1, 1) if self.unordered else 1
+
+    @property
     def values(self) -> Values:
         """What the response may be."""
         return FAMILIES[self.name].values
 
     @property
     def whole(self) -> bool:
-        """Whether responses are whole numbers: counts, successes, one of two, or scores."""
-        return self.values in ("count", "binary", "binomial", "ordered")
+        """Whether responses are whole numbers: counts, successes, one of two, or numbers of categories."""
+        return self.values in ("count", "binary", "binomial", "ordered", "unordered")
 
     @property
     def has_sigma(self) -> bool:
@@ -96,7 +110,14 @@ class Family:
         predictor : array
         parameters : mapping of str to array, optional
             Needed by the log-normal families, whose mean depends on ``sigma`` and ``shift``, and by ``ordinal``.
+
+        Raises
+        ------
+        ModelError
+            For ``categorical``, whose response has no mean.
         """
+        if self.unordered:
+            raise ModelError(NO_MEAN, "fit.category_probabilities() gives the probability of each")
         if self.ordered:
             return ordinal_mean(self.link, predictor, gaps_of(parameters or {}, self.categories))
         location = self.inverse(predictor)
@@ -125,7 +146,7 @@ class Family:
             If there is no such family, or it does not take the link or the number of categories.
         """
         found = family(Family(str(given["name"]), str(given["link"]), int(given.get("categories", 0))))
-        if found.ordered != (found.categories >= 3) or found.categories < 0:
+        if (found.ordered or found.unordered) != (found.categories >= 3) or found.categories < 0:
             raise ModelError(f"the family {found.name!r} does not have {found.categories} categories")
         return found
 
@@ -152,6 +173,9 @@ class Kind:
     values: Values
 
 
+NO_MEAN = "categories without an order have no mean"
+"""What is wrong with asking for the mean of a categorical response."""
+
 _SHARES = ("logit", "probit", "cloglog")
 
 FAMILIES: Mapping[str, Kind] = {
@@ -167,6 +191,7 @@ FAMILIES: Mapping[str, Kind] = {
     "exgaussian": Kind(("identity",), ("sigma", "nu"), "real"),
     "beta": Kind(_SHARES, ("kappa",), "unit"),
     "ordinal": Kind(("logit", "probit"), (), "ordered"),
+    "categorical": Kind(("logit",), (), "unordered"),
 }
 """Every family by its name. ``alpha`` is the shape of the gamma and of the negative binomial (variance ``mu + mu**2 /
 alpha``), ``kappa`` the precision of the beta (variance ``mu (1 - mu) / (1 + kappa)``), ``nu`` the degrees of freedom of
@@ -185,6 +210,8 @@ _ALIASES = {
     "ex_gaussian": "exgaussian",
     "log_normal": "lognormal",
     "cumulative": "ordinal",
+    "multinomial": "categorical",
+    "nominal": "categorical",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, log_ndtr, polygamma, psi
 
-from hierbayes import ordinal
+from hierbayes import categorical, ordinal
 from hierbayes.averages import mean_slope
 from hierbayes.families import Family
 from hierbayes.likelihoods import Parameters, log_likelihood, shares, variance
@@ -19,6 +19,8 @@ def score(
 ) -> Any:
     """Return the derivative of `hierbayes.likelihoods.log_likelihood` in the linear predictor, elementwise.
 
+    For ``categorical`` it is that in each of a row's predictors, which lie as there.
+
     Examples
     --------
     >>> from hierbayes.families import family
@@ -26,6 +28,9 @@ def score(
     2.0
     """
     eta, value = np.asarray(predictor, dtype=float), np.asarray(y, dtype=float)
+    if family.unordered:
+        slopes = categorical.score(value, categorical.apart(eta, family.categories))
+        return (np.asarray(weights)[..., None] * slopes).reshape(eta.shape)
     if family.name in ("bernoulli", "binomial"):
         success, failure = _share_slopes(family.link, eta)
         rest = (1.0 if trials is None else np.asarray(trials, dtype=float)) - value
@@ -39,7 +44,8 @@ def score(
 def information(family: Family, predictor: Any, parameters: Parameters, weights: Any = 1.0, trials: Any = None) -> Any:
     """Return the Fisher information of one response about its linear predictor, elementwise.
 
-    For the ex-Gaussian, whose information has no closed form, it is ``1 / (sigma**2 + nu**2)``, a little less.
+    For the ex-Gaussian, whose information has no closed form, it is ``1 / (sigma**2 + nu**2)``, a little less. Not for
+    ``categorical``, where it is a matrix: see `informed`.
 
     Examples
     --------
@@ -55,6 +61,37 @@ def information(family: Family, predictor: Any, parameters: Parameters, weights:
         mu = np.exp(np.minimum(eta, 340.0))
         return weights * mu**2 / variance(family, np.minimum(eta, 340.0), parameters)
     return weights * _INFORMATION[family.name](family, eta, parameters)
+
+
+def informed(
+    family: Family, predictor: Any, columns: Any, parameters: Parameters, weights: Any = 1.0, trials: Any = None
+) -> Any:
+    """Return the Fisher information of the responses about their predictors, times columns.
+
+    It is diagonal, but for ``categorical``: there that of a row about its K - 1 predictors is ``diag(p) - p p'``, with
+    p the probabilities of the categories.
+
+    Parameters
+    ----------
+    family, predictor, parameters, weights, trials
+        As for `information`; the last axis of `predictor` goes by predictors.
+    columns : array, shape (..., predictors, q)
+
+    Examples
+    --------
+    >>> from hierbayes.families import Family
+    >>> three = Family("categorical", "logit", 3)
+    >>> informed(three, np.log([2.0, 5.0]), np.eye(2), {}).round(6).tolist()
+    [[0.1875, -0.15625], [-0.15625, 0.234375]]
+    """
+    if not family.unordered:
+        known = information(family, predictor, parameters, weights, trials)
+        return columns * np.broadcast_to(known, np.shape(columns)[:-1])[..., None]
+    shares = np.exp(categorical.log_probabilities(categorical.apart(predictor, family.categories)))[..., 1:]
+    own = np.asarray(columns).reshape(*shares.shape, -1)
+    scaled = shares[..., None] * own
+    known = np.asarray(weights)[..., None, None] * (scaled - shares[..., None] * scaled.sum(axis=-2, keepdims=True))
+    return known.reshape(np.shape(columns))
 
 
 def _share_slopes(link: str, eta: Any) -> tuple[Any, Any]:

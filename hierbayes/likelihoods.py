@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from scipy.special import betaln, erfcx, gammaln, log_expit, log_ndtr, xlogy
 
-from hierbayes import ordinal
-from hierbayes.families import Family
+from hierbayes import categorical, ordinal
+from hierbayes.errors import ModelError
+from hierbayes.families import NO_MEAN, Family
 
 Parameters = Mapping[str, Any]
 
@@ -37,17 +38,18 @@ def log_likelihood(
     ``Poisson(mu)``, ``NegativeBinomial(mu, alpha)`` of variance ``mu + mu**2 / alpha``, ``Gamma(alpha, alpha / mu)``
     (shape and rate), ``LogNormal(eta, sigma)`` of ``y`` or of ``y - shift``, ``ExGaussian(mu - nu, sigma, nu)`` and
     ``Beta(mu kappa, (1 - mu) kappa)``; for ``ordinal`` the score y has ``P(y <= k) = F(c_k - eta)``, see
-    `hierbayes.ordinal`.
+    `hierbayes.ordinal`; for ``categorical`` ``P(y = k)`` is the share of ``exp(eta_k)``, see `hierbayes.categorical`.
 
     Parameters
     ----------
     family : Family
     y : array
-        Responses: 0 and 1 for ``bernoulli``, successes for ``binomial``, scores for ``ordinal``. A value that the
-        family does not allow is not told from others, but for one at or below the shift of a log-normal: its log
-        density is -inf.
+        Responses: 0 and 1 for ``bernoulli``, successes for ``binomial``, numbers of categories from 1 for ``ordinal``
+        and ``categorical``. A value that the family does not allow is not told from others, but for one at or below
+        the shift of a log-normal: its log density is -inf.
     predictor : array
-        Linear predictor, on the scale of the link.
+        Linear predictor, on the scale of the link. For ``categorical`` its last axis goes by rows, the K - 1 predictors
+        of each end to end, and so K - 1 times as long as that of the result.
     parameters : mapping of str to array
         The family's parameters (`Family.parameters`) by their names; sds and shapes, not variances.
     weights : array
@@ -59,8 +61,8 @@ def log_likelihood(
     Returns
     -------
     array
-        Of the shape to which all of them broadcast. Finite at predictors of any size that a sampler can meet: an
-        exponent above 500, where the log density is below -1e217, counts as 500.
+        Of the shape to which all of them broadcast (see `predictor` for ``categorical``). Finite at predictors of any
+        size that a sampler can meet: an exponent above 500, where the log density is below -1e217, counts as 500.
 
     Examples
     --------
@@ -74,6 +76,8 @@ def log_likelihood(
     value = np.asarray(y, dtype=float)
     if family.name == "gaussian":
         return _normal(value, eta, np.asarray(parameters["sigma"]) / np.sqrt(weights))
+    if family.unordered:
+        return np.multiply(weights, categorical.log_probability(value, categorical.apart(eta, family.categories)))
     return np.multiply(weights, _LOG_DENSITIES[family.name](family, value, eta, parameters, trials))
 
 
@@ -100,7 +104,7 @@ def draw(
     -------
     array of float
         Responses, of the shape to which predictor and parameters broadcast: 0 or 1 for ``bernoulli``, the number of
-        successes for ``binomial``, the score of the category for ``ordinal``.
+        successes for ``binomial``, the number of the category for ``ordinal`` and ``categorical``.
 
     Examples
     --------
@@ -113,6 +117,8 @@ def draw(
     if family.name == "gaussian":
         sd = np.asarray(parameters["sigma"]) / np.sqrt(weights)
         return eta + sd * rng.standard_normal(np.broadcast_shapes(eta.shape, np.shape(sd)))
+    if family.unordered:
+        return categorical.draw(categorical.apart(eta, family.categories), rng)
     given = [np.shape(parameters[name]) for name in family.parameters]
     shape = np.broadcast_shapes(eta.shape, np.shape(trials) if family.name == "binomial" else (), *given)
     return _DRAWS[family.name](family, np.broadcast_to(eta, shape), parameters, rng, trials)
@@ -134,6 +140,11 @@ def variance(family: Family, predictor: Any, parameters: Parameters, weights: An
         In squared units of the response; of the count of successes for ``binomial``. Infinite for a ``student_t`` with
         two degrees of freedom or fewer.
 
+    Raises
+    ------
+    ModelError
+        For ``categorical``, whose response has no variance.
+
     Examples
     --------
     >>> from hierbayes.families import family
@@ -145,6 +156,8 @@ def variance(family: Family, predictor: Any, parameters: Parameters, weights: An
     eta = np.asarray(predictor, dtype=float)
     if family.name == "gaussian":
         return np.asarray(parameters["sigma"]) ** 2 / weights + 0 * eta
+    if family.unordered:
+        raise ModelError(NO_MEAN.replace("mean", "variance"))
     return _VARIANCES[family.name](family, eta, parameters, trials)
 
 

@@ -38,8 +38,10 @@ ANNEXES = {
     "priors_text": "priors",
     "run_tree": "run",
     "averages": "likelihoods",
+    "category_averages": "likelihoods",
     "fisher": "likelihoods",
     "ordinal": "families",
+    "categorical": "families",
 }
 # (importer, imported): where the order of the list is impractical, with the reason.
 EXCEPTIONS = {

@@ -75,9 +75,12 @@ def predictors(
     Returns
     -------
     predictor : array, shape (draws, rows)
+        For ``categorical`` K - 1 numbers a row, here and in A.
     A : array, shape (draws, rows, q)
         The predictor is ``predictor + A v``.
     """
+    S = design.predictors
+    rows = rows if S == 1 else (S * rows[:, None] + np.arange(S)).ravel()
     found = drawn.beta @ design.X[rows].T + design.offset[rows]
     columns = []
     for block, b, root, unknown in zip(design.groups, drawn.b, drawn.roots, new, strict=True):

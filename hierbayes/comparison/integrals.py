@@ -22,7 +22,7 @@ import numpy as np
 
 from hierbayes.engines.base import Floats
 from hierbayes.families import Family
-from hierbayes.fisher import information, score
+from hierbayes.fisher import informed, score
 from hierbayes.likelihoods import log_likelihood
 
 MOST = 3
@@ -59,13 +59,13 @@ class Responses:
     trials: Floats | None = None
 
     def log_likelihood(self, predictor: Floats, own: Mapping[str, Floats]) -> Floats:
-        """Return the log likelihood of each row; the last axis of `predictor` goes by rows."""
+        """Return the log likelihood of each row; the last axis of `predictor` goes by their predictors."""
         return np.asarray(log_likelihood(self.family, self.y, predictor, own, self.weights, self.trials))
 
-    def slopes(self, predictor: Floats, own: Mapping[str, Floats]) -> tuple[Floats, Floats]:
-        """Return the score of each row and the information in it, about its predictor."""
+    def slopes(self, predictor: Floats, A: Floats, own: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+        """Return the score about each predictor, and the information about all of them times the columns A."""
         given = (own, self.weights, self.trials)
-        return score(self.family, self.y, predictor, *given), information(self.family, predictor, *given)
+        return score(self.family, self.y, predictor, *given), informed(self.family, predictor, A, *given)
 
     def without(self, row: int) -> Responses:
         """Return the same without one row."""
@@ -148,8 +148,8 @@ def _scoring(
     rows: Responses, predictor: Floats, A: Floats, own: Mapping[str, Floats], v: Floats
 ) -> tuple[Floats, Floats]:
     """Return the step of Fisher scoring, and the information."""
-    slope, weight = rows.slopes(predictor + np.einsum("snq,sq->sn", A, v), own)
-    H = np.matmul(A.transpose(0, 2, 1), A * np.broadcast_to(weight, A.shape[:2])[..., None]) + np.eye(A.shape[2])
+    slope, known = rows.slopes(predictor + np.einsum("snq,sq->sn", A, v), A, own)
+    H = np.matmul(A.transpose(0, 2, 1), known) + np.eye(A.shape[2])
     pull = np.einsum("snq,sn->sq", A, np.broadcast_to(slope, A.shape[:2])) - v
     return np.linalg.solve(H, pull[..., None])[..., 0], H
 

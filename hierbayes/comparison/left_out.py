@@ -76,7 +76,8 @@ def left_out_groups(refits: Refits, factor: str | None, chosen: Settings) -> Lef
     if factor not in design.factors:
         raise DataError(f"there is no grouping factor {factor!r}", f"factors: {', '.join(design.factors)}")
     block = design.blocks(factor)[0]
-    outs = [(f"{factor} {level!r}", block.codes == j) for j, level in enumerate(block.levels)]
+    codes = block.codes[:: design.predictors]
+    outs = [(f"{factor} {level!r}", codes == j) for j, level in enumerate(block.levels)]
     scored = refits.score_all(outs, chosen, f"refitting without each {factor}")
     return LeftOut(factor, _table(factor, block.levels, outs, scored))
 

@@ -63,7 +63,7 @@ def integrated_densities(design: Design, labels: Labels, posterior: xr.Dataset, 
     found = np.empty((posterior.sizes["chain"] * posterior.sizes["draw"], design.n))
     rng = np.random.default_rng(0)  # not drawn from: there are few enough dimensions
     new = [np.full(block.n_levels, block.factor == factor) for block in design.groups]
-    codes = np.arange(design.n) if factor is None else design.blocks(factor)[0].codes
+    codes = np.arange(design.n) if factor is None else design.blocks(factor)[0].codes[:: design.predictors]
     sets = [np.flatnonzero(codes == level) for level in np.unique(codes)]
     with counting("densities of rows left out", len(sets), progress) as advance:
         for rows in sets:
@@ -76,8 +76,9 @@ def _of_level(design: Design, drawn: Everything, rows: Ints, new: list[np.ndarra
     predictor, A = predictors(design, drawn, rows, new)
     own = responses(design, rows)
     whole = log_integrals(own, predictor, A, drawn.own, rng)
-    found = np.empty(predictor.shape)
+    found, S = np.empty((len(predictor), len(rows))), design.predictors
     for i in range(len(rows)):
-        rest = np.delete(predictor, i, axis=1), np.delete(A, i, axis=1)
+        out = slice(S * i, S * (i + 1))
+        rest = np.delete(predictor, out, axis=1), np.delete(A, out, axis=1)
         found[:, i] = whole - log_integrals(own.without(i), *rest, drawn.own, rng)
     return found

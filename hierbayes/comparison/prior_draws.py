@@ -153,13 +153,15 @@ def draw_responses(problem: Problem, drawn: Expanded, rng: np.random.Generator) 
 
 def _draw_others(problem: Problem, drawn: Expanded, rng: np.random.Generator) -> Floats:
     own = family_parameters(problem, drawn)
-    family, found = problem.likelihood, np.zeros((len(drawn.sigma), problem.n))
-    step = max(1, _NUMBERS // problem.n)
+    family, found = problem.likelihood, np.empty((len(drawn.sigma), problem.n))
+    predictors = len(problem.offset)
+    step = max(1, _NUMBERS // predictors)
     for first in range(0, len(found), step):
         part = slice(first, first + step)
-        add_predictor(problem, drawn, part, found[part])
+        eta = np.zeros((len(found[part]), predictors))
+        add_predictor(problem, drawn, part, eta)
         given = {name: values[part, None] for name, values in own.items()}
-        found[part] = draw(family, found[part], given, rng, trials=problem.trials)
+        found[part] = draw(family, eta, given, rng, trials=problem.trials)
     return found
 
 

@@ -114,7 +114,8 @@ class Refits(ABC):
         if not rows.any():
             raise ModelError(f"without {what} no row is left")
         flat = [k for k, prior in enumerate(problem.beta_priors) if isinstance(prior, Flat)]
-        improper = np.linalg.matrix_rank(problem.X[rows][:, flat]) < len(flat)
+        wide = by_predictor(rows, problem.likelihood.predictors)
+        improper = np.linalg.matrix_rank(problem.X[wide][:, flat]) < len(flat)
         try:
             refuse_improper(
                 problem.beta_priors,
@@ -176,16 +177,22 @@ def thetas_of(drawn: Internal) -> list[Theta]:
     ]
 
 
+def by_predictor(rows: Flags, predictors: int) -> Flags:
+    """Return flags of rows as flags of their linear predictors, which lie end to end."""
+    return rows if predictors == 1 else np.repeat(rows, predictors)
+
+
 def kept(problem: Problem, rows: Flags, levels: bool = False) -> Problem:
     """Return a problem with some rows only; levels without rows are dropped unless `levels` keeps them."""
+    wide = by_predictor(rows, problem.likelihood.predictors)
     return replace(
         problem,
         y=problem.y[rows],
-        X=np.ascontiguousarray(problem.X[rows]),
-        offset=problem.offset[rows],
+        X=np.ascontiguousarray(problem.X[wide]),
+        offset=problem.offset[wide],
         weights=problem.weights[rows],
         trials=None if problem.trials is None else problem.trials[rows],
-        blocks=tuple(_kept_block(block, rows, levels) for block in problem.blocks),
+        blocks=tuple(_kept_block(block, wide, levels) for block in problem.blocks),
     )
 
 
@@ -198,10 +205,10 @@ def _kept_block(block: Block, rows: Flags, every: bool) -> Block:
 
 def _rows_of(design: Design, rows: Flags) -> Design:
     """Return a design with some rows only, as far as the check of flat priors looks at it."""
-    groups = []
+    groups, wide = [], by_predictor(rows, design.predictors)
     for block in design.groups:
-        levels, codes = np.unique(block.codes[rows], return_inverse=True)
+        levels, codes = np.unique(block.codes[wide], return_inverse=True)
         names = tuple(block.levels[i] for i in levels)
-        groups.append(replace(block, levels=names, codes=codes.astype(np.int64), Z=block.Z[rows]))
+        groups.append(replace(block, levels=names, codes=codes.astype(np.int64), Z=block.Z[wide]))
     trials = None if design.trials is None else design.trials[rows]
-    return replace(design, y=design.y[rows], X=design.X[rows], trials=trials, groups=tuple(groups))
+    return replace(design, y=design.y[rows], X=design.X[wide], trials=trials, groups=tuple(groups))

@@ -62,19 +62,23 @@ def row_densities(
     beta = flat(posterior, "beta") if design.coefficients else np.zeros((draws, 0))
     effects = effects_by_block(labels, posterior)
     own = {name: flat(posterior, name)[:, None] for name in family.parameters}
-    step = step or step_of(draws)
+    S = design.predictors
+    step = step or step_of(draws * S)
     for start in range(0, design.n, step):
         rows = slice(start, min(start + step, design.n))
-        found = beta @ design.X[rows].T
+        within = slice(S * rows.start, S * rows.stop)
+        found = beta @ design.X[within].T
         for block, b in zip(design.groups, effects, strict=True):
-            codes = block.codes[rows]
-            for k, z in enumerate(block.Z[rows].T):
+            codes = block.codes[within]
+            for k, z in enumerate(block.Z[within].T):
                 found += b[:, codes, k] * z
         yield rows, _densities(design, family, own, rows, found)
 
 
 def _densities(design: Design, family: Family, own: Mapping[str, Floats], rows: slice, found: Floats) -> Floats:
     """Return the log densities of rows at their linear predictors less the offset, which are overwritten."""
+    if family.unordered:
+        return np.asarray(log_likelihood(family, design.y[rows], found, own, design.weights[rows]))
     if family.name != "gaussian":
         found += design.offset[rows]
         trials = None if design.trials is None else design.trials[rows]

@@ -20,7 +20,7 @@ import numpy as np
 from hierbayes.comparison.bridges import relative_error
 from hierbayes.comparison.everything import everything, predictors, responses
 from hierbayes.comparison.integrals import MOST, log_integrals
-from hierbayes.comparison.refits import Flags, Refits, Scored, bridged, kept
+from hierbayes.comparison.refits import Flags, Refits, Scored, bridged, by_predictor, kept
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError, SamplingError, warn
@@ -86,9 +86,10 @@ class SampledRefits(Refits):
 
     def _new(self, out: Flags) -> list[Flags]:
         """Return for each block which levels have rows in `out` alone."""
+        wide = by_predictor(out, self.design.predictors)
         return [
-            (np.bincount(block.codes[out], minlength=block.n_levels) > 0)
-            & (np.bincount(block.codes[~out], minlength=block.n_levels) == 0)
+            (np.bincount(block.codes[wide], minlength=block.n_levels) > 0)
+            & (np.bincount(block.codes[~wide], minlength=block.n_levels) == 0)
             for block in self.design.groups
         ]
 

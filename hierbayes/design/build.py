@@ -13,10 +13,11 @@ from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock, build_groups
 from hierbayes.design.response import check_spread, read_errors, read_response
 from hierbayes.design.schema import schema_of
+from hierbayes.design.stacked import stacked_design
 from hierbayes.design.stateful import States
 from hierbayes.design.table import Categorical, Column, Floats, Ints, complete_rows, read_column, to_pandas
 from hierbayes.design.terms import evaluate, evaluate_numeric
-from hierbayes.errors import DataError, warn
+from hierbayes.errors import DataError, FormulaError, warn
 from hierbayes.families import on_location
 from hierbayes.formula import Formula, show
 from hierbayes.formula.syntax import Atom, Call, Group, Name
@@ -66,7 +67,7 @@ def _design(spec: ModelSpec, columns: Mapping[str, Column], rows: Ints, rows_giv
     n = len(rows)
     states = States()
     response = read_response(spec.formula, spec.family.values, columns, rows, states)
-    if spec.family.ordered:
+    if spec.family.ordered or spec.family.unordered:
         spec = replace(spec, family=replace(spec.family, categories=len(response.levels)))
     shown = show(spec.formula.response)
     if n < 2:
@@ -98,12 +99,28 @@ def _design(spec: ModelSpec, columns: Mapping[str, Column], rows: Ints, rows_giv
     for block in design.groups:
         _check_block(block, n, spec)
     _warn_told_twice(spec, columns)
+    if spec.family.unordered:
+        _refuse_offset(spec.formula)
+        return stacked_design(design, response.levels[1:])
     if spec.family.ordered and not _spans_intercept(design.X):
         warn(
             "an ordinal model without an intercept has its first threshold fixed at 0, while brms and clmm leave all "
             "thresholds free: leave out the 0 in the formula unless that is meant"
         )
     return design
+
+
+def _refuse_offset(formula: Formula) -> None:
+    """Refuse an offset beside a categorical response: it would count for all categories but the reference alike."""
+    for expression in formula.offsets:
+        raise FormulaError(
+            "an offset beside a categorical response would be added to the log odds of every category against the "
+            "reference alike, which is hardly meant",
+            formula.text,
+            expression.span.start,
+            expression.span.stop,
+            "leave it out, or make it a predictor",
+        )
 
 
 def _spans_intercept(X: Floats) -> bool:

@@ -28,10 +28,11 @@ class Design:
     response : str
         The response as it is written in the formula.
     y : array, shape (n,)
-        The response; 0 and 1 for ``bernoulli``, the number of successes for ``binomial``, the score of the category,
-        1 to K, for ``ordinal``.
+        The response; 0 and 1 for ``bernoulli``, the number of successes for ``binomial``, the number of the category,
+        1 to K, for ``ordinal`` and ``categorical``.
     X : array, shape (n, p)
-        The population columns as given (not centred), lme4's ``model.matrix``.
+        The population columns as given (not centred), lme4's ``model.matrix``. A ``categorical`` response has K - 1
+        rows for each of its own here, in `offset` and in the groups: see `hierbayes.design.stacked`.
     coefficients : tuple of str, length p
         Labels of the columns of `X`.
     terms : tuple of int, length p
@@ -85,7 +86,9 @@ class Design:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """The categories of an ordinal response, the lowest first; empty for other families.
+        """The categories of an ordinal response, the lowest first, or a categorical one, the reference first.
+
+        Empty for other families.
 
         Examples
         --------
@@ -100,6 +103,11 @@ class Design:
     def n(self) -> int:
         """Number of rows in use."""
         return len(self.y)
+
+    @property
+    def predictors(self) -> int:
+        """Number of linear predictors of a row: 1, but for a ``categorical`` response of K categories K - 1."""
+        return self.family.predictors
 
     @property
     def intercept(self) -> bool:
@@ -142,7 +150,7 @@ class Design:
         from scipy import sparse
 
         if not self.groups:
-            return sparse.csr_matrix((self.n, 0))
+            return sparse.csr_matrix((len(self.offset), 0))
         return sparse.csr_matrix(sparse.hstack([_sparse_block(block) for block in self.groups], format="csr"))
 
     @cached_property
@@ -155,15 +163,16 @@ class Design:
     def table(self) -> pd.DataFrame:
         """Return one row for each array of the design: name, shape and columns."""
         ones = f"1 is {self.modelled!r}, 0 is {self.schema.response_levels[0]!r}" if self.modelled is not None else ""
-        ones = " < ".join(self.categories) or ones
+        ones = (" < " if self.family.ordered else ", ").join(self.categories) or ones
+        n = self.n * self.predictors
         rows = [
             ("y", self.response, f"{self.n}", ones),
-            ("X", "population", f"{self.n} x {len(self.coefficients)}", ", ".join(self.coefficients)),
+            ("X", "population", f"{n} x {len(self.coefficients)}", ", ".join(self.coefficients)),
         ]
         if self.trials is not None and self.schema.formula.trials is not None:
             rows.append(("trials", show(self.schema.formula.trials), f"{self.n}", ""))
         for block in self.groups:
-            shape = f"{self.n} x {len(block.terms)}, {block.n_levels} levels"
+            shape = f"{n} x {len(block.terms)}, {block.n_levels} levels"
             rows.append(("Z", f"group {block.factor}", shape, ", ".join(block.terms)))
         if np.any(self.offset != 0):
             rows.append(("offset", "", f"{self.n}", ""))

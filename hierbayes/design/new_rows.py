@@ -15,6 +15,7 @@ from hierbayes.design.design import Design
 from hierbayes.design.groups import cross, level_labels
 from hierbayes.design.response import read_response, read_trials
 from hierbayes.design.schema import ColumnSchema, GroupSchema, Schema
+from hierbayes.design.stacked import first_of_each, parts_of, stacked_matrix
 from hierbayes.design.stateful import States
 from hierbayes.design.table import (
     LARGEST_EXACT,
@@ -61,9 +62,12 @@ class RowGroup:
 class Rows:
     """Rows of the design that new data make.
 
+    A ``categorical`` response has K - 1 rows for each of the data in X, offset and groups, as in the design.
+
     Attributes
     ----------
     n : int
+        Number of rows of the data.
     X : array, shape (n, p)
         The population columns as given (not centred).
     offset : array, shape (n,)
@@ -84,6 +88,12 @@ class Rows:
     groups: tuple[RowGroup, ...]
     y: Floats | None
     trials: Floats | None = None
+
+    def of_predictor(self, place: int, predictors: int) -> Rows:
+        """Return the rows of one of several predictors, with the columns of all: those of others hold zeros."""
+        own = slice(place, None, predictors)
+        groups = tuple(replace(group, Z=group.Z[own], codes=group.codes[own]) for group in self.groups)
+        return replace(self, X=self.X[own], offset=self.offset[own], groups=groups)
 
 
 def design_rows(design: Design) -> Rows:
@@ -142,10 +152,11 @@ def rows_of(
         offset = offset + evaluate_numeric(expression, columns, n, "offset", states)
     rows = np.arange(n)
     y, given = _response(schema, columns, rows, states, response, trials)
+    S = schema.family.predictors
     return Rows(
         n=n,
-        X=population.matrix,
-        offset=offset,
+        X=population.matrix if S == 1 else stacked_matrix(population.matrix, S),
+        offset=np.repeat(offset, S),
         weights=row_weights(schema.weights, schema.formula, columns, rows, states) if weights else np.ones(n),
         groups=_groups(schema, table, columns, states, absent) if groups else (),
         y=y,
@@ -256,15 +267,17 @@ def _onto(column: Categorical, levels: tuple[str, ...]) -> Categorical:
 def _groups(
     schema: Schema, table: pd.DataFrame, columns: Mapping[str, Column], states: States, absent: bool
 ) -> tuple[RowGroup, ...]:
-    n = len(table)
+    n, S = len(table), schema.family.predictors
     found: dict[str, tuple[Ints, tuple[str, ...], tuple[tuple[str, ...], ...]]] = {}
     rows = []
-    for own, group in zip(schema.groups, schema.formula.groups, strict=True):
+    for own, group in zip(first_of_each(schema.groups, S), schema.formula.groups, strict=True):
         if own.factor not in found:
             found[own.factor] = _levels(own, table, absent)
         codes, new, new_keys = found[own.factor]
         part = evaluate(group.part, columns, schema.contrasts, n, states)
-        rows.append(RowGroup(own.factor, part.matrix, codes, new, new_keys))
+        matrix, codes = (part.matrix, codes) if S == 1 else (stacked_matrix(part.matrix, S), np.repeat(codes, S))
+        for Z in np.hsplit(matrix, parts_of(own, S)):
+            rows.append(RowGroup(own.factor, Z, codes, new, new_keys))
     return tuple(rows)
 
 

@@ -48,10 +48,10 @@ def scores_of(
         if not known:
             _check_whole(y, shown, rows)
         categories = known or tuple(labels)
-    _check_number(categories, shown)
+    check_number(categories, shown, "ordinal", "a threshold")
     place = {label: i + 1 for i, label in enumerate(categories)}
     scores = np.asarray([place.get(label, 0) for label in labels], dtype=np.float64)[codes]
-    _check_seen(scores, labels, np.asarray(codes), rows, categories, shown)
+    check_seen(scores, labels, np.asarray(codes), rows, categories, shown)
     if not known:
         _warn_unobserved(scores, categories, shown)
     return scores, categories
@@ -87,26 +87,28 @@ def _check_whole(y: Floats, shown: str, rows: Ints) -> None:
         )
 
 
-def _check_number(categories: tuple[str, ...], shown: str) -> None:
+def check_number(categories: tuple[str, ...], shown: str, family: str, each: str) -> None:
+    """Refuse fewer than three categories, or more than anyone means; `each` is what each has of its own."""
     count = len(categories)
     if count < 3:
         few = " and ".join(map(repr, categories))
         raise DataError(
             f"the response {shown!r} has {'one category' if count == 1 else f'{count} categories'} ({few}); the "
-            "ordinal family takes three or more",
+            f"{family} family takes three or more",
             'write family="bernoulli" for one of two' if count == 2 else "look at the column",
         )
     if count > MOST_CATEGORIES:
         raise DataError(
-            f"the response {shown!r} has {count} categories, each with a threshold of its own; at most "
+            f"the response {shown!r} has {count} categories, each with {each} of its own; at most "
             f"{MOST_CATEGORIES} are taken",
             'family="gaussian" takes numbers, "poisson" counts; pd.cut makes fewer categories of either',
         )
 
 
-def _check_seen(
+def check_seen(
     scores: Floats, labels: Sequence[str], codes: Ints, rows: Ints, categories: tuple[str, ...], shown: str
 ) -> None:
+    """Refuse a category that the fit has not seen: its number is 0."""
     unseen = np.flatnonzero(scores == 0)
     if unseen.size:
         raise DataError(

@@ -12,6 +12,7 @@ from hierbayes.design.ordered import scores_of
 from hierbayes.design.stateful import States
 from hierbayes.design.table import Categorical, Column, Floats, Ints
 from hierbayes.design.terms import evaluate_numeric
+from hierbayes.design.unordered import numbers_of
 from hierbayes.errors import DataError, warn
 from hierbayes.families import Family, Values
 from hierbayes.formula import Expression, Formula, Name, show
@@ -27,12 +28,13 @@ class Response:
     Attributes
     ----------
     y : array, shape (n,)
-        0 and 1 for ``bernoulli``, the number of successes for ``binomial``, scores 1 to K for ``ordinal``.
+        0 and 1 for ``bernoulli``, the number of successes for ``binomial``, numbers of categories, 1 to K, for
+        ``ordinal`` and ``categorical``.
     trials : array, shape (n,), or None
         Number of trials of each row.
     levels : tuple of str
         Where the response is a column of two texts, the one that stands for 0 and the one that stands for 1; all
-        categories of an ordinal response, the lowest first.
+        categories of an ordinal response, the lowest first, or of a categorical one, the reference first.
     """
 
     y: Floats
@@ -71,8 +73,8 @@ def read_response(
     column = columns.get(formula.response.name) if isinstance(formula.response, Name) else None
     if values == "binary" and isinstance(column, Categorical) and column.kind != "boolean":
         return _of_levels(column, rows, levels)
-    if values == "ordered":
-        return _ordered(formula.response, column, columns, rows, states, levels)
+    if values in ("ordered", "unordered"):
+        return _categories(formula.response, values, column, columns, rows, states, levels)
     _refuse_text(column, values, shown)
     y = evaluate_numeric(formula.response, columns, n, "response", states)
     if formula.trials is not None:
@@ -83,19 +85,21 @@ def read_response(
     return Response(y)
 
 
-def _ordered(
+def _categories(
     response: Expression,
+    values: Values,
     column: Column | None,
     columns: Mapping[str, Column],
     rows: Ints,
     states: States,
     levels: tuple[str, ...],
 ) -> Response:
-    """Return the scores of an ordinal response."""
+    """Return the numbers of the categories of an ordinal or categorical response."""
     named = isinstance(column, Categorical)
     y = None if named else evaluate_numeric(response, columns, len(rows), "response", states)
-    scores, categories = scores_of(column, y, rows, show(response), levels)
-    return Response(scores, None, categories)
+    read = scores_of if values == "ordered" else numbers_of
+    numbers, categories = read(column, y, rows, show(response), levels)
+    return Response(numbers, None, categories)
 
 
 def _refuse_text(column: Column | None, values: Values, shown: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,9 @@ from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock
 from hierbayes.design.parameters import aux_names, aux_priors, default_sigma, estimates_sigma
 from hierbayes.design.proper import refuse_exact, refuse_improper
+from hierbayes.design.stacked import one_each, parts_of, single_design, single_schema
 from hierbayes.design.table import Floats
-from hierbayes.design.units import WEAK, column_scales, default_beta, response_units
+from hierbayes.design.units import WEAK, Units, column_scales, default_beta, response_units
 from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN
 from hierbayes.formula.names import suggest
@@ -78,16 +79,13 @@ def resolve(spec: ModelSpec, design: Design) -> ResolvedPriors:
     user: Mapping[str, Prior] = {} if spec.priors == "flat" else spec.priors
     flat = spec.priors == "flat"
     _check_keys(user, design)
+    if design.predictors > 1:
+        return _resolve_stacked(spec, design, user)
     units, centre = response_units(design), _population_centre(design)
     weak = default_beta(design, units)
     defaults = tuple(Flat() for _ in weak) if flat else weak
-    beta = tuple(
-        _checked(_first(user, (name, "beta"), default), name, (Normal, Flat, Custom))
-        for name, default in zip(design.coefficients, defaults, strict=True)
-    )
-    for name, prior in zip(design.coefficients, beta, strict=True):
-        _check_size(name, prior)
-    blocks = tuple(_block_priors(block, user, units.sd, flat) for block in design.groups)
+    beta = _beta_priors(design.coefficients, defaults, user, {})
+    blocks = tuple(_block_priors(block, user, units.sd, flat, block.terms) for block in design.groups)
     sigma = _checked(_first(user, ("sigma",), default_sigma(design, units, flat)), "sigma", _SD_KINDS)
     set_by_user = frozenset(prior_keys(design) if flat else user)
     aux = aux_priors(design, units, user, flat)
@@ -96,6 +94,56 @@ def resolve(spec: ModelSpec, design: Design) -> ResolvedPriors:
     if design.family == GAUSSIAN:
         refuse_exact(resolved.sigma, design)
     return resolved
+
+
+def _resolve_stacked(spec: ModelSpec, design: Design, user: Mapping[str, Prior]) -> ResolvedPriors:
+    """Return the priors of a response with several predictors: for each those of its category against the reference."""
+    if spec.priors == "flat":
+        raise ModelError(
+            "flat priors are not taken with the categorical family, for whether its posterior is proper is not known",
+            "use the default priors, which are weak",
+        )
+    singles = [single_design(design, c) for c in range(1, design.predictors + 1)]
+    defaults = tuple(prior for one in singles for prior in default_beta(one, _share_units(design, one.modelled)))
+    shared = dict(zip(design.coefficients, (name for one in singles for name in one.coefficients), strict=True))
+    beta = _beta_priors(design.coefficients, defaults, user, shared)
+    blocks, i = [], 0
+    for single in singles[0].groups:
+        for _ in range(parts_of(single, design.predictors)):
+            blocks.append(_block_priors(design.groups[i], user, 1.0, False, single.terms, single))
+            i += 1
+    _refuse_flat((*beta, *(prior for block in blocks for prior in block.sd)))
+    centre = np.tile(_population_centre(singles[0]), design.predictors)
+    return ResolvedPriors(beta, centre, tuple(blocks), Fixed(1.0), frozenset(user))
+
+
+def _share_units(design: Design, category: str | None) -> Units:
+    """Return the units of one category: where the logarithm of its share over the reference's lies, and an sd of 1."""
+    own = 1 + design.categories.index(str(category))
+    count, reference = (max(float(np.sum(design.y == number)), 0.5) for number in (own, 1))
+    mean = float(np.log(count / reference))
+    return Units(mean, 1.0, float(np.sqrt(mean**2 + 1)))
+
+
+def _refuse_flat(priors: tuple[Prior, ...]) -> None:
+    if any(isinstance(prior, Flat) for prior in priors):
+        raise ModelError(
+            "a flat prior is not taken with the categorical family, for whether its posterior is proper is not known",
+            "use a proper prior, such as the default",
+        )
+
+
+def _beta_priors(
+    names: tuple[str, ...], defaults: tuple[Prior, ...], user: Mapping[str, Prior], shared: Mapping[str, str]
+) -> tuple[Prior, ...]:
+    """Return the priors of coefficients; `shared` gives the key by which the user may name several at once."""
+    found = tuple(
+        _checked(_first(user, (name, shared.get(name, name), "beta"), default), name, (Normal, Flat, Custom))
+        for name, default in zip(names, defaults, strict=True)
+    )
+    for name, prior in zip(names, found, strict=True):
+        _check_size(name, prior)
+    return found
 
 
 _SD_KINDS = (PositivePrior, Flat, Fixed, Custom)
@@ -117,13 +165,30 @@ def _population_centre(design: Design) -> Floats:
     return centre
 
 
-def _block_priors(block: GroupBlock, user: Mapping[str, Prior], spread: float, flat: bool) -> BlockPriors:
+def _block_priors(
+    block: GroupBlock,
+    user: Mapping[str, Prior],
+    spread: float,
+    flat: bool,
+    shared: tuple[str, ...],
+    single: GroupBlock | None = None,
+) -> BlockPriors:
+    """Return the priors of one term.
+
+    With several predictors `single` is the term of one of them, after whose columns all are scaled, and `shared` are
+    the names by which the user may speak of all at once.
+    """
     sd_key, corr_key = f"sd_{block.factor}", f"corr_{block.factor}"
-    keys = [(f"{sd_key}[{term}]", sd_key) for term in block.terms]
-    touched = any(key in user for pair in keys for key in pair) or (block.correlated and corr_key in user)
-    default: list[Prior] = [Flat() if flat else HalfStudentT(3, WEAK * spread / s) for s in column_scales(block)]
+    one, repeats = single or block, len(block.terms) // len(shared)
+    keys = [
+        (f"{sd_key}[{term}]", f"{sd_key}[{name}]", sd_key)
+        for term, name in zip(block.terms, shared * repeats, strict=True)
+    ]
+    touched = any(key in user for each in keys for key in each) or (block.correlated and corr_key in user)
+    scales = column_scales(one) * repeats
+    default: list[Prior] = [Flat() if flat else HalfStudentT(3, WEAK * spread / s) for s in scales]
     sd = tuple(
-        _checked(_first(user, pair, prior), pair[0], _SD_KINDS) for pair, prior in zip(keys, default, strict=True)
+        _checked(_first(user, each, prior), each[0], _SD_KINDS) for each, prior in zip(keys, default, strict=True)
     )
     corr = None
     if block.correlated:
@@ -131,11 +196,12 @@ def _block_priors(block: GroupBlock, user: Mapping[str, Prior], spread: float, f
         corr = _checked_corr(_checked(corr, corr_key, (LKJ, Fixed, Custom)), corr_key, len(block.terms))
     centre = np.zeros(len(block.terms))
     if block.correlated and block.intercept and not (touched or flat or block.split):
-        centre[1:] = block.Z[:, 1:].mean(axis=0)
+        middle = np.concatenate([[0.0], one.Z[:, 1:].mean(axis=0)])
+        centre = np.tile(middle, repeats)
     return BlockPriors(sd, corr, centre)
 
 
-def _first(user: Mapping[str, Prior], keys: tuple[str, ...], default: Prior) -> Prior:
+def _first(user: Mapping[str, Prior], keys: Iterable[str], default: Prior) -> Prior:
     return next((user[key] for key in keys if key in user), default)
 
 
@@ -168,11 +234,13 @@ def _checked_corr(prior: Prior, key: str, k: int) -> Prior:
 
 def prior_keys(design: Design) -> tuple[str, ...]:
     """Return every key that `priors` understands for a design."""
-    keys = ["beta", *design.coefficients]
+    alike = None if design.predictors == 1 else single_schema(design.schema, 1)
+    keys = ["beta", *design.coefficients, *(alike.coefficients if alike else ())]
     for factor in design.factors:
         keys.append(f"sd_{factor}")
-        for block in design.blocks(factor):
-            keys += [f"sd_{factor}[{term}]" for term in block.terms]
+        terms = [term for block in design.blocks(factor) for term in block.terms]
+        terms += [term for own in (alike.groups if alike else ()) if own.factor == factor for term in own.terms]
+        keys += [f"sd_{factor}[{term}]" for term in terms]
         if any(block.correlated for block in design.blocks(factor)):
             keys.append(f"corr_{factor}")
     return (*keys, *(("sigma",) if estimates_sigma(design) else ()), *aux_names(design))
@@ -192,15 +260,16 @@ def _check_keys(user: Mapping[str, Prior], design: Design) -> None:
 def prior_table(priors: ResolvedPriors, design: Design) -> pd.DataFrame:
     """Return one row for each parameter: what the prior is, in numbers, and where it comes from."""
     rows: list[tuple[str, str, str, str]] = []
-    at_mean = design.intercept and np.any(priors.centre) and not isinstance(priors.beta[0], Flat)
-    for k, (name, prior) in enumerate(zip(design.coefficients, priors.beta, strict=True)):
-        note = "at the mean of the predictors" if at_mean and k == 0 else ""
-        rows.append((name, str(prior), _source(priors.user, (name, "beta")), note))
+    for name, alike, prior in zip(design.coefficients, one_each(design), priors.beta, strict=True):
+        moved = alike == "Intercept" and np.any(priors.centre) and not isinstance(prior, Flat)
+        note = "at the mean of the predictors" if moved else ""
+        rows.append((name, str(prior), _source(priors.user, (name, alike, "beta")), note))
     for block, own in zip(design.groups, priors.blocks, strict=True):
         note = "at the mean of its predictors" if np.any(own.centre) else ""
         for term, prior in zip(block.terms, own.sd, strict=True):
-            key = f"sd_{block.factor}[{term}]"
-            rows.append((key, str(prior), _source(priors.user, (key, f"sd_{block.factor}")), note))
+            key, part = f"sd_{block.factor}[{term}]", term.partition(":")[2] if design.predictors > 1 else term
+            keys = (key, f"sd_{block.factor}[{part}]", f"sd_{block.factor}")
+            rows.append((key, str(prior), _source(priors.user, keys), note))
         if own.corr is not None:
             key = f"corr_{block.factor}"
             rows.append((key, str(own.corr), _source(priors.user, (key,)), note))

@@ -85,12 +85,13 @@ class Schema:
     states : mapping of str to mapping
         What ``center``, ``scale``, ``standardize``, ``poly`` and ``bs`` learnt at fit time, by the call as shown.
     groups : tuple of GroupSchema
-        One for each group-level term, in the order of ``formula.groups``.
+        One for each group-level term, in the order of ``formula.groups``; of a categorical response one for each of
+        the other categories too where ``||`` splits the term (see `hierbayes.design.stacked`).
     family : Family
         By which the response was read.
     response_levels : tuple of str
         Where the response is a column of two texts, the one that stands for 0 and the one that stands for 1; all
-        categories of an ordinal response, the lowest first.
+        categories of an ordinal response, the lowest first, or of a categorical one, the reference first.
     """
 
     formula: Formula
@@ -106,13 +107,16 @@ class Schema:
 
     @property
     def modelled(self) -> str | None:
-        """The level whose probability is modelled, None where the response is a number."""
-        return self.response_levels[1] if self.response_levels and not self.family.ordered else None
+        """The level whose probability is modelled, None where the response is a number or has several."""
+        return self.response_levels[1] if self.response_levels and not self.categories else None
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """The categories of an ordinal response, the lowest first; empty for other families."""
-        return self.response_levels if self.family.ordered else ()
+        """The categories of an ordinal response, the lowest first, or a categorical one, the reference first.
+
+        Empty for other families.
+        """
+        return self.response_levels if self.family.ordered or self.family.unordered else ()
 
     @property
     def factors(self) -> tuple[str, ...]:
@@ -211,13 +215,15 @@ def schema_of(
         coefficients=coefficients,
         columns=tuple(_column(column, column.name in by_levels) for column in columns),
         states=states,
-        groups=tuple(
-            GroupSchema(own.factor, own.columns, own.terms, own.levels, own.keys, own.split, own.intercept)
-            for own in groups
-        ),
+        groups=tuple(group_schema(own) for own in groups),
         family=spec.family,
         response_levels=response_levels,
     )
+
+
+def group_schema(own: GroupBlock) -> GroupSchema:
+    """Return what new data need of a group-level term."""
+    return GroupSchema(own.factor, own.columns, own.terms, own.levels, own.keys, own.split, own.intercept)
 
 
 def _column(column: Column, by_levels: bool) -> ColumnSchema:

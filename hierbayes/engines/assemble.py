@@ -9,6 +9,7 @@ import numpy as np
 
 from hierbayes.design.design import Design
 from hierbayes.design.scaling import ResolvedPriors
+from hierbayes.design.stacked import centred
 from hierbayes.engines.base import Block, Floats, Problem
 from hierbayes.errors import ModelError
 
@@ -65,24 +66,25 @@ def assemble(design: Design, priors: ResolvedPriors) -> tuple[Problem, Labels]:
     """
     own = ("threshold", "threshold_dim") if design.family.ordered else ()
     _check_factors(design.factors, (*design.family.parameters, *own))
+    S = design.predictors
     blocks = tuple(
         Block(
-            Z=np.ascontiguousarray(block.Z - own.centre),
+            Z=np.ascontiguousarray(centred(block.Z, own.centre, S)),
             codes=block.codes,
             n_levels=block.n_levels,
             sd_priors=own.sd,
             corr_prior=own.corr,
-            back=_back(own.centre),
+            back=_back(own.centre, S),
         )
         for block, own in zip(design.groups, priors.blocks, strict=True)
     )
     problem = Problem(
         y=design.y,
-        X=np.ascontiguousarray(design.X - priors.centre),
+        X=np.ascontiguousarray(centred(design.X, priors.centre, S)),
         offset=design.offset,
         weights=design.weights,
         beta_priors=priors.beta,
-        beta_back=_back(priors.centre),
+        beta_back=_back(priors.centre, S),
         blocks=blocks,
         sigma_prior=priors.sigma,
         family=design.family.name,
@@ -103,7 +105,7 @@ def labels_of(design: Design) -> Labels:
         terms=tuple(block.terms for block in design.groups),
         levels=tuple(block.levels for block in design.groups),
         parameters=design.family.parameters,
-        categories=design.categories,
+        categories=design.categories if design.family.ordered else (),
     )
 
 
@@ -120,9 +122,13 @@ def _check_factors(factors: tuple[str, ...], parameters: tuple[str, ...]) -> Non
             )
 
 
-def _back(centre: Floats) -> Floats:
-    """Return the matrix that takes coefficients at the centre to coefficients at zero; the intercept is the first."""
-    back = np.eye(len(centre))
+def _back(centre: Floats, predictors: int = 1) -> Floats:
+    """Return the matrix that takes coefficients at the centre to coefficients at zero.
+
+    Those of each predictor stand together, its intercept first.
+    """
+    back, k = np.eye(len(centre)), len(centre) // predictors
     if np.any(centre):
-        back[0] -= centre
+        for first in range(0, len(centre), k):
+            back[first, first : first + k] -= centre[first : first + k]
     return back

@@ -50,6 +50,7 @@ class Block:
 class Problem:
     """A Gaussian or other regression with group-level effects, as arrays.
 
+    A ``categorical`` response of K categories has K - 1 linear predictors a row, end to end, in X, offset and blocks.
     The linear predictor of row i is ``offset_i + X_i beta + sum_t Z_ti b_t[codes_ti]``; for the Gaussian family the
     residual variance of row i is ``sigma**2 / weights_i``, for every other the row's log likelihood is multiplied by
     ``weights_i``.
@@ -57,7 +58,8 @@ class Problem:
     Attributes
     ----------
     y : array, shape (n,)
-        The response; 0 and 1 for ``bernoulli``, the number of successes for ``binomial``, scores for ``ordinal``.
+        The response; 0 and 1 for ``bernoulli``, the number of successes for ``binomial``, numbers of categories for
+        ``ordinal`` and ``categorical``.
     X : array, shape (n, p)
         Population columns in internal coordinates; p may be 0.
     offset : array, shape (n,)
@@ -78,7 +80,7 @@ class Problem:
     trials : array, shape (n,), or None
         Number of trials of each row, for ``binomial``.
     categories : int
-        Number of categories, for ``ordinal``, whose response is the score 1 to K.
+        Number of categories K, for ``ordinal`` and ``categorical``, whose response is 1 to K.
     """
 
     y: Floats

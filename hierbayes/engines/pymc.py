@@ -36,6 +36,7 @@ def centred(block: Block, left: Floats, weights: Floats) -> bool:
     block : Block
     left : array, shape (n,)
     weights : array, shape (n,)
+        Both by linear predictors, of which a row may have several.
     """
     if any(isinstance(prior, hp.Fixed) for prior in block.sd_priors):
         return False
@@ -76,9 +77,14 @@ def working_response(problem: Problem) -> Floats:
 
     For a link other than the identity it is the link of the response, of which 0 and 1, or a count of 0, are moved
     inwards: half a success and half a failure are added to the trials of a row, and half an event to a count. For the
-    log-normal families it is the logarithm, for ordered categories the link of their mean rank.
+    log-normal families it is the logarithm, for ordered categories the link of their mean rank; for unordered ones, at
+    the predictor of each category, that of this category where it or the reference is there, and 0 elsewhere.
     """
     family, y = problem.likelihood, problem.y
+    if family.unordered:
+        others = np.arange(2, family.categories + 1)
+        half = float(family.linked(0.75))
+        return np.asarray(half * ((y[:, None] == others) - 1.0 * (y[:, None] == 1))).ravel()
     if family.link == "identity":
         return np.asarray(on_location(y, family))
     if family.ordered:
@@ -93,7 +99,9 @@ def working_response(problem: Problem) -> Floats:
 
 
 def row_weights(problem: Problem) -> Floats:
-    """Return how much the rows weigh in that judgement: their weights, times their trials where they have any."""
+    """Return how much the predictors weigh in that judgement: the rows' weights, times any trials."""
+    if problem.likelihood.unordered:
+        return np.repeat(problem.weights, problem.likelihood.predictors)
     return problem.weights if problem.trials is None else problem.weights * problem.trials
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hierbayes import categorical
 from hierbayes.families import Family
 from hierbayes.likelihoods import draw
 
@@ -44,7 +45,7 @@ def observe(
         Of the variable.
     family : Family
     eta : tensor, shape (n,)
-        Linear predictor.
+        Linear predictor; for ``categorical`` those of each row end to end.
     own : mapping of str to tensor
         The family's parameters.
     y, weights, trials : tensor, shape (n,)
@@ -61,10 +62,36 @@ def observe(
         found = law(family, eta, own, trials)
         found.kind(name, **found.arguments, observed=y)
         return
+    if family.unordered:
+        _observe_categories(name, family, eta, y, weights)
+        return
     known = [weights if weights is not None else pt.ones(1), trials if trials is not None else pt.ones(1)]
     functions = {"logp": _logp(family, own), "random": _random(family, own)}
     whole = "int64" if family.whole else "float64"
     pm.CustomDist(name, eta, *known, *own.values(), **functions, dtype=whole, observed=y)
+
+
+def _observe_categories(name: str, family: Family, eta: Any, y: Any, weights: Any) -> None:
+    """Add a response of categories without an order: of each row its predictors, beside a 0 for the reference.
+
+    PyMC's Categorical takes the logarithm of a probability, which is 0 far out.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    rows = pt.concatenate([pt.zeros((y.shape[0], 1)), eta.reshape((-1, family.predictors))], axis=1)
+
+    def logp(value: Any, whole: Any, weights: Any) -> Any:
+        own = pt.eq(pt.arange(1, family.categories + 1), pt.cast(value, "int64")[..., None])
+        return weights * (pt.sum(whole * own, axis=-1) - pt.logsumexp(whole, axis=-1))
+
+    def random(whole: Any, weights: Any, *, rng: np.random.Generator, size: Any = None) -> Any:
+        spread = np.broadcast_to(whole, np.shape(whole) if size is None else (*size, np.shape(whole)[-1]))
+        return categorical.draw(spread[..., 1:] - spread[..., :1], rng).astype(np.int64)
+
+    known = weights if weights is not None else pt.ones(1)
+    functions = {"logp": logp, "random": random, "signature": "(k),()->()"}
+    pm.CustomDist(name, rows, known, **functions, dtype="int64", observed=y)
 
 
 def law(family: Family, eta: Any, own: Parameters, trials: Any = None) -> Law:
@@ -165,7 +192,7 @@ def _log_choose(trials: Any, value: Any) -> Any:
 def _written_out(family: Family) -> bool:
     """Whether PyMC has no distribution for the family, or one that is not exact in the tails or at this link."""
     share = family.name in ("bernoulli", "binomial") and family.link != "logit"
-    return share or family.name in ("shifted_lognormal", "exgaussian", "ordinal")
+    return share or family.name in ("shifted_lognormal", "exgaussian", "ordinal", "categorical")
 
 
 def _logp(family: Family, own: Parameters) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from hierbayes.run import Draws
 from hierbayes.run_tree import with_true_names
 from hierbayes.spec import ModelSpec
 from hierbayes.summaries.health import complaints, diagnostics
+from hierbayes.summaries.single_category import refuse_several
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -53,6 +54,10 @@ class FitBase:
         ``sd`` and ``sigma`` are standard deviations; ``corr`` holds NaN for pairs that the model leaves uncorrelated.
         """
         return with_true_names(self._draws.tree["posterior"].to_dataset())
+
+    def _one_predictor(self, what: str) -> None:
+        """Refuse a question that is asked of one linear predictor where a row has several."""
+        refuse_several(self.design, what)
 
     @property
     def engine(self) -> str:

@@ -72,6 +72,7 @@ class Decomposing(FitBase):
            Batch 0.3902       0.3902
         Residual 0.6098          NaN
         """
+        self._one_predictor("icc")
         from hierbayes.summaries.variance_shares import variance_shares
 
         family = self.spec.family
@@ -121,6 +122,7 @@ class Decomposing(FitBase):
         >>> fit.r2()["kind"].tolist()
         ['conditional', 'marginal', 'conditional', 'marginal']
         """
+        self._one_predictor("r2")
         from hierbayes.summaries.rsquared import r_squared
 
         return r_squared(self.design, self.posterior, check_prob(ci_prob), self.spec.family)
@@ -170,6 +172,7 @@ class Decomposing(FitBase):
         >>> fit.anova().loc["sample", ["df", "sum_sq", "mean_sq", "F", "chi_sq"]].astype(float).round(2).tolist()
         [5.0, 449.22, 89.84, 297.09, 1485.45]
         """
+        self._one_predictor("anova")
         from hierbayes.summaries.variance_sources import sources_table
 
         prob, family = check_prob(ci_prob), self.spec.family
@@ -295,6 +298,7 @@ class Decomposing(FitBase):
         >>> fit.pooling().levels["factor"].round(4).tolist()  # 2500 / (2500 + 5 * 1600)
         [0.2381, 0.2381, 0.2381, 0.2381, 0.2381, 0.2381]
         """
+        self._one_predictor("pooling")
         from hierbayes.summaries.shrinkage_factors import pooling_factors
 
         return pooling_factors(self.design, self.posterior, check_prob(ci_prob), self.spec.family)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hierbayes.design.new_rows import design_rows
 from hierbayes.errors import ModelError
+from hierbayes.families import NO_MEAN
 from hierbayes.model.base import FitBase
 from hierbayes.predict.answers import (
+    Source,
     all_draws,
     category_table,
     check_memory,
@@ -17,7 +20,7 @@ from hierbayes.predict.answers import (
     labelled_categories,
     labelled_draws,
 )
-from hierbayes.predict.asked import asked, row_draws
+from hierbayes.predict.asked import Asked, asked, category_draws, predictor_draws, row_draws
 from hierbayes.predict.posterior_draws import PosteriorDraws, posterior_draws
 from hierbayes.predict.row_draws import residual_of
 from hierbayes.run_tree import row_name, tree_name
@@ -102,11 +105,14 @@ class Predicting(FitBase):
         kind : str
             - ``"mean"``: of the response; for ``bernoulli`` and ``binomial`` the probability of a success, also where
               the response counts the successes of several trials; for ``ordinal`` the expected score, categories
-              counted from 1 (`category_probabilities` gives each category by itself).
-            - ``"link"``: the linear predictor, on the scale of the link.
+              counted from 1 (`category_probabilities` gives each category by itself). Categories without an order
+              (``categorical``) have none.
+            - ``"link"``: the linear predictor, on the scale of the link; of ``categorical`` one for each category but
+              the reference.
             - ``"response"``: one new observation a row, for ``binomial`` the number of successes, for ``ordinal`` the
-              score of a category. It needs the column
-              of weights if a gaussian model has one, and the number of trials if the response has one.
+              score of a category. It needs the column of weights if a gaussian model has one, and the number of trials
+              if the response has one. For ``categorical`` it is the number of a category, the reference 1, of which
+              only draws are given.
         seed : int, optional
             Fixes new levels and noise, bit for bit. A new level is keyed by seed and name: its effects are the same in
             every frame. Noise is keyed by seed and row: it repeats for the same frame.
@@ -121,16 +127,17 @@ class Predicting(FitBase):
         -------
         DataFrame
             One row for each row of the data, in their order; columns mean, sd, median, lower, upper, on the scale that
-            `kind` says. The memory it takes does not grow with the number of draws times rows.
+            `kind` says. The memory it takes does not grow with the number of draws times rows. Of ``categorical``, with
+            ``kind="link"``, one for each row and category, with the columns row and category before the others.
         xarray.DataArray
-            If ``draws=True``; dims chain, draw, row.
+            If ``draws=True``; dims chain, draw, row, and category for the predictors of ``categorical``.
 
         Raises
         ------
         DataError
             Names a column that is missing, a row with a missing or infinite value, a level that the fit has not seen.
         ModelError
-            If an option is not understood.
+            If an option is not understood, or the response is categorical and has no mean.
 
         Examples
         --------
@@ -146,10 +153,29 @@ class Predicting(FitBase):
         """
         chosen = settings(seed=seed, progress=progress)
         prob, question = check_prob(ci_prob), asked(groups, kind, chosen.seed)
-        source = row_draws(question, self.spec.family, self._arrays, self.design, newdata)
-        if check_flag("draws", draws):
+        wanted = check_flag("draws", draws)
+        if self.spec.family.unordered and question.kind == "link":
+            each = predictor_draws(question, self.spec.family, self._arrays, self.design, newdata)
+            return self._by_category(each, self.design.categories[1:], wanted, prob, chosen.progress)
+        if self.spec.family.unordered and not (question.kind == "response" and wanted):
+            raise ModelError(
+                NO_MEAN,
+                'category_probabilities() gives the probability of each; kind="response" takes draws=True',
+            )
+        source = self._source(question, newdata)
+        if wanted:
             return labelled_draws(source, "row", chosen.progress)
         return estimate_table(source, prob, chosen.progress)
+
+    def _source(self, question: Asked, newdata: Any, posterior: PosteriorDraws | None = None) -> Source:
+        """Return what gives the draws that answer a question; by default from all draws of the posterior."""
+        find = category_draws if self.spec.family.unordered else row_draws
+        return find(question, self.spec.family, posterior or self._arrays, self.design, newdata)
+
+    def _by_category(
+        self, each: Sequence[Source], names: Sequence[str], draws: bool, prob: float, progress: bool | None
+    ) -> pd.DataFrame | xr.DataArray:
+        return labelled_categories(each, names, progress) if draws else category_table(each, names, prob, progress)
 
     def category_probabilities(
         self,
@@ -160,10 +186,11 @@ class Predicting(FitBase):
         draws: bool = False,
         progress: bool | None = None,
     ) -> pd.DataFrame | xr.DataArray:
-        """Predict the probability of each category of an ordinal response.
+        """Predict the probability of each category of an ordinal or categorical response.
 
-        In each posterior draw it is ``F(c_k - eta) - F(c_(k-1) - eta)``, with the linear predictor eta of `predict` and
-        the thresholds c of `hierbayes.ordinal`. ``groups="average"`` integrates the group-level effects out of it.
+        In each posterior draw it is ``F(c_k - eta) - F(c_(k-1) - eta)`` for ``ordinal``, with the linear predictor eta
+        of `predict` and the thresholds c of `hierbayes.ordinal`, and for ``categorical`` the share of ``exp(eta_k)``,
+        see `hierbayes.categorical`. ``groups="average"`` integrates the group-level effects out of it.
 
         Parameters
         ----------
@@ -175,15 +202,15 @@ class Predicting(FitBase):
         Returns
         -------
         DataFrame
-            One row for each row of the data and category, the categories in their order; columns row (counting from
-            0), category, mean, sd, median, lower, upper. The means of a row add up to 1.
+            One row for each row of the data and category, the categories in their order (the reference first);
+            columns row (counting from 0), category, mean, sd, median, lower, upper. The means of a row add up to 1.
         xarray.DataArray
             If ``draws=True``; dims chain, draw, row, category.
 
         Raises
         ------
         ModelError
-            If the family is not ordinal, or an option is not understood.
+            If the family has no categories, or an option is not understood.
         DataError
             As `predict`.
 
@@ -200,17 +227,12 @@ class Predicting(FitBase):
         names = self.design.categories
         if not names:
             raise ModelError(
-                f"the {self.spec.family.name} family has no ordered categories", 'predict(kind="mean") gives its mean'
+                f"the {self.spec.family.name} family has no categories", 'predict(kind="mean") gives its mean'
             )
         chosen, prob = settings(seed=seed, progress=progress), check_prob(ci_prob)
         question = asked(groups, "mean", chosen.seed)
-        each = [
-            row_draws(replace(question, category=k), self.spec.family, self._arrays, self.design, newdata)
-            for k in range(1, len(names) + 1)
-        ]
-        if check_flag("draws", draws):
-            return labelled_categories(each, names, chosen.progress)
-        return category_table(each, names, prob, chosen.progress)
+        each = [self._source(replace(question, category=k), newdata) for k in range(1, len(names) + 1)]
+        return self._by_category(each, names, check_flag("draws", draws), prob, chosen.progress)
 
     def fitted(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return the fitted values: the mean of every row of the fit, group-level effects included.
@@ -251,6 +273,7 @@ class Predicting(FitBase):
         >>> bool(abs(gap).max() < 1e-9)
         True
         """
+        self._one_predictor("residuals")
         source = row_draws(asked("known", "mean", 0), self.spec.family, self._arrays, self.design, None)
         scaled = check_flag("standardized", standardized)
         finish = residual_of(self.spec.family, self._arrays, design_rows(self.design), scaled)
@@ -282,7 +305,8 @@ class Predicting(FitBase):
         Returns
         -------
         DataFrame
-            One row for each row of the data; columns ``sim_1``, ``sim_2``, ...
+            One row for each row of the data; columns ``sim_1``, ``sim_2``, ...; the categories themselves for
+            ``categorical``.
 
         Examples
         --------
@@ -292,14 +316,18 @@ class Predicting(FitBase):
         >>> fit.simulate(nsim=2, seed=1).shape
         (30, 2)
         """
+        import numpy as np
         import pandas as pd
 
         chosen, number = settings(seed=seed, progress=progress), whole_number("nsim", nsim)
         check_memory(self._arrays.width, number, ", so many copies of the parameters,")
         posterior = self._arrays.evenly(number)
         question = asked(groups, "response", chosen.seed)
-        found = all_draws(row_draws(question, self.spec.family, posterior, self.design, newdata), chosen.progress)
-        return pd.DataFrame(found.T, columns=[f"sim_{i + 1}" for i in range(number)])
+        found = all_draws(self._source(question, newdata, posterior), chosen.progress)
+        names = [f"sim_{i + 1}" for i in range(number)]
+        if self.spec.family.unordered:
+            found = np.asarray(self.design.categories, dtype=object)[found.astype(np.int64) - 1]
+        return pd.DataFrame(found.T, columns=names)
 
     def posterior_predictive(
         self, seed: int | None = None, draws: int | None = None, progress: bool | None = None
@@ -334,7 +362,7 @@ class Predicting(FitBase):
         if draws is not None and whole_number("draws", draws) < len(posterior.draws):
             posterior = posterior.thinned(draws)
         question = asked("known", "response", chosen.seed)
-        source = row_draws(question, self.spec.family, posterior, self.design, None)
+        source = self._source(question, None, posterior)
         name, row = tree_name(self.design.response), row_name(self.design.response)
         if name in ("chain", "draw"):
             raise ModelError(f"a response called {name!r} would be mixed up with the dim of that name", "rename it")

@@ -189,6 +189,7 @@ class Questioning(FitBase):
         >>> fit.means("N", by="V").shape
         (12, 7)
         """
+        self._one_predictor("means")
         from hierbayes.summaries.questions.marginal_means import means_table
 
         return means_table(self.posterior, self.design, focal, by, ci_prob, weights, at, self.spec.family, scale)
@@ -240,6 +241,7 @@ class Questioning(FitBase):
         >>> fit.contrasts("N", kind="sequential")["contrast"].tolist()
         ['0.2cwt - 0.0cwt', '0.4cwt - 0.2cwt', '0.6cwt - 0.4cwt']
         """
+        self._one_predictor("contrasts")
         from hierbayes.summaries.questions.marginal_means import contrasts_table
 
         return contrasts_table(
@@ -316,6 +318,7 @@ class Questioning(FitBase):
         >>> bool(abs(fit.slopes("Days")["mean"][0] - fit.fixef()["mean"]["Days"]) < 1e-9)
         True
         """
+        self._one_predictor("slopes")
         from hierbayes.summaries.questions.slope_tables import slopes_table
 
         return slopes_table(

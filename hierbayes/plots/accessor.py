@@ -9,6 +9,7 @@ from hierbayes.plots.arviz_access import ArvizPlots
 from hierbayes.plots.fit_like import FitLike
 from hierbayes.plots.level_plots import LevelPlots
 from hierbayes.plots.model_plots import ModelPlots
+from hierbayes.summaries.single_category import refuse_several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,6 +71,7 @@ class FitPlots(LevelPlots, ModelPlots, ArvizPlots):
         DataError
             If a level does not exist.
         """
+        refuse_several(self._fit.design, "plot.shrinkage")
         tables = self._fit.pooling_tables(factor, ci_prob)
         return draw_shrinkage(tables, levels, ci_prob=ci_prob, terms=terms, **options)
 
@@ -85,6 +87,7 @@ class FitPlots(LevelPlots, ModelPlots, ArvizPlots):
         **options
             ``figsize``.
         """
+        refuse_several(self._fit.design, "plot.pooling")
         return draw_pooling(self._fit.pooling_tables(factor), levels, **options)
 
     def caterpillar(
@@ -117,7 +120,9 @@ class FitPlots(LevelPlots, ModelPlots, ArvizPlots):
         from hierbayes.plots.caterpillar_plot import caterpillar
 
         effects = self._fit.ranef(ci_prob)
-        name = factor or self._fit.pooling_tables().factor
+        from hierbayes.summaries.poolings import pick_factor
+
+        name = pick_factor(self._fit.design, factor)
         return caterpillar(
             effects,
             factor=name,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hierbayes.plots.fit_like import FitLike
+from hierbayes.summaries.single_category import refuse_several
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,6 +61,7 @@ class LevelPlots:
         >>> [ax.get_title() for ax in fit.plot.group_size().axes]
         ['no pooling', 'partial pooling']
         """
+        refuse_several(self._fit.design, "plot.group_size")
         from hierbayes.plots.group_size_plot import group_size
         from hierbayes.summaries.level_sizes import sized_tables
 
@@ -121,6 +123,7 @@ class LevelPlots:
         >>> [label.get_text() for label in fit.plot.tadpoles(levels=["E", "F"]).axes[0].get_xticklabels()]
         ['F', 'E']
         """
+        refuse_several(self._fit.design, "plot.tadpoles")
         from hierbayes.plots.tadpoles_plot import tadpoles
         from hierbayes.summaries.level_sizes import sized_tables
 
@@ -183,6 +186,7 @@ class LevelPlots:
         >>> [ax.get_xlabel() for ax in fit.plot.population().axes]
         ['Intercept']
         """
+        refuse_several(self._fit.design, "plot.population")
         from hierbayes.plots.population_plot import population
         from hierbayes.summaries.learned import learned_population
         from hierbayes.summaries.poolings import pooling_tables

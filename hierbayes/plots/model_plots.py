@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hierbayes.errors import ModelError
 from hierbayes.plots.fit_like import FitLike
+from hierbayes.summaries.single_category import refuse_several
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,6 +66,7 @@ class ModelPlots:
         >>> [ax.get_title() for ax in fit.plot.fan(levels=["A", "C"]).axes if ax.get_visible()]
         ['A', 'C', 'a new Batch']
         """
+        refuse_several(self._fit.design, "plot.fan")
         from hierbayes.plots.fan_plot import fan
         from hierbayes.plots.panels import MOST, spread
         from hierbayes.summaries.fans import fan_tables

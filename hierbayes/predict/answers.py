@@ -11,6 +11,7 @@ import pandas as pd
 
 from hierbayes.design.table import Floats
 from hierbayes.errors import DataError
+from hierbayes.predict.category_draws import CategoryDraws
 from hierbayes.predict.pieces import Piece, over_pieces, pieces
 from hierbayes.predict.row_draws import RowDraws
 from hierbayes.predict.row_estimates import row_estimates
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def estimate_table(source: RowDraws, ci_prob: float, progress: bool | None) -> pd.DataFrame:
+Source = RowDraws | CategoryDraws
+
+
+def estimate_table(source: Source, ci_prob: float, progress: bool | None) -> pd.DataFrame:
     """Return mean, sd, median and interval of every row. Never holds more than a piece of the draws."""
     found = np.empty((len(ESTIMATES), source.rows.n))
     prob, size = check_prob(ci_prob), source.posterior.size
@@ -33,7 +37,7 @@ def estimate_table(source: RowDraws, ci_prob: float, progress: bool | None) -> p
     return pd.DataFrame(dict(zip(ESTIMATES, found, strict=True)))
 
 
-def all_draws(source: RowDraws, progress: bool | None) -> Floats:
+def all_draws(source: Source, progress: bool | None) -> Floats:
     """Return every draw of every row, shape (S, n).
 
     Raises
@@ -52,7 +56,7 @@ def all_draws(source: RowDraws, progress: bool | None) -> Floats:
     return found
 
 
-def labelled_draws(source: RowDraws, row: str, progress: bool | None) -> xr.DataArray:
+def labelled_draws(source: Source, row: str, progress: bool | None) -> xr.DataArray:
     """Return every draw of every row under the labels of the posterior, dims chain, draw and `row`."""
     import xarray as xr
 
@@ -62,9 +66,7 @@ def labelled_draws(source: RowDraws, row: str, progress: bool | None) -> xr.Data
     return xr.DataArray(found, coords=coords, dims=("chain", "draw", row))
 
 
-def category_table(
-    each: Sequence[RowDraws], names: Sequence[str], ci_prob: float, progress: bool | None
-) -> pd.DataFrame:
+def category_table(each: Sequence[Source], names: Sequence[str], ci_prob: float, progress: bool | None) -> pd.DataFrame:
     """Return the estimates of every row and category, row by row; `each` gives the draws of one category."""
     tables = [
         estimate_table(source, ci_prob, progress).assign(category=name)
@@ -74,7 +76,7 @@ def category_table(
     return joined[["row", "category", *ESTIMATES]]
 
 
-def labelled_categories(each: Sequence[RowDraws], names: Sequence[str], progress: bool | None) -> xr.DataArray:
+def labelled_categories(each: Sequence[Source], names: Sequence[str], progress: bool | None) -> xr.DataArray:
     """Return every draw of every row and category, dims chain, draw, row and category."""
     import xarray as xr
 

@@ -13,6 +13,7 @@ from hierbayes.design.new_rows import RowGroup, Rows, design_rows, rows_of
 from hierbayes.design.schema import GroupSchema, Schema
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import Family
+from hierbayes.predict.category_draws import CategoryDraws, average_of_category, category_of, probability_of
 from hierbayes.predict.level_effects import LevelEffects
 from hierbayes.predict.posterior_draws import PosteriorDraws
 from hierbayes.predict.row_draws import Finish, RowDraws, average_of, link_itself, mean_of, response_of
@@ -33,7 +34,7 @@ class Asked:
         ``"mean"``, ``"link"`` or ``"response"``.
     seed : int
     category : int
-        Where it is not 0, the probability of this category of an ordinal response takes the place of the mean.
+        Where it is not 0, the probability of this category takes the place of the mean.
     """
 
     groups: str
@@ -67,14 +68,49 @@ def asked(groups: Any, kind: Any, seed: int) -> Asked:
 
 
 def row_draws(question: Asked, family: Family, posterior: PosteriorDraws, design: Design, newdata: Any) -> RowDraws:
-    """Return what gives the draws that answer a question, for new data or, if None, for the rows of the fit."""
-    schema = design.schema
-    with_groups, spread = question.effects_matter(family), question.spread_matters(family)
-    rows = design_rows(design) if newdata is None else _new_rows(question, family, schema, newdata)
-    finish = (
-        average_of(family, posterior, rows, question.category) if spread else _finish(question, family, posterior, rows)
-    )
-    rows = replace(rows, groups=_coded(question, schema, rows) if with_groups else ())
+    """Return what gives the draws that answer a question, for new data or, if None, for the rows of the fit.
+
+    The family is one with a single linear predictor; see `category_draws`.
+    """
+    rows = _rows(question, family, design, newdata)
+    if question.spread_matters(family):
+        finish = average_of(family, posterior, rows, question.category)
+    else:
+        finish = _finish(question, family, posterior, rows)
+    return _row_draws(question, family, posterior, design.schema, rows, finish)
+
+
+def predictor_draws(
+    question: Asked, family: Family, posterior: PosteriorDraws, design: Design, newdata: Any
+) -> tuple[RowDraws, ...]:
+    """Return what gives the draws of each linear predictor of a family with several."""
+    rows, S = _rows(question, family, design, newdata), family.predictors
+    each = (rows.of_predictor(place, S) for place in range(S))
+    return tuple(_row_draws(question, family, posterior, design.schema, own, link_itself) for own in each)
+
+
+def category_draws(
+    question: Asked, family: Family, posterior: PosteriorDraws, design: Design, newdata: Any
+) -> CategoryDraws:
+    """Return what gives the draws of a category, or of its probability, for a response without an order."""
+    sources = predictor_draws(question, family, posterior, design, newdata)
+    if question.kind == "response":
+        return CategoryDraws(sources, category_of(question.seed))
+    if question.spread_matters(family):
+        rows, S = _rows(question, family, design, newdata), family.predictors
+        each = [rows.of_predictor(place, S) for place in range(S)]
+        return CategoryDraws(sources, average_of_category(question.category, posterior, each))
+    return CategoryDraws(sources, probability_of(question.category))
+
+
+def _rows(question: Asked, family: Family, design: Design, newdata: Any) -> Rows:
+    return design_rows(design) if newdata is None else _new_rows(question, family, design.schema, newdata)
+
+
+def _row_draws(
+    question: Asked, family: Family, posterior: PosteriorDraws, schema: Schema, rows: Rows, finish: Finish
+) -> RowDraws:
+    rows = replace(rows, groups=_coded(question, schema, rows) if question.effects_matter(family) else ())
     return RowDraws(posterior, rows, _effects(question, schema, posterior, rows), finish)
 
 

@@ -52,6 +52,8 @@ class RowDraws:
         drawn = np.empty_like(work)
         drawn[:] = self.rows.offset[piece.rows, None]
         for column, beta in zip(self.rows.X[piece.rows].T, self.posterior.beta, strict=True):
+            if not column.any():
+                continue
             np.multiply(column[:, None], beta, out=work)
             drawn += work
         self._add_effects(drawn, piece, work)
@@ -64,9 +66,10 @@ class RowDraws:
                 continue
             effects, place = self.effects[group.factor].at(group.codes[piece.rows])
             for column in group.Z[piece.rows].T:
-                effects[:, first[group.factor]].take(place, axis=0, out=work, mode="clip")
-                work *= column[:, None]
-                drawn += work
+                if column.any():
+                    effects[:, first[group.factor]].take(place, axis=0, out=work, mode="clip")
+                    work *= column[:, None]
+                    drawn += work
                 first[group.factor] += 1
 
 
@@ -93,16 +96,13 @@ def average_of(family: Family, posterior: PosteriorDraws, rows: Rows, category: 
 
     The group-level part of a row is normal around 0 with variance ``sum_f z_f' Sigma_f z_f`` over the factors f.
     """
-    columns: dict[str, list[Floats]] = {}
-    for group in rows.groups:
-        columns.setdefault(group.factor, []).append(group.Z)
-    stacked = {factor: np.hstack(own) for factor, own in columns.items()}
+    stacked = factor_columns(rows)
     roots = {factor: covariance_root(own.sd, own.corr) for factor, own in posterior.factors.items()}
 
     def finish(drawn: Floats, piece: Piece) -> Floats:
         variance = np.zeros_like(drawn)
         for factor, Z in stacked.items():
-            for part in _through(Z[piece.rows], roots[factor]):
+            for part in through(Z[piece.rows], roots[factor]):
                 variance += part**2
         if category:
             return np.asarray(category_average(family, category, drawn, variance, posterior.parameters))
@@ -111,7 +111,15 @@ def average_of(family: Family, posterior: PosteriorDraws, rows: Rows, category: 
     return finish
 
 
-def _through(Z: Floats, root: Floats) -> Iterator[Floats]:
+def factor_columns(rows: Rows) -> dict[str, Floats]:
+    """Return the columns of all terms of each grouping factor."""
+    columns: dict[str, list[Floats]] = {}
+    for group in rows.groups:
+        columns.setdefault(group.factor, []).append(group.Z)
+    return {factor: np.hstack(own) for factor, own in columns.items()}
+
+
+def through(Z: Floats, root: Floats) -> Iterator[Floats]:
     """Yield the columns of ``z' L``, each of shape (rows, S); every number is summed in one order."""
     for j in range(Z.shape[1]):
         own = Z[:, j, None] * root[j, j]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import numpy as np
 
 from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock
 from hierbayes.design.scaling import BlockPriors, ResolvedPriors
+from hierbayes.design.stacked import one_each, owners, parts_of
 from hierbayes.priors import Fixed, Prior
 from hierbayes.report.likelihood_text import (
     likelihood_latex,
@@ -22,14 +24,12 @@ from hierbayes.report.likelihood_text import (
 
 def latex(design: Design, priors: ResolvedPriors) -> str:
     """Return the model in LaTeX: likelihood, group-level terms and priors, one line each, in an `aligned` block."""
-    lines = [likelihood_latex(design)]
-    sums = [*_population_latex(design), *(_group_latex(block, i) for i, block in enumerate(design.groups))]
-    lines.append(f"{predictor_latex(design)} &= " + (" + ".join(sums) or "0"))
+    lines = [likelihood_latex(design), *_predictors_latex(design)]
     for i, (block, own) in enumerate(zip(design.groups, priors.blocks, strict=True)):
-        lines += _block_latex(block, own, i)
-    for k, (name, prior) in enumerate(zip(design.coefficients, priors.beta, strict=True)):
+        lines += _block_latex(block, own, i, design.predictors)
+    for k, (name, alike, prior) in enumerate(zip(design.coefficients, one_each(design), priors.beta, strict=True)):
         symbol, note = rf"\beta_{{{k}}}", _escape(name)
-        if name == "Intercept" and np.any(priors.centre):
+        if alike == "Intercept" and np.any(priors.centre):
             symbol, note = rf"{symbol} + \textstyle\sum_k \bar{{x}}_k \beta_k", f"{note}, at the mean of the predictors"
         lines.append(rf"{_given(symbol, prior)} && \text{{{note}}}")
     lines += [_given(symbol_of(name), prior) for name, prior in stated(design, priors)]
@@ -43,9 +43,10 @@ def words(design: Design, priors: ResolvedPriors) -> str:
     if np.any(design.offset != 0):
         said.append(f"A known offset is added to the {what}.")
     if design.coefficients:
-        said.append(f"The {what} has {_count(len(design.coefficients), 'population-level coefficient')}:")
-        for name, prior in zip(design.coefficients, priors.beta, strict=True):
-            at = ", at the mean of the predictors" if name == "Intercept" and np.any(priors.centre) else ""
+        has = "have" if design.predictors > 1 else "has"
+        said.append(f"The {what} {has} {_count(len(design.coefficients), 'population-level coefficient')}:")
+        for name, alike, prior in zip(design.coefficients, one_each(design), priors.beta, strict=True):
+            at = ", at the mean of the predictors" if alike == "Intercept" and np.any(priors.centre) else ""
             said.append(f"  {name} ~ {prior}{at}.")
     for block, own in zip(design.groups, priors.blocks, strict=True):
         said += _block_words(block, own)
@@ -78,9 +79,21 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _population_latex(design: Design) -> list[str]:
+def _predictors_latex(design: Design) -> list[str]:
+    """Return one line for each linear predictor; with several the category is named beside it."""
+    found, S = [], design.predictors
+    for place in range(S):
+        sums = [*_population_latex(design, place), *_groups_latex(design, place)]
+        note = rf" && \text{{{_escape(design.categories[place + 1])}}}" if S > 1 else ""
+        found.append(f"{predictor_latex(design, place + 2)} &= " + (" + ".join(sums) or "0") + note)
+    return found
+
+
+def _population_latex(design: Design, place: int) -> list[str]:
+    names, p = one_each(design), len(design.coefficients) // design.predictors
     found = []
-    for k, name in enumerate(design.coefficients):
+    for k in range(place * p, (place + 1) * p):
+        name = names[k]
         found.append(rf"\beta_{{{k}}}" if name == "Intercept" else rf"\beta_{{{k}}}\,\text{{{_escape(name)}}}_i")
     if np.any(design.offset != 0):
         found.append(r"\text{offset}_i")
@@ -91,15 +104,27 @@ def _index(block: GroupBlock) -> str:
     return rf"\text{{{_escape(block.factor)}}}[i]"
 
 
-def _group_latex(block: GroupBlock, number: int) -> str:
+def _groups_latex(design: Design, place: int) -> list[str]:
+    """Return the part of each block in one linear predictor."""
+    S, found, number = design.predictors, [], 0
+    for i, block in enumerate(design.groups):
+        owned = [k for k, owner in enumerate(owners(block, number, S)) if owner == place]
+        number = (number + 1) % parts_of(block, S)
+        if owned:
+            names = [block.terms[k].removeprefix(f"{design.categories[place + 1]}:" if S > 1 else "") for k in owned]
+            found.append(_group_latex(block, i, dict(zip(owned, names, strict=True))))
+    return found
+
+
+def _group_latex(block: GroupBlock, number: int, terms: Mapping[int, str]) -> str:
     pieces = []
-    for k, term in enumerate(block.terms):
+    for k, term in terms.items():
         symbol = rf"b^{{({number + 1})}}_{{{k},{_index(block)}}}"
         pieces.append(symbol if term == "Intercept" else rf"{symbol}\,\text{{{_escape(term)}}}_i")
     return " + ".join(pieces)
 
 
-def _block_latex(block: GroupBlock, own: BlockPriors, number: int) -> list[str]:
+def _block_latex(block: GroupBlock, own: BlockPriors, number: int, predictors: int) -> list[str]:
     top = f"({number + 1})"
     if not block.correlated:
         first = rf"b^{{{top}}}_{{0,j}} &\sim \operatorname{{Normal}}(0,\ \tau^{{{top}}}_0)"
@@ -110,22 +135,25 @@ def _block_latex(block: GroupBlock, own: BlockPriors, number: int) -> list[str]:
         rf"{symbol}_{{\cdot,j}} &\sim \operatorname{{MvNormal}}(0,\ {tau}\,R^{{{top}}}\,{tau}) "
         rf"&& j = 1, \dots, {block.n_levels}"
     ]
-    lines += _uncentred_latex(block, own, top)
+    lines += _uncentred_latex(block, own, top, predictors)
     lines += [_given(rf"\tau^{{{top}}}_{{{k}}}", prior) for k, prior in enumerate(own.sd)]
     assert own.corr is not None
     lines.append(_given(rf"R^{{{top}}}", own.corr))
     return lines
 
 
-def _uncentred_latex(block: GroupBlock, own: BlockPriors, top: str) -> list[str]:
+def _uncentred_latex(block: GroupBlock, own: BlockPriors, top: str, predictors: int) -> list[str]:
     """Say how the effects follow from those at the mean of the predictors, which the priors speak of."""
     if not np.any(own.centre):
         return []
-    at = block.terms.index("Intercept")
-    moved = [(k, "-" if z > 0 else "+", abs(z)) for k, z in enumerate(own.centre) if z]
-    moves = "".join(rf" {sign} {size:.4g}\,\tilde{{b}}^{{{top}}}_{{{k},j}}" for k, sign, size in moved)
-    rest = rf"b^{{{top}}}_{{k,j}} &= \tilde{{b}}^{{{top}}}_{{k,j}} && k \ne {at}"
-    return [rf"b^{{{top}}}_{{{at},j}} &= \tilde{{b}}^{{{top}}}_{{{at},j}}{moves}", rest]
+    width = len(block.terms) // predictors
+    lines = []
+    for at in range(0, len(block.terms), width):
+        moved = [(k, "-" if own.centre[k] > 0 else "+", abs(own.centre[k])) for k in range(at, at + width)]
+        moves = "".join(rf" {sign} {size:.4g}\,\tilde{{b}}^{{{top}}}_{{{k},j}}" for k, sign, size in moved if size)
+        lines.append(rf"b^{{{top}}}_{{{at},j}} &= \tilde{{b}}^{{{top}}}_{{{at},j}}{moves}")
+    others = ", ".join(str(at) for at in range(0, len(block.terms), width))
+    return [*lines, rf"b^{{{top}}}_{{k,j}} &= \tilde{{b}}^{{{top}}}_{{k,j}} && k \ne {others}"]
 
 
 def _given(symbol: str, prior: Prior) -> str:

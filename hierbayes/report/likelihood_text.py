@@ -40,6 +40,8 @@ def likelihood_latex(design: Design) -> str:
         weighted = r" && \text{log likelihood multiplied by }w_i" if np.any(design.weights != 1) else ""
         if design.family.ordered:
             return _ordinal_latex(design) + weighted
+        if design.family.unordered:
+            return _categorical_latex(design) + weighted
         return _LATEX[design.family.name] + weighted
     if not estimates_sigma(design):
         spread = r"s_i" if design.schema.weights is None else r"s_i / \sqrt{w_i}"
@@ -56,13 +58,22 @@ def _ordinal_latex(design: Design) -> str:
     return rf"{below} && {sums}"
 
 
+def _categorical_latex(design: Design) -> str:
+    """Return the probability of each category; the predictor of the first, the reference, is 0."""
+    last = design.family.categories
+    share = rf"\frac{{\exp(\eta_{{i,k}})}}{{\sum_{{j=1}}^{{{last}}} \exp(\eta_{{i,j}})}}"
+    return rf"\operatorname{{P}}(y_i = k) &= {share} && \eta_{{i,1}} = 0,\ k = 1, \dots, {last}"
+
+
 def symbol_of(name: str) -> str:
     """Return the symbol of a parameter of a family."""
     return rf"\gamma_{{{name.removeprefix('gap_')}}}" if name.startswith("gap_") else SYMBOLS[name]
 
 
-def predictor_latex(design: Design) -> str:
-    """Return what the linear predictor is, in LaTeX: the location, or its link."""
+def predictor_latex(design: Design, category: int = 0) -> str:
+    """Return what the linear predictor is, in LaTeX: the location, or its link; with a category, that of its."""
+    if design.family.unordered:
+        return rf"\eta_{{i,{category}}}"
     if design.family.ordered:
         return r"\eta_i"
     link = design.family.link
@@ -77,6 +88,8 @@ def likelihood_words(design: Design, priors: ResolvedPriors) -> list[str]:
         return said if weights is None else [*said, "The variance of a row is divided by its weight."]
     if design.family.ordered:
         said = _ordinal_words(design, priors)
+    elif design.family.unordered:
+        said = _categorical_words(design)
     else:
         said = [_WORDS[design.family.name].format(**_filled(design, priors))]
     if not np.any(design.weights != 1):
@@ -98,8 +111,20 @@ def _ordinal_words(design: Design, priors: ResolvedPriors) -> list[str]:
     return [*said, *(f"  {name}, the width of {category}, ~ {prior}." for (name, prior), category in inner)]
 
 
+def _categorical_words(design: Design) -> list[str]:
+    reference, *others = design.categories
+    return [
+        f"{design.response} is one of {len(design.categories)} categories without an order: {reference}, "
+        f"{', '.join(others)}.",
+        f"Each but {reference}, the reference, has a linear predictor of its own, the log of how much more probable it "
+        f"is than {reference} (multinomial logit).",
+    ]
+
+
 def predictor_words(design: Design) -> str:
     """Return what has the coefficients, in words."""
+    if design.family.unordered:
+        return "linear predictors together"
     return "mean" if design.family.link == "identity" else "linear predictor"
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock
+from hierbayes.design.stacked import first_of_each
 from hierbayes.errors import ModelError
 from hierbayes.formula import Formula, Group, show
 
@@ -37,7 +38,7 @@ def variation(formula: Formula, design: Design) -> tuple[str, ...]:
     """Return one sentence for each group-level term: what varies, by what, and with what."""
     said = []
     seen: set[str] = set()
-    for group, block in zip(formula.groups, design.groups, strict=True):
+    for group, block in zip(formula.groups, first_of_each(design.groups, design.predictors), strict=True):
         said.append(_varies(group, block, block.factor in seen))
         seen.add(block.factor)
     return tuple(said) or ("Nothing varies by group: the rows are taken as independent of each other.",)
@@ -50,7 +51,7 @@ def rows_in_use(design: Design) -> tuple[str, ...]:
     for factor in design.factors:
         block = design.blocks(factor)[0]
         try:
-            counts = np.bincount(block.codes, minlength=block.n_levels)
+            counts = np.bincount(block.codes[:: design.predictors], minlength=block.n_levels)
         except ModelError:
             continue
         least, most = int(counts.min()), int(counts.max())

@@ -36,7 +36,8 @@ def component_intervals(
 
     The share of a factor is ``mean of z' Sigma z over the rows``, that of the residual ``mean of sigma**2 / weight``,
     each over their sum, draw by draw (`hierbayes.Fit.icc`). Shares are those of a gaussian response; the sds of other
-    families are on the scale of the link, and the family's other parameters stand beside them.
+    families are on the scale of the link, and the family's other parameters stand beside them. A categorical response
+    has no shares, for each of its categories has its own.
 
     Parameters
     ----------
@@ -109,6 +110,8 @@ def _components(design: Design, draws: xr.Dataset) -> tuple[list[_Name], list[Fl
         sigma = name == "sigma"
         names.append((name, "Residual" if sigma else "Family", "", "", scale if sigma else ""))
         values.append(drawn(draws, name))
+    if design.family.unordered:  # each category has shares of its own
+        return names, values
     parts = group_variances(design, draws) | {"Residual": latent_variance(design, draws, design.family)}
     names += [("share", group, "", "", "") for group in parts]
     values += list(shares_of(parts).T)
@@ -122,6 +125,8 @@ def _scale(design: Design) -> str:
         return f"log({shown}{' - shift' if family.name == 'shifted_lognormal' else ''})"
     if family.ordered:
         return f"latent {shown}, {family.link}"
+    if family.unordered:
+        return f"log odds against {design.categories[0]}"
     return (
         shown
         if family.link == "identity"

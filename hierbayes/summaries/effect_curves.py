@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from hierbayes.categorical import log_probabilities
 from hierbayes.design.design import Design
+from hierbayes.design.stacked import single_design
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
 from hierbayes.families import Family
@@ -28,6 +30,7 @@ from hierbayes.summaries.questions.predictors import (
     shown_value,
 )
 from hierbayes.summaries.questions.response_scale import family_draws, predictor_draws
+from hierbayes.summaries.single_category import single_posterior
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -76,6 +79,8 @@ def effect_curves(
 ) -> EffectTables:
     """Return the population curve along a predictor: ``inverse link(x' beta + offset)`` by draw, then its estimates.
 
+    For a categorical response one curve for each category, its probability, which stand in the place of `by`.
+
     Rows are those of the reference grid (`hierbayes.Fit.means`): other numeric predictors at their mean or at what `at`
     says, other categorical ones averaged on the scale of the linear predictor.
 
@@ -89,8 +94,11 @@ def effect_curves(
     Raises
     ------
     ModelError
-        If a predictor, level or option is not known, or the two are the same.
+        If a predictor, level or option is not known, or the two are the same; if `by` is given for a categorical
+        response.
     """
+    if family.unordered:
+        return _category_curves(design, posterior, focal, by, at, ci_prob, weights)
     (x,), split = _one(design, focal, "effects of"), _one(design, by, "by") if by is not None else ()
     if x in split:
         raise ModelError(f"{x!r} is the predictor and stands in by too", "name another one in by")
@@ -116,6 +124,61 @@ def effect_curves(
         by_label=split[0] if split else None,
         by_names=names,
     )
+
+
+def _category_curves(
+    design: Design,
+    posterior: xr.Dataset,
+    focal: str,
+    by: str | None,
+    at: Mapping[str, Any] | None,
+    ci_prob: float,
+    weights: Weights,
+) -> EffectTables:
+    """Return the probability of each category along a predictor."""
+    if by is not None:
+        raise ModelError(
+            "the categories of the response stand where by would, so that by cannot be drawn beside them",
+            "hold the other predictor at a value instead: at={...}",
+        )
+    single = single_design(design)
+    (x,), fixed, prob = _one(single, focal, "effects of"), fixed_values(single, at), check_prob(ci_prob)
+    asked = {x: _focal_values(single, x, fixed)}
+    found = average_grid(single, asked, fixed, weights)
+    parts = [
+        predictor_draws(single_posterior(posterior, design, single_design(design, c), c), found.X, found.offset)
+        for c in range(1, design.predictors + 1)
+    ]
+    draws = np.exp(log_probabilities(np.stack(parts, axis=-1)))
+    levels = single.schema.by_name[x].levels if single.schema.by_name[x].kind != "numeric" else None
+    places = _places(asked[x], levels)
+    curves = [
+        pd.DataFrame({"by": name, "x": places}).join(described(draws[..., k], prob, chains_too=False)[ESTIMATES])
+        for k, name in enumerate(design.categories)
+    ]
+    return EffectTables(
+        curves=pd.concat(curves, ignore_index=True),
+        points=_shares(design, single, x, places, levels),
+        x_label=x,
+        y_label=f"probability of {design.response}",
+        x_names=levels,
+        by_label=design.response,
+        by_names=design.categories,
+    )
+
+
+def _shares(design: Design, single: Design, x: str, places: Floats, levels: tuple[str, ...] | None) -> pd.DataFrame:
+    """Return the share of each category among the rows of each level; nothing along a number."""
+    if levels is None:
+        return pd.DataFrame({"by": [], "x": [], "y": []})
+    own = _places(tuple(levels_by_row(single, x)), levels)
+    rows = [
+        {"by": name, "x": place, "y": float(np.mean(design.y[own == place] == k))}
+        for k, name in enumerate(design.categories, start=1)
+        for place in places
+        if np.any(own == place)
+    ]
+    return pd.DataFrame(rows)
 
 
 def _one(design: Design, name: Any, role: str) -> tuple[str, ...]:

@@ -15,6 +15,6 @@ def mean_label(design: Design) -> str:
     """Return what stands at an axis of means: the response, a share of successes, the level modelled, or a score."""
     if design.trials is not None:
         return f"share of {design.response}"
-    if design.categories:
+    if design.family.ordered:
         return f"score of {design.response}"
     return design.response if design.modelled is None else f"share of {design.response} = {design.modelled}"

@@ -25,7 +25,7 @@ def fixed_effects(posterior: xr.Dataset, design: Design, ci_prob: float) -> pd.D
 
 def thresholds(posterior: xr.Dataset, design: Design, ci_prob: float) -> pd.DataFrame:
     """Return the thresholds of an ordinal model, ``c_k - Intercept``, one row each; no rows for other families."""
-    if not design.categories:
+    if not design.family.ordered:
         return pd.DataFrame(columns=[*ESTIMATES, *CONVERGENCE], index=pd.Index([], name="threshold"), dtype=float)
     table = described(posterior["threshold"].to_numpy(), ci_prob)
     table.index = pd.Index(posterior["threshold_dim"].to_numpy(), name="threshold")

@@ -1,0 +1,104 @@
+"""One category of a categorical response against the reference: a bernoulli fit with the draws of the whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hierbayes.comparison.prior_draws import as_group
+from hierbayes.design.scaling import BlockPriors, ResolvedPriors
+from hierbayes.design.stacked import parts_of, single_design, single_schema
+from hierbayes.errors import ModelError
+from hierbayes.model.decomposing import Decomposing
+from hierbayes.model.predicting import Predicting
+from hierbayes.model.questioning import Questioning
+from hierbayes.model.tabulating import Tabulating
+from hierbayes.run import Draws
+from hierbayes.run_tree import row_name, tree_name
+from hierbayes.summaries.single_category import single_posterior
+
+if TYPE_CHECKING:
+    from hierbayes.design.design import Design
+    from hierbayes.model.fitted import Fit
+
+
+class CategoryFit(Tabulating, Predicting, Decomposing, Questioning):
+    """One category of a categorical response against the reference. Made by `Fit.category`.
+
+    Its model is bernoulli with the link logit, of the rows whose response is one of the two, and its draws are the part
+    of the whole fit's that speaks of this category. What scores or keeps a whole fit (`loo`, `save`, ...) is asked of
+    that one.
+
+    Attributes
+    ----------
+    model : Model
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        from hierbayes.model.fitted import Fit
+
+        if name.startswith("_") or not hasattr(Fit, name):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise ModelError(
+            f"fit.category(...).{name} is not there: it is a question to the fit of all categories together",
+            f"ask fit.{name}",
+        )
+
+
+def category_fit(fit: Fit, name: Any) -> CategoryFit:
+    """Return the fit of one category; see `Fit.category`.
+
+    Raises
+    ------
+    ModelError
+        If the family is not categorical, or there is no such category.
+    """
+    design = fit.design
+    place = _place(design, name)
+    kept = np.flatnonzero((design.y == 1) | (design.y == place + 1))
+    single = replace(single_design(design, place, kept), rows_given=len(kept) + design.rows_given - design.n)
+    spec = replace(fit.spec, family=single.family)
+    model = type(fit.model).of_parts(spec, single, _single_priors(fit.model.resolved_priors, design, place))
+    return CategoryFit(model, _single_draws(fit, single, place))
+
+
+def _place(design: Design, name: Any) -> int:
+    """Return the place of a category, from 1; the reference's is 0."""
+    if not design.family.unordered:
+        raise ModelError(
+            f"fit.category() is for the categorical family, and this model's is {design.family.name}",
+            "a fit with one linear predictor answers by itself",
+        )
+    others = design.categories[1:]
+    if str(name) not in others:
+        reference = f"{name!r} is the reference" if str(name) == design.categories[0] else f"there is no {name!r}"
+        raise ModelError(
+            f"{reference} among the categories of {design.response!r}", f"name one of: {', '.join(others)}"
+        )
+    return 1 + others.index(str(name))
+
+
+def _single_priors(priors: ResolvedPriors, design: Design, place: int) -> ResolvedPriors:
+    S, p = design.predictors, len(design.coefficients) // design.predictors
+    own, blocks, i = slice((place - 1) * p, place * p), [], 0
+    for group in single_schema(design.schema, place).groups:
+        k, width = len(group.terms), parts_of(group, S)
+        block = priors.blocks[i + place - 1 if group.split else i]
+        part = slice(0, k) if group.split else slice((place - 1) * k, place * k)
+        blocks.append(BlockPriors(block.sd[part], block.corr if k > 1 else None, block.centre[part]))
+        i += width
+    return ResolvedPriors(priors.beta[own], priors.centre[own], tuple(blocks), priors.sigma, priors.user)
+
+
+def _single_draws(fit: Fit, single: Design, place: int) -> Draws:
+    """Return the part of the draws that speaks of one category, under the names of a model of it alone."""
+    import xarray as xr
+
+    posterior = as_group(single_posterior(fit.posterior, fit.design, single, place))
+    row, name = row_name(single.response), tree_name(single.response)
+    observed = xr.Dataset({name: (row, single.y)}, coords={row: np.arange(single.n)})
+    stats = fit.tree["sample_stats"].to_dataset()
+    groups = {"/posterior": posterior, "/sample_stats": stats, "/observed_data": observed}
+    return replace(fit._draws, tree=xr.DataTree.from_dict(groups))
