@@ -7,6 +7,10 @@ likelihood allows it: every row then has two numbers,
     poisson, gamma, negative binomial          a = weight times response     b = weight
     gaussian, student, lognormal               a = response (its logarithm)  b = weight
     ordinal                                    a = score                     b = weight
+    categorical                                a = 1 of the category         b = weight
+
+The categorical family has a row for each predictor of an observation, end to end: `a` is 1 where the response is the
+category of the predictor, else 0.
 """
 
 from __future__ import annotations
@@ -36,6 +40,7 @@ KINDS = {
     ("gamma", "log"): at.GAMMA,
     ("ordinal", "logit"): at.ORDINAL,
     ("ordinal", "probit"): at.ORDINAL_PROBIT,
+    ("categorical", "logit"): at.CATEGORICAL,
 }
 """The kind of likelihood of each family and link that is compiled."""
 
@@ -64,6 +69,8 @@ class Rows:
         See `likelihoods.constant_terms`.
     counts : array, shape (2, distinct)
         Distinct counts or scores and their weights, for the negative binomial and the ordinal family.
+    predictors : int
+        Rows of one observation, which stand together.
     """
 
     kind: int
@@ -76,6 +83,7 @@ class Rows:
     codes: tuple[Ints, ...]
     consts: Floats
     counts: Floats
+    predictors: int = 1
 
     @property
     def n(self) -> int:
@@ -100,12 +108,12 @@ def arrange(problem: Problem) -> Rows:
     consts, counts = _constants(problem, kind)
     columns = [problem.offset, *problem.X.T, *(column for i in order for column in blocks[i].Z.T)]
     codes = [blocks[i].codes for i in order]
-    kept = np.arange(problem.n)
+    kept = np.arange(len(a))
     if kind in _ORDERED:
         # rows of one score and one predictor are one row of their weight; scores cannot be added
         kept, cell = _distinct([*columns, a], codes)
         a, b = a[kept], np.bincount(cell, b, len(kept))
-    elif kind not in (at.GAUSSIAN, at.STUDENT):
+    elif kind not in (at.GAUSSIAN, at.STUDENT, at.CATEGORICAL):
         kept, cell = _distinct(columns, codes)
         a, b = np.bincount(cell, a, len(kept)), np.bincount(cell, b, len(kept))
     if codes:
@@ -115,7 +123,7 @@ def arrange(problem: Problem) -> Rows:
         kind = at.UNIT_LOGISTIC
     return Rows(
         kind, order, a, b, problem.offset[kept], problem.X[kept], tuple(blocks[i].Z[kept] for i in order),
-        tuple(own[kept] for own in codes), consts, counts,
+        tuple(own[kept] for own in codes), consts, counts, problem.likelihood.predictors,
     )  # fmt: skip
 
 
@@ -125,6 +133,9 @@ def _two_numbers(problem: Problem, kind: int) -> tuple[Floats, Floats]:
         return np.log(problem.y) if problem.family == "lognormal" else np.asarray(problem.y, dtype=float), weights
     if kind in _ORDERED:
         return np.asarray(problem.y, dtype=float), weights
+    if kind == at.CATEGORICAL:
+        others = np.arange(2, problem.categories + 1)
+        return (problem.y[:, None] == others).astype(np.float64).ravel(), np.repeat(weights, len(others))
     if kind in (at.LOGISTIC, at.PROBIT):
         return weights * problem.y, weights * (1.0 if problem.trials is None else problem.trials)
     return weights * problem.y, weights

@@ -33,11 +33,12 @@ def assemble(ints, floats, terms, lower, parameters, w, own, coupling, border):
     buffers, weighted = np.empty((2, at.CHUNK)), np.empty((widest, at.CHUNK))
     level, first = first_level(ints, terms), 0
     while first < n:
-        m = min(at.CHUNK, n - first)
+        m = min(ints[at.STEP], n - first)
         eta, weight = buffers[0, :m], buffers[1, :m]
         after = predict(ints, floats, terms, first, m, level, effects, eta)
         information(
             ints[at.KIND],
+            ints[at.PREDICTORS],
             eta,
             part(floats, ints[at.AT_A] + first, m),
             part(floats, ints[at.AT_B] + first, m),
@@ -64,7 +65,28 @@ def weigh(ints, floats, terms, t, first, m, weight, weighted):
         if terms[t, at.ONES]:
             copy_into(weight, weighted[c, :m])
         else:
-            multiply(weight, column_of(floats, ints[at.AT_Z] + terms[t, at.Z], first, m, k, c), weighted[c, :m])
+            z = column_of(floats, ints[at.AT_Z] + terms[t, at.Z], first, m, k, c)
+            weigh_column(ints, floats, first, m, weight, z, weighted[c, :m])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def weigh_column(ints, floats, first, m, weight, column, out):
+    """Fill a column times the information of the rows: their weights, or of categories ``b (diag(p) - p p')``.
+
+    The rows of one observation have one level under every term, so that the products of its weighted columns with
+    others add up as those of single rows do.
+    """
+    if ints[at.KIND] != at.CATEGORICAL:
+        multiply(weight, column, out)
+        return
+    S, b = ints[at.PREDICTORS], part(floats, ints[at.AT_B] + first, m)
+    for start in range(0, m, S):
+        mean = 0.0
+        for i in range(start, start + S):
+            out[i] = weight[i] * column[i]
+            mean += out[i]
+        for i in range(start, start + S):
+            out[i] = b[i] * (out[i] - weight[i] * mean)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -80,7 +102,8 @@ def add_coefficients(ints, floats, first, m, weight, weighted, border):
     p = ints[at.P]
     head = border.shape[0] - p
     for c in range(p):
-        multiply(weight, column_of(floats, ints[at.AT_X], first, m, p, c), weighted[c, :m])
+        x = column_of(floats, ints[at.AT_X], first, m, p, c)
+        weigh_column(ints, floats, first, m, weight, x, weighted[c, :m])
         for e in range(c + 1):
             border[head + e, head + c] += dot(weighted[c, :m], column_of(floats, ints[at.AT_X], first, m, p, e))
 

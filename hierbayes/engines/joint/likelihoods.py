@@ -225,7 +225,41 @@ def ordinal_probit(eta, a, b, parameters, g, slopes):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def log_likelihood(kind, eta, a, b, parameters, g, spare, trials, slopes):
+def categorical(eta, a, b, predictors, g):
+    """``sum a eta - log(1 + sum exp(eta))`` over the predictors of each observation; `b` is its weight in each row."""
+    value = 0.0
+    for start in range(0, eta.shape[0], predictors):
+        top = 0.0
+        for i in range(start, start + predictors):
+            top = max(top, eta[i])
+        total, own = exponential(-top), 0.0
+        for i in range(start, start + predictors):
+            own += a[i] * eta[i]
+            g[i] = exponential(eta[i] - top)
+            total += g[i]
+        value += b[start] * (own - top - math.log(total))
+        for i in range(start, start + predictors):
+            g[i] = b[i] * (a[i] - g[i] / total)
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def shares(eta, predictors, out):
+    """Fill the probability of each category but the reference."""
+    for start in range(0, eta.shape[0], predictors):
+        top = 0.0
+        for i in range(start, start + predictors):
+            top = max(top, eta[i])
+        total = exponential(-top)
+        for i in range(start, start + predictors):
+            out[i] = exponential(eta[i] - top)
+            total += out[i]
+        for i in range(start, start + predictors):
+            out[i] /= total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def log_likelihood(kind, predictors, eta, a, b, parameters, g, spare, trials, slopes):
     """Return the log likelihood of a chunk, up to `constant_terms`; `eta`, `spare` and `trials` are overwritten."""
     if kind == at.UNIT_LOGISTIC:
         return unit_logistic(eta, a, g, spare)
@@ -245,6 +279,8 @@ def log_likelihood(kind, eta, a, b, parameters, g, spare, trials, slopes):
         return ordinal(eta, a, b, parameters, g, slopes)
     if kind == at.ORDINAL_PROBIT:
         return ordinal_probit(eta, a, b, parameters, g, slopes)
+    if kind == at.CATEGORICAL:
+        return categorical(eta, a, b, predictors, g)
     return probit(eta, a, b, g)
 
 
@@ -319,11 +355,15 @@ def ordered_information(kind, eta, a, b, parameters, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def information(kind, eta, a, b, parameters, out):
+def information(kind, predictors, eta, a, b, parameters, out):
     """Fill minus the second derivative in eta, or something positive near it.
 
-    For the probit that is its expectation, for outliers of Student's t a tenth of their weight in least squares.
+    For the probit that is its expectation, for outliers of Student's t a tenth of their weight in least squares. For
+    the categorical family, whose derivatives make a matrix, it is the probabilities that this is made of.
     """
+    if kind == at.CATEGORICAL:
+        shares(eta, predictors, out)
+        return
     if kind == at.ORDINAL or kind == at.ORDINAL_PROBIT:
         ordered_information(kind, eta, a, b, parameters, out)
         return

@@ -24,6 +24,7 @@ def build_tape(problem: Problem, rows: Rows, cells: Cells, layout: ThetaLayout) 
     levels = int(terms[:, at.LEVELS].sum())
     means, precisions, const = _coefficients(problem)
     consts = rows.consts + np.array([const, 0.0, 0.0])
+    step = at.CHUNK // rows.predictors * rows.predictors
     sections: dict[int, Ints | Floats] = {
         at.AT_SCALAR_INTS: layout.scalar_ints,
         at.AT_SCALAR_FLOATS: layout.scalar_floats,
@@ -34,8 +35,8 @@ def build_tape(problem: Problem, rows: Rows, cells: Cells, layout: ThetaLayout) 
         at.AT_OFFSET: rows.offset,
         at.AT_A: rows.a,
         at.AT_B: rows.b,
-        at.AT_X: chunked(rows.X),
-        at.AT_Z: np.concatenate([np.zeros(0), *(chunked(z) for z in rows.Z if not _ones(z))]),
+        at.AT_X: chunked(rows.X, step),
+        at.AT_Z: np.concatenate([np.zeros(0), *(chunked(z, step) for z in rows.Z if not _ones(z))]),
         at.AT_CODES: np.concatenate([np.zeros(0, dtype=np.int64), *rows.codes[1:]]),
         at.AT_STARTS: _starts(rows, int(terms[0, at.LEVELS]) if len(terms) else 0),
         at.AT_CENTRED: np.zeros(levels, dtype=np.int64),
@@ -54,6 +55,7 @@ def build_tape(problem: Problem, rows: Rows, cells: Cells, layout: ThetaLayout) 
     header[at.SCALARS], header[at.FLAT] = len(layout.scalar_ints), len(layout.factors)
     header[at.KIND], header[at.COUNTS] = rows.kind, rows.counts.shape[1]
     header[at.CELLS] = len(cells.columns)
+    header[at.PREDICTORS], header[at.STEP] = rows.predictors, step
     return join(header, sections)
 
 
@@ -69,9 +71,9 @@ def term_table(problem: Problem, rows: Rows) -> Ints:
     return np.array(table, dtype=np.int64).reshape(-1, at.TERM_WORDS)
 
 
-def chunked(matrix: Floats) -> Floats:
-    """Return a matrix chunk by chunk, in each chunk column by column."""
-    pieces = [matrix[first : first + at.CHUNK].T.ravel() for first in range(0, len(matrix), at.CHUNK)]
+def chunked(matrix: Floats, step: int) -> Floats:
+    """Return a matrix chunk by chunk, of `step` rows, in each chunk column by column."""
+    pieces = [matrix[first : first + step].T.ravel() for first in range(0, len(matrix), step)]
     return np.concatenate([np.zeros(0), *pieces])
 
 

@@ -161,11 +161,12 @@ def pass_over_rows(ints, floats, effects, parameters, pull, slopes):
     level = first_level(ints, terms)
     first = 0
     while first < n:
-        m = min(at.CHUNK, n - first)
+        m = min(ints[at.STEP], n - first)
         eta, g = buffers[0, :m], buffers[1, :m]
         after = predict(ints, floats, terms, first, m, level, effects, eta)
         value += log_likelihood(
             ints[at.KIND],
+            ints[at.PREDICTORS],
             eta,
             part(floats, ints[at.AT_A] + first, m),
             part(floats, ints[at.AT_B] + first, m),

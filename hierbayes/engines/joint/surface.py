@@ -159,6 +159,10 @@ def first_guess(rows: Rows, effects: int) -> Floats:
     elif rows.kind in (at.ORDINAL, at.ORDINAL_PROBIT):
         # the middle of each category where all gaps are 1
         target = a - 1.5
+    elif rows.kind == at.CATEGORICAL:
+        # its own category against the reference, where the response is one of the two
+        at_reference = a.reshape(-1, rows.predictors).sum(axis=1) == 0
+        target = np.log(3.0) * (a - np.repeat(at_reference, rows.predictors))
     elif rows.kind in (at.POISSON, at.NEGATIVE_BINOMIAL):
         target = np.log(a / b + 0.5)
     else:

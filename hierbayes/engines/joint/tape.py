@@ -13,10 +13,10 @@ from __future__ import annotations
 HEADER = 64
 
 CHUNK = 256
-"""Rows that are taken at a time; their predictors stay in the nearest cache."""
+"""Most rows that are taken at a time; their predictors stay in the nearest cache."""
 
-# sizes
-TOTAL, N, P, DIM, TERMS, EFFECTS, SCALARS, FLAT, KIND, COUNTS, CHART_ON, CELLS = range(12)
+# sizes; PREDICTORS is the number of rows of one observation, which stand together, STEP that of rows taken at a time
+TOTAL, N, P, DIM, TERMS, EFFECTS, SCALARS, FLAT, KIND, COUNTS, CHART_ON, CELLS, PREDICTORS, STEP = range(14)
 
 # where sections start
 (
@@ -54,4 +54,4 @@ TERM_WORDS = 8
 
 # kinds of likelihood
 GAUSSIAN, STUDENT, LOGISTIC, UNIT_LOGISTIC, NEGATIVE_BINOMIAL, POISSON, GAMMA, PROBIT = range(8)
-ORDINAL, ORDINAL_PROBIT = 8, 9
+ORDINAL, ORDINAL_PROBIT, CATEGORICAL = 8, 9, 10
