@@ -1,4 +1,7 @@
-"""hierbayes beside Bambi + nutpie on VerbAgg: 7,584 yes-or-no answers of 316 persons to 24 items, crossed.
+"""hierbayes beside Bambi + nutpie on VerbAgg: 7,584 answers of 316 persons to 24 items, crossed.
+
+Yes or no, or with ``--family categorical`` yes, perhaps or no, persons alone, the effects of the two categories
+uncorrelated, as Bambi has them.
 
 The whole posterior, every fit in a fresh process, imports apart. The standard: R-hat < 1.01 and bulk ESS >= 400 for
 every parameter, the 340 group-level effects too. Bambi starts with 4 x (1000 + 1000) and gets more draws until it
@@ -12,7 +15,15 @@ from typing import Any
 
 from side_by_side import markdown, measure, table
 
-FORMULA = "r2 ~ 1 + Anger + Gender + btype + situ + (1 | id) + (1 | item)"
+FORMULAS = {
+    "bernoulli": dict.fromkeys(
+        ("hierbayes", "bambi+nutpie"), "r2 ~ 1 + Anger + Gender + btype + situ + (1 | id) + (1 | item)"
+    ),
+    "categorical": {
+        "hierbayes": "resp ~ 1 + Anger + Gender + btype + situ + (1 || id)",
+        "bambi+nutpie": "resp ~ 1 + Anger + Gender + btype + situ + (1 | id)",
+    },
+}
 LEAST_ESS, LARGEST_RHAT = 400, 1.01
 
 Run = dict[str, Any]
@@ -37,16 +48,20 @@ def main() -> None:
     options.add_argument("--draws", type=int, default=1000, help="of each of hierbayes' 4 chains")
     options.add_argument("--peer", type=int, nargs="*", default=[1000, 2000, 4000], help="of each of Bambi's 4 chains")
     options.add_argument("--minutes", type=float, default=15, help="for all runs of Bambi together")
+    options.add_argument("--family", choices=tuple(FORMULAS), default="bernoulli")
     options.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     chosen = options.parse_args()
-    task = {"formula": FORMULA, "data": "verbagg", "family": "bernoulli", "seed": 1}
+    tasks = {
+        package: {"package": package, "formula": formula, "data": "verbagg", "family": chosen.family, "seed": 1}
+        for package, formula in FORMULAS[chosen.family].items()
+    }
     # The kernels are in the cache after this one.
-    measure({**task, "package": "hierbayes", "draws": 10, "tune": 10})
-    own = measure({**task, "package": "hierbayes", "draws": chosen.draws})
+    measure({**tasks["hierbayes"], "draws": 10, "tune": 10})
+    own = measure({**tasks["hierbayes"], "draws": chosen.draws})
     peers: list[Run] = []
     left = 60 * chosen.minutes
     for draws in chosen.peer:
-        peers.append(measure({**task, "package": "bambi+nutpie", "draws": draws}, None, left))
+        peers.append(measure({**tasks["bambi+nutpie"], "draws": draws}, None, left))
         left -= peers[-1]["seconds"]
         if reached(peers[-1]) or left < 60:
             break

@@ -7,10 +7,11 @@ from dataclasses import replace
 import collapsed_problems as gaussian
 import numpy as np
 from oracles.joint_families import FamilyPoint
+from scipy import special
 
 from hierbayes.engines.theta import Theta
 from hierbayes.families import Family
-from hierbayes.priors import Fixed, Gamma, HalfStudentT, Normal
+from hierbayes.priors import LKJ, Fixed, Gamma, HalfStudentT, Normal
 
 FAMILIES = (
     Family("gaussian", "identity"),
@@ -25,6 +26,7 @@ FAMILIES = (
     Family("gamma", "log"),
     Family("ordinal", "logit", 5),
     Family("ordinal", "probit", 4),
+    Family("categorical", "logit", 3),
 )
 STRUCTURES = (
     "no groups",
@@ -43,6 +45,8 @@ STRUCTURES = (
 def problem_of(family, structure, seed=0):
     """Return a Gaussian structure with the response, priors and trials of another family."""
     base = gaussian.PROBLEMS[structure]
+    if family.unordered:
+        base = of_several_predictors(base, family.predictors)
     rng = np.random.default_rng(seed)
     eta = 0.3 + base.X @ rng.normal(scale=0.4, size=base.p) + base.offset
     for block in base.blocks:
@@ -60,8 +64,36 @@ def problem_of(family, structure, seed=0):
     )  # fmt: skip
 
 
+def of_several_predictors(base, S):
+    """Return a problem whose rows have S predictors each, end to end; all effects of a level are correlated."""
+    blocks = tuple(
+        replace(
+            block, Z=spread_out(block.Z, S), codes=np.repeat(block.codes, S), back=np.kron(np.eye(S), block.back),
+            sd_priors=tuple(own for c in range(S) for own in block.sd_priors), corr_prior=LKJ(1.5),
+        )
+        for block in base.blocks
+    )  # fmt: skip
+    return replace(
+        base, X=spread_out(base.X, S), offset=np.repeat(base.offset, S), blocks=blocks,
+        beta_priors=base.beta_priors * S, beta_back=np.kron(np.eye(S), base.beta_back),
+    )  # fmt: skip
+
+
+def spread_out(matrix, S):
+    """Return a row for each predictor of each row, which has the row's columns in the place of the predictor's own."""
+    n, k = matrix.shape
+    found = np.zeros((n * S, k * S))
+    for i in range(n):
+        for c in range(S):
+            found[i * S + c, c * k : (c + 1) * k] = matrix[i]
+    return found
+
+
 def response(family, eta, trials, rng):
     """Return a response drawn at the predictor."""
+    if family.unordered:
+        shares = special.softmax(np.insert(eta.reshape(-1, family.predictors), 0, 0.0, axis=1), axis=1)
+        return 1.0 + np.array([rng.choice(family.categories, p=own) for own in shares])
     share = family.inverse(eta)
     match family.name:
         case "gaussian":

@@ -61,4 +61,7 @@ def _rows(problem, y, eta, sigma, aux):
             low, high = edges[y.astype(int) - 1] - eta, edges[y.astype(int)] - eta
             # on the side of the smaller tail
             return np.log(np.where(low > 0, law.sf(low) - law.sf(high), law.cdf(high) - law.cdf(low)))
+        case "categorical":
+            whole = np.insert(eta.reshape(-1, problem.categories - 1), 0, 0.0, axis=1)
+            return special.log_softmax(whole, axis=1)[np.arange(len(y)), y.astype(int) - 1]
     raise TypeError(problem.family)

@@ -23,7 +23,7 @@ def model_of(family):
     n = GROUPS * ROWS
     some = {
         "binary": rng.integers(0, 2, n), "count": rng.poisson(3, n), "binomial": rng.integers(0, 10, n),
-        "ordered": np.resize([1, 2, 3, 4], n),
+        "ordered": np.resize([1, 2, 3, 4], n), "unordered": np.resize([1, 2, 3], n),
     }  # fmt: skip
     y = some.get(family.values, np.exp(rng.normal(size=n)))
     g = np.repeat([f"g{i}" for i in range(GROUPS)], ROWS)
