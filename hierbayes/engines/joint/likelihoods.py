@@ -225,22 +225,37 @@ def ordinal_probit(eta, a, b, parameters, g, slopes):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def categorical(eta, a, b, predictors, g):
-    """``sum a eta - log(1 + sum exp(eta))`` over the predictors of each observation; `b` is its weight in each row."""
-    value = 0.0
+def categorical(eta, a, b, predictors, g, spare, trials):
+    """``sum a eta - log(1 + sum exp(eta))`` over the predictors of each observation; `b` is its weight in each row.
+
+    The exponentials of a chunk stand in a loop of their own, which the compiler takes several rows at once. Those of an
+    observation are taken less the largest, so that their sum lies between 1 and K: the logarithms of a chunk's sums
+    with weight 1 are one logarithm of their product, at most 3^128.
+    """
     for start in range(0, eta.shape[0], predictors):
         top = 0.0
         for i in range(start, start + predictors):
             top = max(top, eta[i])
-        total, own = exponential(-top), 0.0
         for i in range(start, start + predictors):
-            own += a[i] * eta[i]
-            g[i] = exponential(eta[i] - top)
+            spare[i] = top
+    for i in range(eta.shape[0]):
+        g[i] = exponential(eta[i] - spare[i])
+        trials[i] = exponential(-spare[i])
+    value, product = 0.0, 1.0
+    for start in range(0, eta.shape[0], predictors):
+        total, own = trials[start], -spare[start]
+        for i in range(start, start + predictors):
             total += g[i]
-        value += b[start] * (own - top - math.log(total))
+            own += a[i] * eta[i]
+        if b[start] == 1.0:
+            product *= total
+        else:
+            own -= math.log(total)
+        value += b[start] * own
+        inverse = 1.0 / total
         for i in range(start, start + predictors):
-            g[i] = b[i] * (a[i] - g[i] / total)
-    return value
+            g[i] = b[i] * (a[i] - inverse * g[i])
+    return value - math.log(product)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -280,7 +295,7 @@ def log_likelihood(kind, predictors, eta, a, b, parameters, g, spare, trials, sl
     if kind == at.ORDINAL_PROBIT:
         return ordinal_probit(eta, a, b, parameters, g, slopes)
     if kind == at.CATEGORICAL:
-        return categorical(eta, a, b, predictors, g)
+        return categorical(eta, a, b, predictors, g, spare, trials)
     return probit(eta, a, b, g)
 
 
