@@ -7,10 +7,10 @@ likelihood allows it: every row then has two numbers,
     poisson, gamma, negative binomial          a = weight times response     b = weight
     gaussian, student, lognormal               a = response (its logarithm)  b = weight
     ordinal                                    a = score                     b = weight
-    categorical                                a = 1 of the category         b = weight
+    categorical                                a = weight of the category    b = weight
 
-The categorical family has a row for each predictor of an observation, end to end: `a` is 1 where the response is the
-category of the predictor, else 0.
+The categorical family has a row for each predictor of an observation, end to end: `a` is the weight where the response
+is the category of the predictor, else 0. Observations whose rows all agree are added up.
 """
 
 from __future__ import annotations
@@ -108,22 +108,30 @@ def arrange(problem: Problem) -> Rows:
     consts, counts = _constants(problem, kind)
     columns = [problem.offset, *problem.X.T, *(column for i in order for column in blocks[i].Z.T)]
     codes = [blocks[i].codes for i in order]
-    kept = np.arange(len(a))
-    if kind in _ORDERED:
+    kept, S = np.arange(problem.n), problem.likelihood.predictors
+    if kind == at.CATEGORICAL:
+        # the rows of one observation agree in their levels
+        columns, codes = [own for column in columns for own in column.reshape(-1, S).T], [own[::S] for own in codes]
+        kept, cell = _distinct(columns, codes)
+        a = np.column_stack([np.bincount(cell, own, len(kept)) for own in a.reshape(-1, S).T])
+        b = np.bincount(cell, b[::S], len(kept))
+    elif kind in _ORDERED:
         # rows of one score and one predictor are one row of their weight; scores cannot be added
         kept, cell = _distinct([*columns, a], codes)
         a, b = a[kept], np.bincount(cell, b, len(kept))
-    elif kind not in (at.GAUSSIAN, at.STUDENT, at.CATEGORICAL):
+    elif kind not in (at.GAUSSIAN, at.STUDENT):
         kept, cell = _distinct(columns, codes)
         a, b = np.bincount(cell, a, len(kept)), np.bincount(cell, b, len(kept))
     if codes:
         by_level = np.argsort(codes[0][kept], kind="stable")
         kept, a, b = kept[by_level], a[by_level], b[by_level]
+    if kind == at.CATEGORICAL:
+        kept, a, b = (S * kept[:, None] + np.arange(S)).ravel(), a.ravel(), np.repeat(b, S)
     if kind == at.LOGISTIC and np.all(b == 1.0):
         kind = at.UNIT_LOGISTIC
     return Rows(
         kind, order, a, b, problem.offset[kept], problem.X[kept], tuple(blocks[i].Z[kept] for i in order),
-        tuple(own[kept] for own in codes), consts, counts, problem.likelihood.predictors,
+        tuple(blocks[i].codes[kept] for i in order), consts, counts, S,
     )  # fmt: skip
 
 
@@ -135,7 +143,7 @@ def _two_numbers(problem: Problem, kind: int) -> tuple[Floats, Floats]:
         return np.asarray(problem.y, dtype=float), weights
     if kind == at.CATEGORICAL:
         others = np.arange(2, problem.categories + 1)
-        return (problem.y[:, None] == others).astype(np.float64).ravel(), np.repeat(weights, len(others))
+        return (weights[:, None] * (problem.y[:, None] == others)).ravel(), np.repeat(weights, len(others))
     if kind in (at.LOGISTIC, at.PROBIT):
         return weights * problem.y, weights * (1.0 if problem.trials is None else problem.trials)
     return weights * problem.y, weights

@@ -226,7 +226,7 @@ def ordinal_probit(eta, a, b, parameters, g, slopes):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def categorical(eta, a, b, predictors, g, spare, trials):
-    """``sum a eta - log(1 + sum exp(eta))`` over the predictors of each observation; `b` is its weight in each row.
+    """``sum a eta - b log(1 + sum exp(eta))`` over the predictors of each observation; `b` is the same in its rows.
 
     The exponentials of a chunk stand in a loop of their own, which the compiler takes several rows at once. Those of an
     observation are taken less the largest, so that their sum lies between 1 and K: the logarithms of a chunk's sums
@@ -243,18 +243,18 @@ def categorical(eta, a, b, predictors, g, spare, trials):
         trials[i] = exponential(-spare[i])
     value, product = 0.0, 1.0
     for start in range(0, eta.shape[0], predictors):
-        total, own = trials[start], -spare[start]
+        total = trials[start]
         for i in range(start, start + predictors):
             total += g[i]
-            own += a[i] * eta[i]
+            value += a[i] * eta[i]
+        value -= b[start] * spare[start]
         if b[start] == 1.0:
             product *= total
         else:
-            own -= math.log(total)
-        value += b[start] * own
-        inverse = 1.0 / total
+            value -= b[start] * math.log(total)
+        share = b[start] / total
         for i in range(start, start + predictors):
-            g[i] = b[i] * (a[i] - inverse * g[i])
+            g[i] = a[i] - share * g[i]
     return value - math.log(product)
 
 

@@ -160,9 +160,8 @@ def first_guess(rows: Rows, effects: int) -> Floats:
         # the middle of each category where all gaps are 1
         target = a - 1.5
     elif rows.kind == at.CATEGORICAL:
-        # its own category against the reference, where the response is one of the two
-        at_reference = a.reshape(-1, rows.predictors).sum(axis=1) == 0
-        target = np.log(3.0) * (a - np.repeat(at_reference, rows.predictors))
+        reference = b - np.repeat(a.reshape(-1, rows.predictors).sum(axis=1), rows.predictors)
+        target = np.log((a + 0.5) / (reference + 0.5))
     elif rows.kind in (at.POISSON, at.NEGATIVE_BINOMIAL):
         target = np.log(a / b + 0.5)
     else:
