@@ -294,6 +294,46 @@ def test_help_answers_at_once():
     assert extra < 0.5
 
 
+@pytest.fixture
+def categories(tmp_path):
+    """The path of a specification whose response has categories without an order, and its data."""
+    from hierbayes.datasets.loader import load_data
+
+    said = load_data("verbagg")
+    data = said[said["id"].isin(said["id"].cat.categories[:5])][["resp", "situ", "item"]]
+    data.to_csv(tmp_path / "said.csv", index=False)
+    spec = tmp_path / "said.toml"
+    spec.write_text(
+        'formula = "resp ~ situ + (1 | item)"\ndata = "said.csv"\nfamily = "categorical"\n'
+        '[priors]\n"yes:situ[self]" = "Normal(0, 1)"\n"sd_item[Intercept]" = "HalfNormal(2)"\n'
+    )
+    return spec, data
+
+
+def test_a_categorical_model_is_shown(run, categories):
+    code, out, err = run("show", str(categories[0]))
+    assert (code, err) == (0, "")
+    assert "resp is one of 3 categories without an order: no, perhaps, yes." in out
+    rows = {line.split()[0]: line for line in out.splitlines() if " user" in line}
+    assert set(rows) == {"yes:situ[self]", "sd_item[perhaps:Intercept]", "sd_item[yes:Intercept]"}
+    assert "HalfNormal(2)" in rows["sd_item[yes:Intercept]"]
+
+
+def test_a_categorical_fit_is_written_without_the_figures_of_one_predictor(run, categories, tmp_path, monkeypatch):
+    from fits import fake_fit
+
+    from hierbayes.model import Model
+
+    spec, data = categories
+    monkeypatch.setattr(Model, "fit", lambda own, **_: fake_fit(own.spec.formula.text, data, family="categorical"))
+    code, out, err = run("fit", str(spec), "--out", str(tmp_path / "out"))
+    assert code == 0
+    assert "perhaps:situ[self]" in out
+    assert "no shrinkage figure: fit.plot.shrinkage() asks about one linear predictor" in err
+    names = ["caterpillar.png", "fit.nc", "report.html"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+
+
 @pytest.mark.slow
 def test_a_catalogue_model_is_fitted_from_anywhere(tmp_path):
     code = "from hierbayes.cli import main; main(['fit', 'dyestuff', '--out', 'out', '--seed', '1', '--draws', '300'])"

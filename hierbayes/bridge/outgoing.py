@@ -67,6 +67,11 @@ def hand_over(
     ModelError
         If Bambi cannot make the columns of the design, or cannot take a name.
     """
+    if spec.family.unordered:
+        raise ModelError(
+            "categorical fits are not handed over to Bambi, where the effects of the categories are uncorrelated",
+            "fit.category_probabilities() predicts; fit.plot.effects() draws the probability of each category",
+        )
     if spec.family.name not in FAMILIES:
         raise ModelError(
             f"Bambi has not the family {spec.family.name!r} as it is here", f"it has: {', '.join(FAMILIES)}"

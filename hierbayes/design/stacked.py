@@ -169,6 +169,17 @@ def one_each(design: Design) -> tuple[str, ...]:
     return single_schema(design.schema, 1).coefficients * design.predictors
 
 
+def terms_alike(design: Design) -> tuple[tuple[str, ...], ...]:
+    """Return for each block the names that its terms have in the formula, without their categories."""
+    if design.predictors == 1:
+        return tuple(block.terms for block in design.groups)
+    found: list[tuple[str, ...]] = []
+    for group in single_schema(design.schema, 1).groups:
+        parts = parts_of(group, design.predictors)
+        found += [group.terms * (design.predictors // parts)] * parts
+    return tuple(found)
+
+
 def single_design(design: Design, category: int = 1, rows: Ints | None = None) -> Design:
     """Return the design of one category against the reference, with a bernoulli response.
 

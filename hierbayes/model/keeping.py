@@ -141,7 +141,8 @@ class Keeping(FitBase):
         sampled, for predicting needs only the draws. Where Bambi codes a term otherwise (contrasts other than
         treatment), the draws are converted to its columns. Whole numbers are handed over as such: 0 and 1 for
         ``bernoulli``, successes and trials by name for ``binomial``. Not handed over are the families ``exgaussian``
-        (Bambi's has another location), ``shifted_lognormal`` and ``ordinal`` (Bambi's ``cumulative`` has no intercept).
+        (Bambi's has another location), ``shifted_lognormal``, ``ordinal`` (Bambi's ``cumulative`` has no intercept) and
+        ``categorical`` (Bambi's categories are uncorrelated).
 
         Bambi's model knows no correlations of group-level effects. The draws of the effects hold them all the same,
         and so do predictions for known levels; ``corr`` itself is not handed over, a new level is Bambi's (the effects

@@ -46,14 +46,17 @@ class Model(KeptModel):
         The likelihood, a link other than the usual one in brackets: ``"gaussian"``, ``"student_t"``, ``"bernoulli"``,
         ``"binomial"`` (both with ``"(probit)"`` or ``"(cloglog)"`` too), ``"poisson"``, ``"negative_binomial"``,
         ``"gamma"``, ``"lognormal"``, ``"shifted_lognormal"``, ``"exgaussian"``, ``"beta"``, ``"ordinal"`` (logit or
-        ``"(probit)"``); see `hierbayes.families.FAMILIES`. A bernoulli response is 0 and 1, booleans, or two texts, of
-        which the second level is modelled; a binomial one is written ``p(successes, trials)`` in the formula; an
-        ordinal one is an ordered categorical, or whole numbers in their order.
+        ``"(probit)"``), ``"categorical"``; see `hierbayes.families.FAMILIES`. A bernoulli response is 0 and 1,
+        booleans, or two texts, of which the second level is modelled; a binomial one is written ``p(successes,
+        trials)`` in the formula; an ordinal one is an ordered categorical, or whole numbers in their order; a
+        categorical one is three or more texts, categories or whole numbers, of which the first is the reference, and
+        each other one has coefficients and effects of its own, ``yes:Days``.
     priors : mapping of str to prior, or "flat", optional
         Keys: a coefficient, ``beta`` (all of them, the intercept too), ``Intercept``, ``sd_g`` or ``sd_g[term]``,
         ``corr_g``, ``sigma``, and the family's other parameters (``nu``, ``alpha``, ``kappa``, ``shift``, ``gap_2``,
-        ...). What is not named gets its default. The prior of the intercept speaks of the mean of the predictors.
-        Priors of sds speak of sds, not variances.
+        ...). With ``"categorical"`` a key names the parameter of one category, ``yes:Days``, ``sd_g[yes:Days]``, or
+        of all, ``Days``. What is not named gets its default. The prior of the intercept speaks of the mean of the
+        predictors. Priors of sds speak of sds, not variances.
     contrasts : mapping, optional
         Codings of categorical columns: ``{"cond": "sum"}``, ``{"cond": {"treatment": "B"}}``, ``"helmert"``,
         ``"poly"``.
@@ -300,12 +303,13 @@ class Model(KeptModel):
 
     def _classical(self, reml: bool) -> ClassicalFit:
         from hierbayes.engines.collapsed.likelihood import fit_ml, fit_reml
+        from hierbayes.summaries.classical_columns import poolings_of
         from hierbayes.summaries.classical_fit import ClassicalFit
 
         if self._spec.family.name != "gaussian":
             raise ModelError(
                 f"{'REML' if reml else 'ML'} is for the gaussian family, and this model's is {self._spec.family.name}",
-                "fit() gives the posterior; fit.pooling_tables() complete and no pooling by maximum likelihood",
+                f"fit() gives the posterior; {poolings_of(self._design)} complete and no pooling by maximum likelihood",
             )
 
         with working("maximising the likelihood", None):

@@ -12,8 +12,9 @@ from hierbayes.errors import HierBayesError, ModelError, SamplingError, warn
 from hierbayes.families import Family
 from hierbayes.priors import Prior
 from hierbayes.sampling import Settings, counting, quiet_libraries, settings
+from hierbayes.studies.categories import asked_categories
 from hierbayes.studies.experiment_result import Experiment
-from hierbayes.studies.plans import Plan, make_plan, with_categories
+from hierbayes.studies.plans import Plan, make_plan
 from hierbayes.studies.replicates import METHODS, Outcome, Trial, check_engine, repeat_once
 from hierbayes.studies.worlds import make_source
 from hierbayes.summaries.numbers import check_prob
@@ -90,7 +91,8 @@ def experiment(
     Raises
     ------
     FormulaError, DataError, ModelError
-        As `simulate`; or if the model is one that only PyMC samples, or a method needs groups and there are none.
+        As `simulate`; or if the model is one that only PyMC samples, the family is categorical, or a method needs
+        groups and there are none.
     SamplingError
         If it is interrupted, or a repetition fails; its number and seed are named.
 
@@ -109,13 +111,15 @@ def experiment(
     """
     chosen = settings(draws=draws, chains=chains, cores=1, seed=seed, progress=False)
     outer = settings(draws=_repetitions(n), cores=cores, seed=chosen.seed, progress=progress)
+    asked = asked_categories(family, truth)
+    _refuse_several(asked.family)
     plan = make_plan(
         formula,
         sizes,
         data=data,
         predictors=predictors,
         seed=chosen.seed,
-        family_name=with_categories(family, truth),
+        asked=asked,
         contrasts=contrasts,
         weights=weights,
         priors=priors,
@@ -128,6 +132,14 @@ def experiment(
     outcomes = _repeat(trial, own_seeds, outer)
     _complain(outcomes)
     return Experiment(trial, truth == "prior" if isinstance(truth, str) else False, own_seeds, outcomes)
+
+
+def _refuse_several(asked: Family) -> None:
+    if asked.unordered:
+        raise ModelError(
+            "an experiment compares poolings of one linear predictor, and a categorical response has several",
+            "simulate with hb.simulate and fit by hand; hb.calibrate repeats draws from the priors and their fits",
+        )
 
 
 def _repetitions(n: Any) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,15 +13,14 @@ import pandas as pd
 
 from hierbayes.design.build import build
 from hierbayes.design.design import Design
-from hierbayes.design.ordered import MOST_CATEGORIES
 from hierbayes.design.scaling import ResolvedPriors, prior_table, resolve
-from hierbayes.design.table import Floats, Ints, to_pandas
+from hierbayes.design.table import Floats, to_pandas
 from hierbayes.errors import DataError, FormulaError, HierBayesWarning, ModelError
-from hierbayes.families import Family, family
 from hierbayes.formula import Call, Expression, Name, names_in, show
 from hierbayes.formula.names import find_column
 from hierbayes.priors import LKJ
 from hierbayes.spec import ModelSpec, make_spec
+from hierbayes.studies.categories import GAUSSIAN_ONE, Asked, as_held, check_reference, placeholder_categories
 from hierbayes.studies.given_columns import add_columns, longest_values
 from hierbayes.studies.layouts import Layout, lay_out
 
@@ -69,8 +67,9 @@ class Plan:
             raise DataError(f"the simulated {self.response!r} overflows", "look at the truth: it is meant for the log")
         table = self.table.copy()
         levels = self.design.schema.response_levels
-        if self.design.family.ordered:
-            table[self.response] = _ordered(values.astype(np.int64) - 1, levels, table[self.response])
+        if self.design.categories:
+            codes = values.astype(np.int64) - 1
+            table[self.response] = as_held(codes, levels, table[self.response], self.design.family)
             return table
         if levels:
             values = np.asarray(levels, dtype=object)[values.astype(np.int64)]
@@ -94,28 +93,6 @@ class Plan:
         return resolved
 
 
-def _ordered(codes: Ints, levels: tuple[str, ...], before: pd.Series) -> Any:
-    """Return categories as the column held them: numbers where it did, else an ordered categorical."""
-    if isinstance(before.dtype, pd.CategoricalDtype):
-        return pd.Categorical.from_codes(codes, dtype=before.dtype)
-    return np.asarray([int(float(level)) for level in levels])[codes]
-
-
-def with_categories(chosen: str | Family, truth: Any) -> Family:
-    """Return the family; an ordinal one with the number of categories that the gaps of a truth have.
-
-    Raises
-    ------
-    ModelError
-        If there is no such family.
-    """
-    own = family(chosen)
-    if not own.ordered or not isinstance(truth, Mapping):
-        return own
-    gaps = [int(found.group(1)) for key in truth if (found := re.fullmatch(r"gap_(\d{1,3})", str(key)))]
-    return replace(own, categories=max(gaps, default=1) + 1)
-
-
 def make_plan(
     formula: str,
     sizes: Any,
@@ -123,6 +100,7 @@ def make_plan(
     data: Any,
     predictors: Mapping[str, Any] | None,
     seed: int,
+    asked: Asked = GAUSSIAN_ONE,
     **options: Any,
 ) -> Plan:
     """Return the structure of a simulation.
@@ -134,7 +112,7 @@ def make_plan(
     DataError
         If sizes, predictors or data do not fit each other or the formula.
     """
-    spec = make_spec(formula, missing="raise", **options)
+    spec = make_spec(formula, family_name=asked.family, missing="raise", **options)
     response, inverse = _response(spec)
     needed = [name for name in spec.columns if name != response]
     given = _checked_predictors(predictors, response, needed)
@@ -142,19 +120,20 @@ def make_plan(
     table = add_columns(layout, given, seed)
     _check_complete(spec, table, needed)
     if not observed:
-        table.insert(0, response, _placeholders(spec, len(table)))
+        table.insert(0, response, _placeholders(spec, asked.names, len(table)))
     with warnings.catch_warnings():
         # what is odd about a design is said when it is fitted
         warnings.simplefilter("ignore", HierBayesWarning)
         design = build(spec, table)
+    check_reference(asked.reference, design.categories)
     return Plan(replace(spec, family=design.family), table, design, response, inverse, observed)
 
 
-def _placeholders(spec: ModelSpec, n: int) -> Any:
+def _placeholders(spec: ModelSpec, names: tuple[str, ...], n: int) -> Any:
     """Return responses that the family takes, until they are simulated."""
     match spec.family.values:
-        case "ordered":
-            return _categories(spec.family.categories, n)
+        case "ordered" | "unordered":
+            return placeholder_categories(spec.family, names, n)
         case "binary":
             return np.asarray(np.arange(n) % 2, dtype=np.float64)
         case "binomial":
@@ -162,17 +141,6 @@ def _placeholders(spec: ModelSpec, n: int) -> Any:
         case "unit":
             return np.asarray(np.arange(1.0, n + 1.0) / (n + 1.0))
     return np.asarray(np.arange(1.0, n + 1.0), dtype=np.float64)
-
-
-def _categories(count: int, n: int) -> Any:
-    if not 3 <= count <= MOST_CATEGORIES:
-        raise ModelError(
-            f"an ordinal response has 3 to {MOST_CATEGORIES} categories, and nothing says how many these are",
-            "name the gaps between the thresholds in the truth, from gap_2 on (K categories have K - 2), or give data= "
-            "with the response",
-        )
-    names = pd.Index([str(k) for k in range(1, count + 1)])
-    return pd.Categorical.from_codes(np.arange(n) % count, categories=names, ordered=True)
 
 
 def _response(spec: ModelSpec) -> tuple[str, Callable[[Floats], Floats]]:

@@ -11,6 +11,7 @@ import numpy as np
 from hierbayes.comparison.prior_tables import named_parameters
 from hierbayes.design.parameters import aux_names
 from hierbayes.design.scaling import ResolvedPriors, prior_keys
+from hierbayes.design.stacked import one_each, terms_alike
 from hierbayes.errors import ModelError, SamplingError
 from hierbayes.formula.names import suggest
 from hierbayes.model import Fit, Model
@@ -22,6 +23,8 @@ from hierbayes.summaries.numbers import check_prob, convergence, estimates
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from hierbayes.design.design import Design
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,7 +88,8 @@ def sensitivity(
     model_or_fit : Model or Fit
     factors : mapping of str to sequence of float
         Keys are those of priors: a coefficient, ``beta`` (all of them), ``sd_g`` (all sds of g), ``sd_g[term]``,
-        ``corr_g``, ``sigma``. 1 is always among the factors.
+        ``corr_g``, ``sigma``; for ``categorical`` also ``x`` and ``sd_g[x]``, those of all categories together. 1 is
+        always among the factors.
     draws, chains, engine, progress
         As in `Model.fit`; the bar counts refits.
     seed : int, optional
@@ -143,15 +147,17 @@ def scaled(model: Model, key: str, factor: float) -> ResolvedPriors:
         raise ModelError("the prior of shift is bounded by the smallest response, and cannot be widened")
     design, own = model.design, model.resolved_priors
     beta = tuple(
-        widened(prior, name, factor) if key in (name, "beta") else prior
-        for name, prior in zip(design.coefficients, own.beta, strict=True)
+        widened(prior, name, factor) if key in (name, alike, "beta") else prior
+        for name, alike, prior in zip(design.coefficients, one_each(design), own.beta, strict=True)
     )
     blocks = []
-    for block, priors in zip(design.groups, own.blocks, strict=True):
+    for block, parts, priors in zip(design.groups, terms_alike(design), own.blocks, strict=True):
         sd_key = f"sd_{block.factor}"
         sd = tuple(
-            widened(prior, f"{sd_key}[{term}]", factor) if key in (sd_key, f"{sd_key}[{term}]") else prior
-            for term, prior in zip(block.terms, priors.sd, strict=True)
+            widened(prior, f"{sd_key}[{term}]", factor)
+            if key in (sd_key, f"{sd_key}[{term}]", f"{sd_key}[{part}]")
+            else prior
+            for term, part, prior in zip(block.terms, parts, priors.sd, strict=True)
         )
         corr = priors.corr
         if corr is not None and key == f"corr_{block.factor}":
@@ -254,8 +260,18 @@ def _first(model: Model, key: str) -> str:
     table = model.priors["prior"]
     if key in table.index:
         return str(table.loc[key] if isinstance(table.loc[key], str) else table.loc[key].iloc[0])
-    names = list(model.design.coefficients) if key == "beta" else [n for n in table.index if n.startswith(f"{key}[")]
+    names = list(model.design.coefficients) if key == "beta" else _of_all_categories(model.design, key)
+    names = names or [name for name in table.index if name.startswith(f"{key}[")]
     return str(table.loc[names[0]]) if names else ""
+
+
+def _of_all_categories(design: Design, key: str) -> list[str]:
+    """Return the keys of the coefficients and sds that one key stands for, those of all categories."""
+    found = [name for name, alike in zip(design.coefficients, one_each(design), strict=True) if alike == key]
+    for block, parts in zip(design.groups, terms_alike(design), strict=True):
+        own = zip(block.terms, parts, strict=True)
+        found += [f"sd_{block.factor}[{term}]" for term, part in own if f"sd_{block.factor}[{part}]" == key]
+    return found
 
 
 def _short(value: float) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from hierbayes.families import Family
 from hierbayes.priors import Prior
 from hierbayes.sampling import settings
-from hierbayes.studies.plans import make_plan, with_categories
+from hierbayes.studies.categories import asked_categories
+from hierbayes.studies.plans import make_plan
 from hierbayes.studies.worlds import make_source, plain
 
 if TYPE_CHECKING:
@@ -63,7 +64,11 @@ def simulate(
         order of the terms. Group-level parameters are standard deviations, not variances. Coefficients and effects are
         on the scale of the link, and the family's own parameters stand by name: ``"alpha"``, ``"nu"``, ``"kappa"``,
         ``"shift"``, ``"gap_2"`` and so on, and ``"sigma"`` where it has one. ``"prior"`` draws the parameters from
-        `priors`. The gaps say how many categories an ordinal response has: K with ``gap_2`` to ``gap_(K-1)``.
+        `priors`. The gaps say how many categories an ordinal response has: K with ``gap_2`` to ``gap_(K-1)``. The
+        coefficients name the categories of a categorical one, in their order, all but the reference:
+        ``"bus:Intercept"``, ``"train:Intercept"``. The reference, whose linear predictor is 0, is called
+        ``truth["reference"]``, by default "reference", or "1" beside "2", "3", ... The response of `data` has names of
+        its own, of which the first is the reference.
     seed : int, optional
         Fixes every number, bit for bit on one machine. Predictors, effects of each term and residuals have random
         numbers of their own: another sd scales the same effects.
@@ -85,8 +90,9 @@ def simulate(
     Returns
     -------
     DataFrame
-        The response first; whole numbers where the family has counts, successes or 0 and 1, and for ``ordinal`` an
-        ordered categorical ``"1" < "2" < ...``, or the categories of `data`. ``.attrs["truth"]`` holds
+        The response first; whole numbers where the family has counts, successes or 0 and 1; for ``ordinal`` an
+        ordered categorical ``"1" < "2" < ...``, for ``categorical`` a categorical with the reference first, or for both
+        the categories of `data`. ``.attrs["truth"]`` holds
         the truth as mappings: ``beta``, ``sd_g``, ``corr_g``, ``sigma`` and other parameters of the family, and the
         effects of each level, ``b_g[term][level]``, so that ``pd.DataFrame(truth["b_Subject"])`` is a table.
 
@@ -98,6 +104,11 @@ def simulate(
         If sizes, predictors or data cannot be read or do not fit each other.
     ModelError
         If the truth leaves a parameter out (all that are missing are named), or has one that is not in the model.
+
+    Warns
+    -----
+    HierBayesWarning
+        If no row has one of the categories of a categorical response: a fit knows only those that occur.
 
     See Also
     --------
@@ -113,20 +124,27 @@ def simulate(
     ((180, 3), ['Reaction', 'Subject', 'Days'])
     >>> sorted(data.attrs["truth"])
     ['b_Subject', 'beta', 'corr_Subject', 'sd_Subject', 'sigma']
+
+    >>> truth = {"reference": "car", "bus:Intercept": -1, "bus:cost": 0.5, "train:Intercept": 0.5, "train:cost": -1}
+    >>> trips = hb.simulate("mode ~ cost", 200, truth, seed=1, family="categorical",
+    ...                     predictors={"cost": hb.Normal(0, 1)})
+    >>> trips["mode"].cat.categories.tolist()
+    ['car', 'bus', 'train']
     """
     chosen = settings(seed=seed).seed
+    asked = asked_categories(family, truth)
     plan = make_plan(
         formula,
         sizes,
         data=data,
         predictors=predictors,
         seed=chosen,
-        family_name=with_categories(family, truth),
+        asked=asked,
         contrasts=contrasts,
         weights=weights,
         priors=priors,
     )
-    world = make_source(plan, truth).draw(chosen)
+    world = make_source(plan, asked.truth).draw(chosen)
     table = plan.filled(world.y)
     table.attrs["truth"] = plain(plan.design, world)
     return table

@@ -75,8 +75,15 @@ def refuse_others(design: Design) -> None:
     if design.family.name != "gaussian":
         raise ModelError(
             f"the classical fits are for the gaussian family, and this model's is {design.family.name}",
-            "hb.pooling and fit.pooling_tables() compare complete and no pooling by maximum likelihood",
+            f"complete and no pooling by maximum likelihood: {poolings_of(design)}"
+            + ("" if design.family.unordered else ", hb.pooling"),
         )
+
+
+def poolings_of(design: Design) -> str:
+    """Return the call that compares poolings by maximum likelihood: of one category, where a row has several."""
+    of = f".category({design.categories[1]!r})" if design.family.unordered else ""
+    return f"fit{of}.pooling_tables()"
 
 
 def classical_columns(model: HasLikelihood, fit: Tabled, factor: str, ci_prob: float) -> ClassicalColumns:

@@ -23,7 +23,7 @@ def simulated(family, rows=2000, **more):
     return hb.simulate(f"{left} ~ x + (1 | g)", sizes, truth, seed=4, family=family, predictors=predictors)
 
 
-@pytest.mark.parametrize("family", EVERY, ids=str)
+@pytest.mark.parametrize("family", [family for family in EVERY if not family.unordered], ids=str)
 def test_simulated_responses_have_the_moments_of_their_predictor(family):
     data = simulated(family)
     said = data.attrs["truth"]
