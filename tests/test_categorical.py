@@ -80,7 +80,9 @@ def test_given_a_category_or_the_reference_the_odds_are_the_predictor():
     eta = np.random.default_rng(2).normal(0, 2, (20, 4))
     shares = np.exp(categorical.log_probabilities(eta))
     for k in range(1, 5):
-        np.testing.assert_allclose(shares[:, k] / (shares[:, 0] + shares[:, k]), special.expit(eta[:, k - 1]), rtol=1e-13)
+        np.testing.assert_allclose(
+            shares[:, k] / (shares[:, 0] + shares[:, k]), special.expit(eta[:, k - 1]), rtol=1e-13
+        )
 
 
 @pytest.mark.parametrize("size", [40.0, 800.0, 1e5, 1e12, 1e300])
@@ -156,7 +158,7 @@ def test_draws_have_the_probabilities():
     assert counts.sum() == size
     expected = special.softmax([0.0, *eta])
     assert far_from(counts, expected) > 1e-3
-    assert far_from(counts, special.softmax([0.0, *(eta + [0.1, 0, 0, 0])])) < 1e-6
+    assert far_from(counts, special.softmax([0.0, *(eta + np.array([0.1, 0, 0, 0]))])) < 1e-6
     assert far_from(counts, expected[[1, 0, 2, 3, 4]]) < 1e-6
 
 
@@ -250,7 +252,7 @@ def test_the_density_refuses_sigma():
 
 
 def of_multinom(what: str = "coef") -> np.ndarray:
-    """R's estimates, or their standard errors, in the order of our coefficients; R writes genderM where hierbayes writes Gender[M]."""
+    """R's estimates, or their standard errors, in the order of our coefficients: R's GenderM is our Gender[M]."""
     model = verbagg()
     names = {"Intercept": "(Intercept)", "Anger": "Anger", "Gender[M]": "GenderM", "btype[scold]": "btypescold"}
     names |= {"btype[shout]": "btypeshout", "situ[self]": "situself"}

@@ -12,7 +12,7 @@ from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock
 from hierbayes.design.parameters import aux_names, aux_priors, default_sigma, estimates_sigma
 from hierbayes.design.proper import refuse_exact, refuse_improper
-from hierbayes.design.stacked import one_each, parts_of, single_design, single_schema
+from hierbayes.design.stacked import one_each, one_each_block, parts_of, single_design, single_schema
 from hierbayes.design.table import Floats
 from hierbayes.design.units import WEAK, Units, column_scales, default_beta, response_units
 from hierbayes.errors import ModelError
@@ -250,6 +250,8 @@ def _check_keys(user: Mapping[str, Prior], design: Design) -> None:
     known = prior_keys(design)
     for key in user:
         if known.count(key) > 1:
+            if design.predictors > 1:
+                raise ModelError(f"the key {key!r} has two meanings among the categories", "rename one of them")
             raise ModelError(f"the key {key!r} is the name of a column and of a parameter", "rename the column")
         if key not in known:
             nearest = suggest(key, known)
@@ -264,11 +266,11 @@ def prior_table(priors: ResolvedPriors, design: Design) -> pd.DataFrame:
         moved = alike == "Intercept" and np.any(priors.centre) and not isinstance(prior, Flat)
         note = "at the mean of the predictors" if moved else ""
         rows.append((name, str(prior), _source(priors.user, (name, alike, "beta")), note))
-    for block, own in zip(design.groups, priors.blocks, strict=True):
+    for block, alikes, own in zip(design.groups, one_each_block(design), priors.blocks, strict=True):
         note = "at the mean of its predictors" if np.any(own.centre) else ""
-        for term, prior in zip(block.terms, own.sd, strict=True):
-            key, part = f"sd_{block.factor}[{term}]", term.partition(":")[2] if design.predictors > 1 else term
-            keys = (key, f"sd_{block.factor}[{part}]", f"sd_{block.factor}")
+        for term, alike, prior in zip(block.terms, alikes, own.sd, strict=True):
+            key = f"sd_{block.factor}[{term}]"
+            keys = (key, f"sd_{block.factor}[{alike}]", f"sd_{block.factor}")
             rows.append((key, str(prior), _source(priors.user, keys), note))
         if own.corr is not None:
             key = f"corr_{block.factor}"

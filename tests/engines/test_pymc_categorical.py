@@ -14,6 +14,7 @@ from scipy import special, stats
 
 import hierbayes as hb
 from hierbayes.engines.assemble import assemble
+from hierbayes.engines.naming import tree_name
 from hierbayes.priors import HalfStudentT
 
 pytestmark = pytest.mark.slow
@@ -83,10 +84,10 @@ def test_slopes_are_those_of_differences(name):
 
 
 def test_densities_and_slopes_are_finite_far_out():
+    import pymc as pm
     import pytensor
     import pytensor.tensor as pt
 
-    import pymc as pm
     from hierbayes import categorical
     from hierbayes.engines.pymc_likelihoods import observe
     from hierbayes.families import Family
@@ -100,7 +101,9 @@ def test_densities_and_slopes_are_finite_far_out():
     for size in (1.0, 30.0, 800.0, 1e5):
         at = size * np.array([1, -1, 1, 0.5, -1, -1, -0.3, 1, 0, 1, 1, 1.0])
         found, slopes = every(at)
-        np.testing.assert_allclose(found, categorical.log_probability(y, at.reshape(6, 2)), rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(
+            found, categorical.log_probability(y, at.reshape(6, 2)), rtol=1e-12, atol=1e-16 * size
+        )
         np.testing.assert_allclose(slopes, categorical.score(y, at.reshape(6, 2)).ravel(), atol=1e-12)
 
 
@@ -126,7 +129,7 @@ def test_the_response_is_drawn_with_its_probabilities(weights):
 
     assert pvalue(shares) > 1e-3
     assert pvalue(shares[:, [0, 2, 1]]) < 1e-9
-    assert pvalue(special.softmax(np.log(shares) + [0, 0.1, 0], axis=1)) < 1e-9
+    assert pvalue(special.softmax(np.log(shares) + np.array([0, 0.1, 0]), axis=1)) < 1e-9
 
 
 def test_the_model_is_readable():
@@ -151,6 +154,7 @@ def test_hostile_names_make_a_model():
     problem, labels = assemble(model.design, model.resolved_priors)
     point = moderate(random_point(problem, np.random.default_rng(1)))
     values, jacobian = named_values(problem, labels, point, model.pymc)
+    values = {tree_name(name): own for name, own in values.items()}
     given, effects = as_written(problem, labels, point)
     expected = plain.log_density(sd=given["sd"], corr=given["corr"], **effects)
     found = logp_function(model)(values) - jacobian + log_jacobian(problem, point)
@@ -163,8 +167,6 @@ def test_hostile_names_make_a_model():
 def test_the_density_is_that_of_bambi():
     """Bambi's categorical family, whose effects are independent as with ||: the same up to no constant at all."""
     import bambi as bmb
-
-    import pymc as pm
     from pymc.model.transform.conditioning import remove_value_transforms
 
     data = table().assign(y3=table()["y3"].astype("category"))
@@ -215,7 +217,6 @@ def test_the_density_is_that_of_bambi():
     assert found == pytest.approx(float(evaluate(placed)), rel=1e-9)
     placed["x"] = placed["x"][::-1]  # the categories exchanged
     assert abs(found - float(evaluate(placed))) > 0.1
-    assert pm.__version__
 
 
 def oriented(values, shape):

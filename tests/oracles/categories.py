@@ -116,7 +116,11 @@ STRUCTURES = {
     "intercepts": Structure("y3 ~ x + (1 | g)", THREE, line, (by("g"),)),
     "slopes": Structure("y3 ~ x + (x | g)", THREE, line, (by("g", line),)),
     "uncorrelated": Structure(
-        "y3 ~ x + (x || g)", THREE, line, (by("g"), by("g", lambda row: {"x": row.x})), {"priors": {"sd_g[x]": hb.HalfNormal(1)}}
+        "y3 ~ x + (x || g)",
+        THREE,
+        line,
+        (by("g"), by("g", lambda row: {"x": row.x})),
+        {"priors": {"sd_g[x]": hb.HalfNormal(1)}},
     ),
     "factor uncorrelated": Structure("y3 ~ f + (0 + f || h)", THREE, treated, (by("h", cells),)),
     "cells": Structure("y3 ~ f + (0 + f | h)", THREE, treated, (by("h", cells),)),
@@ -188,7 +192,9 @@ def log_joint(structure: Structure, model, sd, corr, beta, b, answers=None) -> f
         part = slice(start[block.factor], start[block.factor] + len(block.terms))
         start[block.factor] = part.stop
         sds, R = sd[block.factor][part], corr[block.factor][part, part]
-        total += stats.multivariate_normal(np.zeros(len(sds)), np.outer(sds, sds) * R).logpdf(b[block.factor][:, part]).sum()
+        total += (
+            stats.multivariate_normal(np.zeros(len(sds)), np.outer(sds, sds) * R).logpdf(b[block.factor][:, part]).sum()
+        )
         columns = [bar.columns for bar in structure.bars if bar.factor == block.factor]
         total += log_prior_covariance(block, own, sds, R, means_of(*columns))
     return total
