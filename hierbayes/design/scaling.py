@@ -12,7 +12,7 @@ from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock
 from hierbayes.design.parameters import aux_names, aux_priors, default_sigma, estimates_sigma
 from hierbayes.design.proper import refuse_exact, refuse_improper
-from hierbayes.design.stacked import one_each, one_each_block, parts_of, single_design, single_schema
+from hierbayes.design.stacked import one_each, parts_of, single_design, single_schema, terms_alike
 from hierbayes.design.table import Floats
 from hierbayes.design.units import WEAK, Units, column_scales, default_beta, response_units
 from hierbayes.errors import ModelError
@@ -266,11 +266,11 @@ def prior_table(priors: ResolvedPriors, design: Design) -> pd.DataFrame:
         moved = alike == "Intercept" and np.any(priors.centre) and not isinstance(prior, Flat)
         note = "at the mean of the predictors" if moved else ""
         rows.append((name, str(prior), _source(priors.user, (name, alike, "beta")), note))
-    for block, alikes, own in zip(design.groups, one_each_block(design), priors.blocks, strict=True):
+    for block, parts, own in zip(design.groups, terms_alike(design), priors.blocks, strict=True):
         note = "at the mean of its predictors" if np.any(own.centre) else ""
-        for term, alike, prior in zip(block.terms, alikes, own.sd, strict=True):
+        for term, part, prior in zip(block.terms, parts, own.sd, strict=True):
             key = f"sd_{block.factor}[{term}]"
-            keys = (key, f"sd_{block.factor}[{alike}]", f"sd_{block.factor}")
+            keys = (key, f"sd_{block.factor}[{part}]", f"sd_{block.factor}")
             rows.append((key, str(prior), _source(priors.user, keys), note))
         if own.corr is not None:
             key = f"corr_{block.factor}"

@@ -169,12 +169,15 @@ def one_each(design: Design) -> tuple[str, ...]:
     return single_schema(design.schema, 1).coefficients * design.predictors
 
 
-def one_each_block(design: Design) -> tuple[tuple[str, ...], ...]:
+def terms_alike(design: Design) -> tuple[tuple[str, ...], ...]:
     """Return for each block the names that its terms have in the formula, without their categories."""
     if design.predictors == 1:
         return tuple(block.terms for block in design.groups)
-    S, singles = design.predictors, single_schema(design.schema, 1).groups
-    return tuple(one.terms * (1 if one.split else S) for one in singles for _ in range(parts_of(one, S)))
+    found: list[tuple[str, ...]] = []
+    for group in single_schema(design.schema, 1).groups:
+        parts = parts_of(group, design.predictors)
+        found += [group.terms * (design.predictors // parts)] * parts
+    return tuple(found)
 
 
 def single_design(design: Design, category: int = 1, rows: Ints | None = None) -> Design:
