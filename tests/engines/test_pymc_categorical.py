@@ -50,6 +50,12 @@ def test_the_three_densities_are_one(name):
     assert of_pymc == pytest.approx(by_hand, rel=1e-9, abs=slack)
 
 
+def test_terms_that_the_data_tell_are_written_in_their_centred_form():
+    names = {variable.name for variable in STRUCTURES["centred form"].model().pymc.free_RVs}
+    assert {"b_g_sampled", "v_h"} <= names
+    assert "v_g" in {variable.name for variable in STRUCTURES["intercepts"].model().pymc.free_RVs}
+
+
 @pytest.mark.parametrize("pair", [("no", "perhaps"), ("no", "yes"), ("perhaps", "yes")])
 def test_exchanged_categories_would_be_told_apart(pair):
     _, of_pymc, exchanged, _ = compared("weights", pair)
@@ -142,6 +148,21 @@ def test_the_model_is_readable():
     np.testing.assert_array_equal(graph.rvs_to_values[graph["y3"]].eval(), model.design.y)
     assert graph["corr_g"].eval(mode="FAST_COMPILE").shape == (4, 4)
     assert graph["b_g"].eval(mode="FAST_COMPILE").shape == (6, 4)
+
+
+def test_a_prior_of_another_kind_is_drawn_by_pymc():
+    def laplace(name, **kwargs):
+        import pymc as pm
+
+        return pm.Laplace(name, 0, 0.01, **kwargs)
+
+    priors = {"beta": hb.Normal(0, 0.01), "yes:Intercept": hb.Custom(laplace), "perhaps:Intercept": hb.Normal(2, 0.01)}
+    tree = hb.Model("y3 ~ x", table(), family="categorical", priors=priors).prior_predictive(draws=100, seed=1)
+    found = np.bincount(tree["prior_predictive"]["y3"].to_numpy().ravel(), minlength=4)
+    expected = special.softmax([0.0, 2.0, 0.0])
+    assert found[0] == 0
+    np.testing.assert_allclose(found[1:] / found.sum(), expected, atol=0.03)
+    assert np.abs(found[1:] / found.sum() - expected[[1, 0, 2]]).max() > 0.5
 
 
 def test_hostile_names_make_a_model():

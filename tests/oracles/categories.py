@@ -37,6 +37,8 @@ def table() -> pd.DataFrame:
             "h": [f"h{i}" for i in rng.integers(0, 4, n)],
             "k": [f"k{i % 6 % 2}" for i in range(n)],
             "w": rng.uniform(0.5, 2, n),
+            # told by the level of g, but for a few rows
+            "told": np.where(rng.random(n) < 0.95, np.take(THREE, np.arange(n) % 6 % 3), rng.choice(THREE, n)),
         }
     )
 
@@ -150,6 +152,7 @@ STRUCTURES = {
         (by("g", line), by("h")),
         {"priors": PRIORS},
     ),
+    "centred form": Structure("told ~ x + (1 | g) + (1 | h)", THREE, line, (by("g"), by("h"))),
     "fixed": Structure("y3 ~ x + (x | g) + (1 | h)", THREE, line, (by("g", line), by("h")), {"priors": FIXED}),
 }
 
