@@ -30,7 +30,8 @@ def score(
     eta, value = np.asarray(predictor, dtype=float), np.asarray(y, dtype=float)
     if family.unordered:
         slopes = categorical.score(value, categorical.apart(eta, family.categories))
-        return (np.asarray(weights)[..., None] * slopes).reshape(eta.shape)
+        weighted = np.asarray(weights)[..., None] * slopes
+        return weighted.reshape(*weighted.shape[:-2], -1)
     if family.name in ("bernoulli", "binomial"):
         success, failure = _share_slopes(family.link, eta)
         rest = (1.0 if trials is None else np.asarray(trials, dtype=float)) - value
@@ -88,10 +89,11 @@ def informed(
         known = information(family, predictor, parameters, weights, trials)
         return columns * np.broadcast_to(known, np.shape(columns)[:-1])[..., None]
     shares = np.exp(categorical.log_probabilities(categorical.apart(predictor, family.categories)))[..., 1:]
-    own = np.asarray(columns).reshape(*shares.shape, -1)
+    own = np.asarray(columns)
+    own = own.reshape(*own.shape[:-2], *shares.shape[-2:], own.shape[-1])
     scaled = shares[..., None] * own
     known = np.asarray(weights)[..., None, None] * (scaled - shares[..., None] * scaled.sum(axis=-2, keepdims=True))
-    return known.reshape(np.shape(columns))
+    return known.reshape(*known.shape[:-3], -1, own.shape[-1])
 
 
 def _share_slopes(link: str, eta: Any) -> tuple[Any, Any]:

@@ -76,6 +76,7 @@ class Runner:
         """The `pymc.Model`, built on first access."""
         from hierbayes.engines.pymc import build_pymc
 
+        _refuse_slashes(posterior_dims(self.labels))
         with quiet_libraries():
             return build_pymc(self.problem, self.labels)
 
@@ -283,7 +284,6 @@ class Runner:
         """Return the PyMC model, compiled on first use."""
         if self._compiled is None:
             names = list(posterior_dims(self.labels))
-            _refuse_slashes(names)
             with quiet_libraries(), working("compiling the PyMC model (up to a minute)", progress):
                 self._compiled = compile_pymc(self.model, names)
         return self._compiled

@@ -10,6 +10,7 @@ import numpy as np
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Problem
 from hierbayes.engines.naming import posterior_coords, posterior_dims
+from hierbayes.engines.naming import tree_name as tree_name
 from hierbayes.sampling import Trace
 
 if TYPE_CHECKING:
@@ -63,19 +64,6 @@ def _labels(coordinate: Any) -> Any:
     import pandas as pd
 
     return pd.Index(coordinate, dtype=object if isinstance(coordinate, list) else None)
-
-
-def tree_name(name: str) -> str:
-    """Return a name as a DataTree takes it: without the slash, which would be a path; `true_name` undoes it.
-
-    Examples
-    --------
-    >>> tree_name("b_Subject"), tree_name("b_site/plot"), tree_name("50%")
-    ('b_Subject', 'b_site%2Fplot', '50%')
-    """
-    if "/" in name or "%2F" in name or "%25" in name:
-        return name.replace("%", "%25").replace("/", "%2F")
-    return name
 
 
 def true_name(name: str) -> str:

@@ -261,7 +261,7 @@ def test_probabilities_averaged_over_the_groups():
     found = fit.category_probabilities(groups="average", draws=True)
     np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-8)
     assert np.abs(found - fit.category_probabilities(groups="population", draws=True)).max() > 0.02
-    with pytest.raises(ModelError, match="the poisson family has no ordered categories"):
+    with pytest.raises(ModelError, match="the poisson family has no categories"):
         made_up(Family("poisson", "log")).category_probabilities()
 
 

@@ -250,6 +250,8 @@ def _check_keys(user: Mapping[str, Prior], design: Design) -> None:
     known = prior_keys(design)
     for key in user:
         if known.count(key) > 1:
+            if design.predictors > 1:
+                raise ModelError(f"the key {key!r} has two meanings among the categories", "rename one of them")
             raise ModelError(f"the key {key!r} is the name of a column and of a parameter", "rename the column")
         if key not in known:
             nearest = suggest(key, known)

@@ -36,6 +36,19 @@ def posterior_coords(labels: Labels) -> dict[str, list[str]]:
     return coords
 
 
+def tree_name(name: str) -> str:
+    """Return a name without the slash: to a DataTree it is a path, and PyMC refuses it. `run_tree.true_name` undoes it.
+
+    Examples
+    --------
+    >>> tree_name("b_Subject"), tree_name("b_site/plot"), tree_name("50%")
+    ('b_Subject', 'b_site%2Fplot', '50%')
+    """
+    if "/" in name or "%2F" in name or "%25" in name:
+        return name.replace("%", "%25").replace("/", "%2F")
+    return name
+
+
 def as_given(problem: Problem, labels: Labels, drawn: Expanded, chains: int) -> dict[str, Floats]:
     """Return draws in internal coordinates as named arrays (chain, draw, ...) for the columns as given."""
     found: dict[str, Floats] = {"sigma": drawn.sigma} if problem.has_sigma else {}

@@ -11,6 +11,7 @@ import numpy as np
 from hierbayes import priors as hp
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Floats, Problem
+from hierbayes.engines.naming import tree_name
 from hierbayes.engines.pymc_likelihoods import observe
 from hierbayes.families import on_location
 from hierbayes.priors import Prior
@@ -132,7 +133,7 @@ def build_pymc(problem: Problem, labels: Labels) -> pymc.Model:
         weights = _data("weights", problem.weights) if np.any(problem.weights != 1) else None
         trials = None if problem.trials is None else _data("trials", problem.trials.astype(np.int64))
         y = _data("y_data", problem.y.astype(np.int64) if problem.likelihood.whole else problem.y)
-        observe(_unused(labels.response, "response_"), problem.likelihood, eta, own, y, weights, trials)
+        observe(_unused(tree_name(labels.response), "response_"), problem.likelihood, eta, own, y, weights, trials)
     return model
 
 
@@ -266,7 +267,7 @@ def _vector(name: str, priors: Sequence[Prior], terms: Sequence[str], dim: str) 
         fields = {key: np.asarray([getattr(prior, key) for prior in priors]) for key in vars(priors[0])}
         return _distribution(kind, name, fields, positive=name.startswith("sd_"), dims=dim)
     sd = name.startswith("sd_")
-    entries = [_variable(f"{name}[{term}]", prior, sd) for term, prior in zip(terms, priors, strict=True)]
+    entries = [_variable(tree_name(f"{name}[{term}]"), prior, sd) for term, prior in zip(terms, priors, strict=True)]
     return pm.Deterministic(name, pt.stack(entries), dims=dim)
 
 

@@ -18,7 +18,7 @@ from hierbayes.catalogue import catalogue
 from hierbayes.design.scaling import prior_keys
 from hierbayes.engines.assemble import assemble
 from hierbayes.engines.pymc import CENTRED_FROM, centred, mean_squares
-from hierbayes.errors import HierBayesWarning
+from hierbayes.errors import HierBayesWarning, ModelError
 from hierbayes.run import nested
 
 MODELS = {**{f"{name} (catalogue)": spec for name, spec in linear_models().items()}, **STRUCTURES}
@@ -378,3 +378,15 @@ def test_split_terms_far_from_nought_warn():
     far = table().assign(year=2000 + table()["x"])
     with pytest.warns(HierBayesWarning):
         hb.Model("y ~ year + (year || g)", far)
+
+
+def test_slashes_in_names_are_written_otherwise_or_refused():
+    """PyMC refuses them in the names of variables: of a response, of a level with a prior of its own."""
+    data = table().assign(f=table()["f"].cat.rename_categories({"q": "q/1"}))
+    model = hb.Model("I(y / 2) ~ f", data, priors={"f[r]": LAPLACE})
+    names = [variable.name for variable in (*model.pymc.free_RVs, *model.pymc.observed_RVs)]
+    assert "beta_centred[f[q%2F1]]" in names
+    assert "I(y %2F 2)" in names
+    for name in ("a/b", "/"):
+        with pytest.raises(ModelError, match=f"does not take the name 'sd_{name}', for the slash"):
+            _ = hb.Model(f"y ~ x + (1 | `{name}`)", data.rename(columns={"g": name})).pymc
