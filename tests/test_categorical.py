@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from oracles.categories import STRUCTURES, log_joint, log_likelihood, moderate, predictors, table
 from oracles.given import as_written
@@ -294,3 +295,9 @@ def test_the_oracle_counts_every_row():
     moved[7, 1] += 0.5
     assert log_likelihood(structure, moved) != log_likelihood(structure, eta)
     np.testing.assert_allclose(model.design.X @ at["beta"], eta.ravel(), rtol=1e-12)
+
+
+def test_a_region_for_all_coefficients_leaves_every_intercept_out():
+    model = hb.Model("y ~ x", pd.DataFrame({"y": list("abcabcba"), "x": np.linspace(-1, 1, 8)}), family="categorical")
+    fit = model.attach(model.prior_draws(draws=50, seed=1))
+    assert fit.rope((-0.1, 0.1))["quantity"].tolist() == ["b:x", "c:x"]

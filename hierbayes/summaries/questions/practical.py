@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hierbayes.design.stacked import one_each
 from hierbayes.errors import ModelError
 from hierbayes.summaries.numbers import Floats, check_prob
 from hierbayes.summaries.questions.expressions import evaluate
@@ -69,7 +70,8 @@ def _quantities(parameters: Parameters, regions: Any) -> Iterator[tuple[str, Any
 
 
 def _slopes(parameters: Parameters) -> list[str]:
-    names = list(parameters.design.coefficients[int(parameters.design.intercept) :])
+    design = parameters.design
+    names = [name for name, alike in zip(design.coefficients, one_each(design), strict=True) if alike != "Intercept"]
     if not names:
         raise ModelError("the model has no coefficient beside the intercept", 'name one: {"Intercept": (-1, 1)}')
     return names
