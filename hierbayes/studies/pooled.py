@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from hierbayes.errors import ModelError
+from hierbayes.families import family as family_of
 from hierbayes.model import Fit
 from hierbayes.model import fit as fit_model
 from hierbayes.plots.accessor import draw_pooling, draw_shrinkage
@@ -59,8 +61,6 @@ class PoolingComparison:
 
     def plot(self, kind: str = "pooling", levels: Sequence[str] | None = None, **options: Any) -> Figure:
         """Draw a panel for each level (``kind="pooling"``) or the shrinkage arrows (``kind="shrinkage"``)."""
-        from hierbayes.errors import ModelError
-
         if kind not in ("pooling", "shrinkage"):
             raise ModelError(f'kind={kind!r} is not understood: write "pooling" or "shrinkage"')
         return (draw_pooling if kind == "pooling" else draw_shrinkage)(self.tables, levels, **options)
@@ -100,11 +100,18 @@ def pooling(
     Raises
     ------
     ModelError
-        If the model has no group-level terms.
+        If the model has no group-level terms, or the family is ``categorical``, whose rows have several predictors.
 
     Examples
     --------
     >>> import hierbayes as hb
     >>> both = hb.pooling("Yield ~ 1 | Batch", hb.load_data("dyestuff"), seed=1)  # doctest: +SKIP
     """
+    # before anything is sampled
+    if family_of(options.get("family", "gaussian")).unordered:
+        raise ModelError(
+            "hb.pooling() compares fits of one linear predictor, and a categorical response has one for each category "
+            "but the reference",
+            "fit the model and ask one category: fit.category(name).pooling_tables(), .plot.pooling()",
+        )
     return PoolingComparison(fit_model(formula, data, **options), factor, ci_prob)
