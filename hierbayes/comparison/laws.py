@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from hierbayes.design.scaling import BlockPriors, ResolvedPriors
-from hierbayes.engines.base import Problem
+from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError
 from hierbayes.priors import (
     LKJ,
@@ -104,17 +104,16 @@ def _component_law(parameter: Parameter, problem: Problem, priors: ResolvedPrior
         return positive_law(priors.sigma)
     if parameter.kind == "family":
         return positive_law(problem.aux_priors[parameter.index[0]])
-    block, j = _place(parameter, priors, factors)
-    centred = bool(np.any(block.centre))
+    block, j, back = _place(parameter, problem, priors, factors)
     if parameter.kind == "sd":
-        if centred and j == 0:
+        if _moved(back, j):
             raise NoLawError(
                 "its prior speaks of the mean of the predictors, so that of the sd at zero has no closed form: "
                 "set the priors of this factor's sds, which are then read for the columns as given"
             )
         return positive_law(block.sd[j])
     i = j - (parameter.index[1] - parameter.index[0])
-    if centred and i == 0:
+    if _moved(back, i) or _moved(back, j):
         raise NoLawError(
             "the prior of the correlations speaks of the mean of the predictors, so that at zero has no closed form: "
             f"set the prior corr_{parameter.factor}, which is then read for the columns as given"
@@ -122,14 +121,21 @@ def _component_law(parameter: Parameter, problem: Problem, priors: ResolvedPrior
     return correlation_law(block)
 
 
-def _place(parameter: Parameter, priors: ResolvedPriors, factors: tuple[str, ...]) -> tuple[BlockPriors, int]:
-    """Return the block of an sd or correlation, and the place of its last term there."""
+def _moved(back: Floats, term: int) -> bool:
+    """Whether a term as given is a sum of internal ones: an intercept beside predictors that are centred."""
+    return bool(np.count_nonzero(back[term]) > 1)
+
+
+def _place(
+    parameter: Parameter, problem: Problem, priors: ResolvedPriors, factors: tuple[str, ...]
+) -> tuple[BlockPriors, int, Floats]:
+    """Return the block of an sd or correlation, the place of its last term there, and how to return from centring."""
     j = parameter.index[-1]
-    for factor, block in zip(factors, priors.blocks, strict=True):
+    for factor, block, own in zip(factors, priors.blocks, problem.blocks, strict=True):
         if factor != parameter.factor:
             continue
         if j < len(block.sd):
-            return block, j
+            return block, j, own.back
         j -= len(block.sd)
     raise ModelError(f"there is no prior of {parameter.name}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from hierbayes.model.decomposing import Decomposing
 from hierbayes.model.predicting import Predicting
 from hierbayes.model.questioning import Questioning
 from hierbayes.model.tabulating import Tabulating
+from hierbayes.plots.accessor import HasTables
+from hierbayes.plots.category_plots import CategoryPlots
+from hierbayes.priors import LKJ, Custom, Fixed, Prior
 from hierbayes.run import Draws
 from hierbayes.run_tree import row_name, tree_name
 from hierbayes.summaries.single_category import single_posterior
@@ -35,6 +38,16 @@ class CategoryFit(Tabulating, Predicting, Decomposing, Questioning):
     ----------
     model : Model
     """
+
+    @property
+    def plot(self) -> CategoryPlots:
+        """Figures of this category, without those that score the whole fit."""
+        return CategoryPlots(cast("HasTables", self))
+
+    @property
+    def _of(self) -> str:
+        reference, own = self.design.schema.response_levels
+        return f", of {self.design.response} = {own} against {reference}"
 
     def __getattr__(self, name: str) -> Any:
         from hierbayes.model.fitted import Fit
@@ -87,9 +100,32 @@ def _single_priors(priors: ResolvedPriors, design: Design, place: int) -> Resolv
         k, width = len(group.terms), parts_of(group, S)
         block = priors.blocks[i + place - 1 if group.split else i]
         part = slice(0, k) if group.split else slice((place - 1) * k, place * k)
-        blocks.append(BlockPriors(block.sd[part], block.corr if k > 1 else None, block.centre[part]))
+        blocks.append(BlockPriors(block.sd[part], _single_corr(block, part), block.centre[part]))
         i += width
     return ResolvedPriors(priors.beta[own], priors.centre[own], tuple(blocks), priors.sigma, priors.user)
+
+
+def _single_corr(block: BlockPriors, part: slice) -> Prior | None:
+    """Return the prior of the correlations of some terms, all others integrated out.
+
+    Of an LKJ(eta) matrix of K terms those of k are LKJ(eta + (K - k) / 2): Lewandowski, Kurowicka and Joe (2009),
+    Journal of Multivariate Analysis 100, section 3.
+    """
+    K, k = len(block.sd), len(block.sd[part])
+    if k < 2 or k == K:
+        return block.corr if k > 1 else None
+    if isinstance(block.corr, LKJ):
+        return LKJ(block.corr.eta + (K - k) / 2)
+    if isinstance(block.corr, Fixed) and not isinstance(block.corr.value, float):
+        return Fixed(tuple(row[part] for row in block.corr.value[part]))
+    return Custom(_of_all_categories) if isinstance(block.corr, Custom) else block.corr
+
+
+def _of_all_categories(name: str, **_: Any) -> Any:
+    raise ModelError(
+        f"the Custom prior of the correlations of all categories tells no prior of {name}, those of one category",
+        "ask the fit of all categories",
+    )
 
 
 def _single_draws(fit: Fit, single: Design, place: int) -> Draws:

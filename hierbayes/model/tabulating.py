@@ -22,8 +22,6 @@ from hierbayes.summaries.tidying import Effect, tidied
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hierbayes.design.design import Design
-
 
 class Tabulating(FitBase):
     """The part of a `Fit` that has to do with tables."""
@@ -115,7 +113,7 @@ class Tabulating(FitBase):
             varcorr=self.varcorr(ci_prob),
             diagnostics=pd.DataFrame([self.diagnostics]),
             ci_prob=ci_prob,
-            title=f"Bayesian hierarchical model, {self.spec.family} family{_modelled(self.design)}",
+            title=f"Bayesian hierarchical model, {self.spec.family} family{self._of}",
             formula=self.spec.formula.text,
             counts=text + (f"; levels: {counts}" if counts else ""),
             method=method_line(self.diagnostics),
@@ -174,15 +172,16 @@ class Tabulating(FitBase):
         """Figures of the fit: ``fit.plot.shrinkage()``, ``fit.plot.pooling()``, ``fit.plot.caterpillar()``."""
         return FitPlots(cast("HasTables", self))
 
+    @property
+    def _of(self) -> str:
+        """What a summary says of a response that is no number: the level modelled, or the reference."""
+        design = self.design
+        if design.family.unordered:
+            return f", of {design.response} against {design.categories[0]}"
+        return "" if design.modelled is None else f", of {design.response} = {design.modelled}"
+
     def __repr__(self) -> str:
         return str(self.summary())
 
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
-
-
-def _modelled(design: Design) -> str:
-    """Return what a summary says of a response that is no number: the level modelled, or the reference."""
-    if design.family.unordered:
-        return f", of {design.response} against {design.categories[0]}"
-    return "" if design.modelled is None else f", of {design.response} = {design.modelled}"

@@ -116,6 +116,9 @@ class ArvizPlots:
     def ppc(self, num_samples: int = 50, seed: int | None = None, **options: Any) -> PlotCollection:
         """Draw the distribution of replicated responses over that of the data (`arviz_plots.plot_ppc_dist`).
 
+        For categories without an order, how many rows have each, in replicated data (with intervals) and in the data,
+        on the scale of the root (`arviz_plots.plot_ppc_rootogram`).
+
         Parameters
         ----------
         num_samples : int
@@ -125,6 +128,9 @@ class ArvizPlots:
         """
         chains, length = (self._fit.posterior.sizes[dim] for dim in ("chain", "draw"))
         draws = min(-(-num_samples // chains), length)
+        if self._fit.design.family.unordered:
+            drawn = self.arviz("ppc_rootogram", draws=draws, seed=seed, **options)
+            return _with_categories(drawn, self._fit.design.response, self._fit.design.categories)
         return self.arviz("ppc_dist", draws=draws, seed=seed, num_samples=min(num_samples, draws * chains), **options)
 
     def prior_posterior(
@@ -174,6 +180,17 @@ class ArvizPlots:
             for name in names:
                 _check_variable(name.removeprefix("~"), known)
         return [tree_name(name) for name in names]
+
+
+def _with_categories(drawn: PlotCollection, response: str, names: Sequence[str]) -> PlotCollection:
+    """Write the names of categories where ArviZ has their numbers."""
+    for ax in drawn.viz["figure"].item().axes:
+        ax.set_xlim(0.5, len(names) + 0.5)
+        ax.set_xticks(range(1, len(names) + 1), names, parse_math=False)
+        ax.set_xlabel(response, parse_math=False)
+        ax.set_ylabel("rows")
+        ax.set_title("")
+    return drawn
 
 
 def _left_out(names: list[str]) -> bool:

@@ -74,8 +74,14 @@ def tree_of(fit: FitLike, effects: bool) -> xr.DataTree:
     tree = xr.DataTree.from_dict({"/posterior": as_group(found)})
     for name in ("sample_stats", "observed_data"):
         if name in fit.tree.children:
-            tree[name] = xr.DataTree(fit.tree[name].to_dataset())
+            own = fit.tree[name].to_dataset()
+            tree[name] = xr.DataTree(_whole(fit, own) if name == "observed_data" else own)
     return tree
+
+
+def _whole(fit: FitLike, responses: xr.Dataset) -> xr.Dataset:
+    """Return the numbers of categories as whole numbers, by which ArviZ tells what is discrete."""
+    return responses.astype(np.int64) if fit.design.family.unordered else responses
 
 
 def as_group(variables: dict[str, Any]) -> xr.Dataset:
@@ -97,8 +103,11 @@ def with_prior(fit: FitLike, tree: xr.DataTree, draws: int, seed: int | None) ->
 
 def with_predictive(fit: FitLike, tree: xr.DataTree, draws: int | None, seed: int | None) -> None:
     """Add replicated data, of so many draws of each chain."""
+    import xarray as xr
+
     seed = fit.diagnostics["seed"] if seed is None else seed
-    tree["posterior_predictive"] = fit.posterior_predictive(seed=seed, draws=draws)["posterior_predictive"]
+    drawn = fit.posterior_predictive(seed=seed, draws=draws)["posterior_predictive"].to_dataset()
+    tree["posterior_predictive"] = xr.DataTree(_whole(fit, drawn))
 
 
 def with_power_scaling(fit: FitLike, tree: xr.DataTree) -> None:

@@ -31,6 +31,7 @@ _SIGNS = {
     **{name: f"<mi>{sign}</mi>" for name, sign in _GREEK.items()},
     "sim": '<mo form="infix">∼</mo>', "ne": "<mo>≠</mo>", "le": "<mo>≤</mo>",
     "dots": "<mo>…</mo>", "cdot": "<mo>·</mo>", "sum": "<mo>∑</mo>", "textstyle": "",
+    "exp": '<mi mathvariant="normal">exp</mi>',
     "textbackslash": "<mo>\\</mo>", "textasciicircum": "<mo>^</mo>", "textasciitilde": "<mo>~</mo>",
 }  # fmt: skip
 _PLUS = '<mo form="infix">+</mo>'
@@ -181,6 +182,8 @@ class _Reader:
             return f'<mover accent="true">{self.atom()}<mo>{_ACCENTS[name]}</mo></mover>'
         if name == "sqrt":
             return f"<msqrt>{self.atom()}</msqrt>"
+        if name == "frac":
+            return f"<mfrac>{self.atom()}{self.atom()}</mfrac>"
         if name == "begin" and self.words() == "pmatrix":
             return self.matrix()
         raise ModelError(f"the page has no way to draw the LaTeX command {name!r}")
