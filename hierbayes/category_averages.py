@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from hierbayes.categorical import log_probabilities
+
 _REACH = 5.5
 """Radius of the grid in sds; of two dimensions 3e-7 lies beyond it, of three 2e-6."""
 _STEP = 1.0
@@ -54,11 +56,13 @@ def average_probabilities(mean: Any, root: Any) -> Any:
     mu, R = np.asarray(mean, dtype=float), np.asarray(root, dtype=float)
     S = mu.shape[-1]
     flat_mu, flat_R = mu.reshape(-1, S), np.broadcast_to(R, (*mu.shape, S)).reshape(-1, S, S)
-    fine = np.ceil(np.log2(np.maximum(_moves(flat_R), 1e-300) / _MOVE)).clip(0, 99).astype(int)
-    most = _HALVINGS.get(S, -1)
-    found = np.empty((len(flat_mu), S + 1))
-    for level in np.unique(np.minimum(fine, most + 1)):
-        chosen = np.flatnonzero(np.minimum(fine, most + 1) == level)
+    moves, most = _moves(flat_R), _HALVINGS.get(S, -1)
+    fine = np.ceil(np.log2(np.maximum(moves, 1e-300) / _MOVE)).clip(0, most + 1).astype(int)
+    found = np.exp(log_probabilities(flat_mu))  # where nothing moves there is nothing to average
+    for level in np.unique(fine):
+        chosen = np.flatnonzero((fine == level) & (moves > 0))
+        if not chosen.size:
+            continue
         points, weights = _grid(S, int(level)) if level <= most else _sobol(S)
         for own in np.array_split(chosen, max(1, len(chosen) * len(points) * (S + 1) // _NUMBERS)):
             found[own] = _summed(flat_mu[own], flat_R[own], points, weights)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
+from hierbayes import category_averages
 from hierbayes.category_averages import average_probabilities
 
 
@@ -159,3 +160,20 @@ def test_far_predictors_stay_probabilities():
     # effects without bound: which predictor is the largest, or the reference
     wide = average_probabilities(np.zeros(2), 1e6 * np.eye(2))
     np.testing.assert_allclose(wide, [1 / 4, 3 / 8, 3 / 8], atol=2e-3)
+
+
+@pytest.mark.parametrize("S", [2, 3, 4])
+def test_what_does_not_move_is_not_averaged(S, monkeypatch):
+    rng = np.random.default_rng(6)
+    mean = rng.normal(0, 2, (3, S))
+    still = np.zeros((3, S, S))
+    still[1] = np.eye(S)
+    expected = shares(mean)
+    found = average_probabilities(mean, still)
+    np.testing.assert_allclose(found[[0, 2]], expected[[0, 2]], rtol=1e-12)
+    assert np.abs(found[1] - expected[1]).max() > 0.01
+    summed = []
+    own = category_averages._summed
+    monkeypatch.setattr(category_averages, "_summed", lambda mu, *rest: summed.append(len(mu)) or own(mu, *rest))
+    average_probabilities(mean, still)
+    assert sum(summed) == 1
