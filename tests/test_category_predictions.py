@@ -237,8 +237,11 @@ def test_what_is_refused():
     for asked in ({}, {"kind": "response"}, {"draws": True}):
         with pytest.raises(ModelError, match="categories without an order have no mean"):
             fit.predict(**asked)
-    with pytest.raises(ModelError, match="categories without an order have no mean"):
+    with pytest.raises(ModelError, match="categories without an order have no mean") as caught:
         fit.fitted()
+    assert "kind" not in caught.value.hint  # an option that it does not take
+    with pytest.raises(ModelError, match=r"fit\.category_probabilities\(groups=\"average\", draws=True\)"):
+        fit.effective_n()
 
 
 @pytest.mark.parametrize("number", [4, 6])

@@ -305,8 +305,10 @@ class Decomposing(FitBase):
 
     def _only_gaussian(self, name: str) -> None:
         if self.spec.family.name != "gaussian":
+            unordered = self.spec.family.unordered
+            ask, what = ("category_probabilities", "probabilities") if unordered else ("predict", "means")
             raise ModelError(
                 f"fit.{name}() is for the gaussian family, and this model's is {self.spec.family.name}",
-                "the variance of a mean of its rows depends on their means, not on sds alone; fit.predict(groups="
-                '"average", draws=True) gives draws of the rows\' means',
+                f"the variance of a mean of its rows depends on their {what}, not on sds alone; fit.{ask}(groups="
+                f'"average", draws=True) gives draws of the rows\' {what}',
             )

@@ -242,7 +242,14 @@ class Predicting(FitBase):
         DataFrame
             One row for each row of the data in use; columns mean, sd, median, lower, upper, on the scale of the
             response.
+
+        Raises
+        ------
+        ModelError
+            If the response is categorical and has no mean.
         """
+        if self.spec.family.unordered:
+            raise ModelError(NO_MEAN, "category_probabilities() gives the probability of each in every row")
         return self.predict(ci_prob=ci_prob)
 
     def residuals(self, ci_prob: float = 0.95, standardized: bool = False) -> pd.DataFrame:
