@@ -12,7 +12,7 @@ import xarray as xr
 from category_fits import FORMULAS, NAMES, made_up, shares, table
 
 import hierbayes as hb
-from hierbayes.errors import DataError, HierBayesError, HierBayesWarning
+from hierbayes.errors import DataError, HierBayesError, HierBayesWarning, ModelError
 from hierbayes.report.mathml import mathml
 
 SOME = table().iloc[:3]
@@ -142,13 +142,27 @@ def test_shares_of_rows_stand_beside_the_probabilities_of_levels():
 
 def test_replicated_categories_are_counted_by_name():
     fit = made_up()
-    drawn = fit.plot.ppc(num_samples=20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        drawn = fit.plot.ppc(num_samples=20)
     (ax,) = drawn.viz["figure"].item().axes
     assert [text.get_text() for text in ax.get_xticklabels()] == list(NAMES[:3])
     assert ax.get_xlabel() == "kind"
     at = drawn.viz["observed_markers"]["kind"].item().get_offsets()
     wanted = [(fit.design.y == k).sum() for k in (1, 2, 3)]
     np.testing.assert_allclose(np.asarray(at)[:, 1], wanted)
+    plt.close("all")
+
+
+def test_more_panels_than_arviz_draws():
+    from arviz_base import rc_context
+
+    fit = made_up()
+    with rc_context({"plot.max_subplots": 3}):
+        with pytest.raises(ModelError, match="more panels than ArviZ draws") as caught:
+            fit.plot.psense()
+        assert "var_names" in caught.value.hint
+    fit.plot.psense("beta")
     plt.close("all")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from hierbayes.errors import ModelError
@@ -56,7 +58,8 @@ class ArvizPlots:
         Raises
         ------
         ModelError
-            If ArviZ has no such plot of one fit, there is no such variable, or the priors cannot be drawn from.
+            If ArviZ has no such plot of one fit, there is no such variable, the priors cannot be drawn from, or
+            there are too many panels.
 
         Examples
         --------
@@ -74,7 +77,7 @@ class ArvizPlots:
             options["var_names"] = names
         if "labeller" in _parameters(function):
             options.setdefault("labeller", arviz_tree.labeller())
-        with arviz_tree.look():
+        with arviz_tree.look(), _too_many_panels():
             collection: PlotCollection = function(tree, **options)
         return collection
 
@@ -129,7 +132,10 @@ class ArvizPlots:
         chains, length = (self._fit.posterior.sizes[dim] for dim in ("chain", "draw"))
         draws = min(-(-num_samples // chains), length)
         if self._fit.design.family.unordered:
-            drawn = self.arviz("ppc_rootogram", draws=draws, seed=seed, **options)
+            with warnings.catch_warnings():
+                # ArviZ makes arrays of counts by category, whose axes it takes for chains and draws
+                warnings.filterwarnings("ignore", message="Found chain dimension to be longer")
+                drawn = self.arviz("ppc_rootogram", draws=draws, seed=seed, **options)
             return _with_categories(drawn, self._fit.design.response, self._fit.design.categories)
         return self.arviz("ppc_dist", draws=draws, seed=seed, num_samples=min(num_samples, draws * chains), **options)
 
@@ -180,6 +186,19 @@ class ArvizPlots:
             for name in names:
                 _check_variable(name.removeprefix("~"), known)
         return [tree_name(name) for name in names]
+
+
+@contextmanager
+def _too_many_panels() -> Iterator[None]:
+    """Say in hierbayes' words that a figure would have more panels than ArviZ draws."""
+    try:
+        yield
+    except ValueError as error:
+        if "max_subplots" not in str(error):
+            raise
+        raise ModelError(
+            "the figure would have more panels than ArviZ draws", 'name some variables: var_names=["beta"]'
+        ) from error
 
 
 def _with_categories(drawn: PlotCollection, response: str, names: Sequence[str]) -> PlotCollection:
