@@ -163,7 +163,10 @@ class Design:
     def table(self) -> pd.DataFrame:
         """Return one row for each array of the design: name, shape and columns."""
         ones = f"1 is {self.modelled!r}, 0 is {self.schema.response_levels[0]!r}" if self.modelled is not None else ""
-        ones = (" < " if self.family.ordered else ", ").join(self.categories) or ones
+        if self.family.ordered:
+            ones = " < ".join(self.categories)
+        elif self.categories:
+            ones = f"{', '.join(self.categories[1:])}, each against {self.categories[0]}"
         n = self.n * self.predictors
         rows = [
             ("y", self.response, f"{self.n}", ones),

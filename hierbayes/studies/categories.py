@@ -119,9 +119,9 @@ def placeholder_categories(own: Family, names: tuple[str, ...], n: int) -> Any:
     """
     count = own.categories
     if not 3 <= count <= MOST_CATEGORIES:
+        told = f"the truth names {count}: {', '.join(names)}" if names else "nothing says how many these are"
         raise ModelError(
-            f"{'an' if own.ordered else 'a'} {own.name} response has 3 to {MOST_CATEGORIES} categories, and nothing "
-            f"says {'how many' if own.ordered or not count else 'which'} these are",
+            f"{'an' if own.ordered else 'a'} {own.name} response has 3 to {MOST_CATEGORIES} categories, and {told}",
             "name the gaps between the thresholds in the truth, from gap_2 on (K categories have K - 2), or give data= "
             "with the response"
             if own.ordered

@@ -58,7 +58,7 @@ def test_categories_are_numbered_from_the_reference(y, categories):
     assert design.coefficients == tuple(f"{name}:{label}" for name in categories[1:] for label in ("Intercept", "x"))
     assert design.modelled is None
     assert (design.n, design.predictors, design.X.shape) == (6, 2, (12, 4))
-    assert ", ".join(categories) in repr(design)
+    assert f"{', '.join(categories[1:])}, each against {categories[0]}" in repr(design)
 
 
 def test_other_frames_and_computed_responses():

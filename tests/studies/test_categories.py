@@ -168,7 +168,7 @@ def test_the_truth_may_come_from_the_priors():
         (TRUTH | {"reference": 3}, {}, "it is the name of a category"),
         (TRUTH, {"family": Family("categorical", "logit", 4)}, "4 categories, and the truth has coefficients of 2"),
         ({"Intercept": 0, "x": 1, "sd_g": 1}, {}, "nothing says how many"),
-        ({"b:Intercept": 0, "b:x": 1, "sd_g": 1}, {}, "nothing says which"),
+        ({"b:Intercept": 0, "b:x": 1, "sd_g": 1}, {}, "the truth names 2: reference, b"),
         ("prior", {"priors": PRIORS}, "nothing says how many"),
         (without("train:x"), {}, "does not say train:x"),
         (TRUTH | {"train:z": 1}, {}, "names 'train:z'"),
