@@ -151,6 +151,14 @@ class Fit(Tabulating, Predicting, Decomposing, Questioning, Comparing, Keeping):
         ------
         ModelError
             If the family is not categorical, or there is no such category.
+
+        Examples
+        --------
+        >>> import hierbayes as hb
+        >>> said = hb.load_data("verbagg").head(600)
+        >>> fit = hb.fit("resp ~ Anger", said, family="categorical", draws=200, chains=2, seed=1, progress=False)
+        >>> fit.category("yes").fixef().index.tolist()
+        ['Intercept', 'Anger']
         """
         from hierbayes.model.category_fit import category_fit
 
