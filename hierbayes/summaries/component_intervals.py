@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from hierbayes.design.design import Design
+from hierbayes.design.stacked import terms_alike
 from hierbayes.design.table import Floats
 from hierbayes.summaries.covariances import drawn
 from hierbayes.summaries.latent import latent_variance
@@ -98,7 +99,13 @@ def _components(design: Design, draws: xr.Dataset) -> tuple[list[_Name], list[Fl
         blocks = design.blocks(factor)
         terms = [term for block in blocks for term in block.terms]
         columns = np.hstack([block.Z for block in blocks])
-        bare = _without_category(design, terms)
+        # terms of several categories have one unit
+        bare = [
+            name
+            for block, own in zip(design.groups, terms_alike(design), strict=True)
+            if block.factor == factor
+            for name in own
+        ]
         sd = drawn(draws, f"sd_{factor}")
         for i, term in enumerate(terms):
             unit = scale if np.isin(columns[:, i], (0.0, 1.0)).all() else f"{scale} per unit of {bare[i]}"
@@ -117,14 +124,6 @@ def _components(design: Design, draws: xr.Dataset) -> tuple[list[_Name], list[Fl
     names += [("share", group, "", "", "") for group in parts]
     values += list(shares_of(parts).T)
     return names, values
-
-
-def _without_category(design: Design, terms: list[str]) -> list[str]:
-    """Return terms by the predictors that they hold: those of several categories have one unit."""
-    if not design.family.unordered:
-        return terms
-    names = sorted(design.categories[1:], key=len, reverse=True)
-    return [next(term[len(name) + 1 :] for name in names if term.startswith(f"{name}:")) for term in terms]
 
 
 def _scale(design: Design) -> str:
