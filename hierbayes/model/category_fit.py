@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from hierbayes.model.fitted import Fit
 
 
+_OF_NEITHER = ("category", "explore", "to_bambi")
+"""What neither the whole fit nor one category of it has."""
+
+
 class CategoryFit(Tabulating, Predicting, Decomposing, Questioning):
     """One category of a categorical response against the reference. Made by `Fit.category`.
 
@@ -54,6 +58,8 @@ class CategoryFit(Tabulating, Predicting, Decomposing, Questioning):
 
         if name.startswith("_") or not hasattr(Fit, name):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if name in _OF_NEITHER:
+            raise ModelError(f"fit.category(...).{name} is not there: it is not made for categories without an order")
         raise ModelError(
             f"fit.category(...).{name} is not there: it is a question to the fit of all categories together",
             f"ask fit.{name}",

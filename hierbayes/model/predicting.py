@@ -19,6 +19,8 @@ from hierbayes.predict.answers import (
     estimate_table,
     labelled_categories,
     labelled_draws,
+    labelled_probabilities,
+    probability_table,
 )
 from hierbayes.predict.asked import Asked, asked, category_draws, predictor_draws, row_draws
 from hierbayes.predict.posterior_draws import PosteriorDraws, posterior_draws
@@ -157,10 +159,12 @@ class Predicting(FitBase):
         if self.spec.family.unordered and question.kind == "link":
             each = predictor_draws(question, self.spec.family, self._arrays, self.design, newdata)
             return self._by_category(each, self.design.categories[1:], wanted, prob, chosen.progress)
-        if self.spec.family.unordered and not (question.kind == "response" and wanted):
+        if self.spec.family.unordered and question.kind == "mean":
+            raise ModelError(NO_MEAN, "category_probabilities() gives the probability of each")
+        if self.spec.family.unordered and not wanted:
             raise ModelError(
-                NO_MEAN,
-                'category_probabilities() gives the probability of each; kind="response" takes draws=True',
+                "drawn categories without an order have no mean or interval to tabulate",
+                "draws=True returns them; simulate() gives them by name, category_probabilities() their probabilities",
             )
         source = self._source(question, newdata)
         if wanted:
@@ -231,8 +235,14 @@ class Predicting(FitBase):
             )
         chosen, prob = settings(seed=seed, progress=progress), check_prob(ci_prob)
         question = asked(groups, "mean", chosen.seed)
+        wanted, family = check_flag("draws", draws), self.spec.family
+        if family.unordered:
+            source = category_draws(question, family, self._arrays, self.design, newdata)
+            if wanted:
+                return labelled_probabilities(source, names, chosen.progress)
+            return probability_table(source, names, prob, chosen.progress)
         each = [self._source(replace(question, category=k), newdata) for k in range(1, len(names) + 1)]
-        return self._by_category(each, names, check_flag("draws", draws), prob, chosen.progress)
+        return self._by_category(each, names, wanted, prob, chosen.progress)
 
     def fitted(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return the fitted values: the mean of every row of the fit, group-level effects included.

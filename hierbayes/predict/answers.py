@@ -68,11 +68,30 @@ def labelled_draws(source: Source, row: str, progress: bool | None) -> xr.DataAr
 
 def category_table(each: Sequence[Source], names: Sequence[str], ci_prob: float, progress: bool | None) -> pd.DataFrame:
     """Return the estimates of every row and category, row by row; `each` gives the draws of one category."""
-    tables = [
-        estimate_table(source, ci_prob, progress).assign(category=name)
-        for source, name in zip(each, names, strict=True)
-    ]
-    joined = pd.concat(tables).rename_axis("row").sort_index(kind="stable").reset_index()
+    return _row_by_row([estimate_table(source, ci_prob, progress) for source in each], names)
+
+
+def probability_table(
+    source: CategoryDraws, names: Sequence[str], ci_prob: float, progress: bool | None
+) -> pd.DataFrame:
+    """Return the same of the probabilities of all categories, which come together."""
+    n, size, prob = source.rows.n, source.posterior.size, check_prob(ci_prob)
+    found = np.empty((len(names), len(ESTIMATES), n))
+
+    def work(piece: Piece) -> None:
+        scratch = np.empty((piece.stop - piece.start, size))
+        every = source.of(piece, scratch)
+        for k in range(len(names)):
+            found[k][:, piece.rows] = row_estimates(np.ascontiguousarray(every[..., k]), scratch, prob)
+
+    over_pieces(work, pieces(n, size), f"predicting {n} rows", progress)
+    return _row_by_row([pd.DataFrame(dict(zip(ESTIMATES, own, strict=True))) for own in found], names)
+
+
+def _row_by_row(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
+    """Join the tables of the categories."""
+    named = [table.assign(category=name) for table, name in zip(tables, names, strict=True)]
+    joined = pd.concat(named).rename_axis("row").sort_index(kind="stable").reset_index()
     return joined[["row", "category", *ESTIMATES]]
 
 
@@ -83,6 +102,24 @@ def labelled_categories(each: Sequence[Source], names: Sequence[str], progress: 
     check_memory(each[0].rows.n * len(each), each[0].posterior.size, f" of {each[0].rows.n} rows by {len(each)}")
     found = xr.concat([labelled_draws(source, "row", progress) for source in each], dim="category")
     return found.assign_coords(category=list(names)).transpose("chain", "draw", "row", "category")
+
+
+def labelled_probabilities(source: CategoryDraws, names: Sequence[str], progress: bool | None) -> xr.DataArray:
+    """Return the same of the probabilities of all categories, which come together."""
+    import xarray as xr
+
+    own, n = source.posterior, source.rows.n
+    check_memory(n * len(names), own.size, f" of {n} rows by {len(names)}")
+    found = np.empty((own.size, n, len(names)))
+
+    def work(piece: Piece) -> None:
+        every = source.of(piece, np.empty((piece.stop - piece.start, own.size)))
+        found[:, piece.rows] = every.transpose(1, 0, 2)
+
+    over_pieces(work, pieces(n, own.size), f"predicting {n} rows", progress)
+    coords = {"chain": list(own.chains), "draw": list(own.draws), "row": np.arange(n), "category": list(names)}
+    shaped = found.reshape(len(own.chains), len(own.draws), n, len(names))
+    return xr.DataArray(shaped, coords=coords, dims=("chain", "draw", "row", "category"))
 
 
 def check_memory(n: int, size: int, what: str = "") -> None:

@@ -13,7 +13,7 @@ from hierbayes.design.new_rows import RowGroup, Rows, design_rows, rows_of
 from hierbayes.design.schema import GroupSchema, Schema
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import Family
-from hierbayes.predict.category_draws import CategoryDraws, average_of_category, category_of, probability_of
+from hierbayes.predict.category_draws import CategoryDraws, average_of_each, category_of, probabilities
 from hierbayes.predict.level_effects import LevelEffects
 from hierbayes.predict.posterior_draws import PosteriorDraws
 from hierbayes.predict.row_draws import Finish, RowDraws, average_of, link_itself, mean_of, response_of
@@ -34,7 +34,7 @@ class Asked:
         ``"mean"``, ``"link"`` or ``"response"``.
     seed : int
     category : int
-        Where it is not 0, the probability of this category takes the place of the mean.
+        Where it is not 0, the probability of this category of an ordinal response takes the place of the mean.
     """
 
     groups: str
@@ -92,15 +92,15 @@ def predictor_draws(
 def category_draws(
     question: Asked, family: Family, posterior: PosteriorDraws, design: Design, newdata: Any
 ) -> CategoryDraws:
-    """Return what gives the draws of a category, or of its probability, for a response without an order."""
+    """Return what gives the draws of a category, or of the probabilities of all, for a response without an order."""
     sources = predictor_draws(question, family, posterior, design, newdata)
     if question.kind == "response":
         return CategoryDraws(sources, category_of(question.seed))
     if question.spread_matters(family):
         rows, S = _rows(question, family, design, newdata), family.predictors
         each = [rows.of_predictor(place, S) for place in range(S)]
-        return CategoryDraws(sources, average_of_category(question.category, posterior, each))
-    return CategoryDraws(sources, probability_of(question.category))
+        return CategoryDraws(sources, average_of_each(posterior, each))
+    return CategoryDraws(sources, probabilities)
 
 
 def _rows(question: Asked, family: Family, design: Design, newdata: Any) -> Rows:

@@ -28,7 +28,8 @@ class CategoryDraws:
     predictors : tuple of RowDraws
         One for each category but the reference; each gives its linear predictor.
     finish : callable
-        Turns the linear predictors of a piece, (rows, draws, K - 1), into what is asked for, (rows, draws).
+        Turns the linear predictors of a piece, (rows, draws, K - 1), into what is asked for: a category, (rows, draws),
+        or the probabilities of all, (rows, draws, K).
     """
 
     predictors: tuple[RowDraws, ...]
@@ -45,17 +46,13 @@ class CategoryDraws:
         return self.predictors[0].rows
 
     def of(self, piece: Piece, work: Floats) -> Floats:
-        """Return the draws of a piece of rows, shape (rows, S); `work` is overwritten and has that shape."""
+        """Return what is asked for of a piece of rows; `work`, shape (rows, draws), is overwritten."""
         return self.finish(np.stack([own.of(piece, work) for own in self.predictors], axis=-1), piece)
 
 
-def probability_of(category: int) -> CategoryFinish:
-    """Return the step from the linear predictors to the probability of a category, numbered from 1."""
-
-    def finish(eta: Floats, piece: Piece) -> Floats:
-        return np.asarray(np.exp(categorical.log_probabilities(eta)[..., category - 1]))
-
-    return finish
+def probabilities(eta: Floats, piece: Piece) -> Floats:
+    """Return the probability of each category at the linear predictors."""
+    return np.asarray(np.exp(categorical.log_probabilities(eta)))
 
 
 def category_of(seed: int) -> CategoryFinish:
@@ -71,16 +68,14 @@ def category_of(seed: int) -> CategoryFinish:
     return finish
 
 
-def average_of_category(category: int, posterior: PosteriorDraws, each: Sequence[Rows]) -> CategoryFinish:
-    """Return the step from the population's linear predictors to the mean probability over levels that there might be.
+def average_of_each(posterior: PosteriorDraws, each: Sequence[Rows]) -> CategoryFinish:
+    """Return the step from the population's linear predictors to mean probabilities over levels that there might be.
 
     The group-level parts of a row's predictors are normal around 0 with the covariances ``sum_f z_fc' Sigma_f z_fd`` of
     the predictors c and d, over the factors f.
 
     Parameters
     ----------
-    category : int
-        Numbered from 1.
     posterior : PosteriorDraws
     each : sequence of Rows
         Those of each predictor, with their groups.
@@ -97,7 +92,7 @@ def average_of_category(category: int, posterior: PosteriorDraws, each: Sequence
                 for d in range(c + 1):
                     covariance[..., c, d] += np.einsum("rdk,rdk->rd", parts[c], parts[d])
                     covariance[..., d, c] = covariance[..., c, d]
-        return np.asarray(average_probabilities(eta, _root(covariance))[..., category - 1])
+        return np.asarray(average_probabilities(eta, _root(covariance)))
 
     return finish
 

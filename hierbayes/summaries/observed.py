@@ -17,4 +17,10 @@ def mean_label(design: Design) -> str:
         return f"share of {design.response}"
     if design.family.ordered:
         return f"score of {design.response}"
-    return design.response if design.modelled is None else f"share of {design.response} = {design.modelled}"
+    if design.modelled is None:
+        return design.response
+    reference, own = design.schema.response_levels
+    # of a response of more than two levels the rows are those of these two
+    column = design.schema.by_name.get(design.response)
+    among = f", among {reference} and {own}" if column is not None and len(column.levels) != 2 else ""
+    return f"share of {design.response} = {own}{among}"
