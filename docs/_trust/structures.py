@@ -102,6 +102,7 @@ def counted(seed: int) -> Callable[[], pd.DataFrame]:
                 "size": np.exp(rng.normal(size=n)),
                 "share": rng.beta(2, 2, n),
                 "grade": np.resize([1, 2, 3, 4], n),
+                "pick": np.resize(["bus", "car", "train"], n),
                 "time": rng.normal(1, 0.5, n) + rng.exponential(0.5, n),
                 "w": rng.integers(1, 4, n),
                 "known": rng.normal(0, 0.3, n),
@@ -136,6 +137,7 @@ STRUCTURES |= {
     "ordinal, probit": kernel(
         "grade ~ x + (1 | g)", "ordinal(probit)", f"{ROWS}, 4 categories", gap_2=_GAP, gap_3=_GAP
     ),
+    "categorical": kernel("pick ~ x + (1 | g)", "categorical", f"{ROWS}, 3 categories"),
     "gaussian, joint": kernel("size ~ x + (x | g)", "gaussian", f"{ROWS}, correlated", sigma=hb.HalfNormal(1)),
     "sleepstudy, PyMC": Structure(
         "Reaction ~ Days + (Days | Subject)", bundled("sleepstudy"), "18 of 10", {}, "pymc", 0.1
