@@ -1,6 +1,6 @@
-"""Make `verbagg_pymc.json`: means, sds and Monte Carlo errors of the posterior of VerbAgg, sampled by PyMC.
+"""Make `verbagg_pymc.json` and `three_answers_pymc.json`: means, sds and Monte Carlo errors of posteriors by PyMC.
 
-Usage: python tests/reference/make_verbagg.py. It takes minutes.
+Usage: python tests/reference/make_verbagg.py [verbagg] [three_answers]. It takes minutes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import nutpie
+import three_answers
 from oracles.agreement import summary
 
 import hierbayes as hb
@@ -24,9 +25,16 @@ OPTIONS = {"draws": 1500, "tune": 700, "chains": 4, "seed": 2, "target_accept": 
 PACKAGES = ("hierbayes", "pymc", "pytensor", "nutpie", "numba", "numpy")
 
 
-def main() -> None:
+def verbagg() -> hb.Model:
     spec = catalogue()["verbagg"]
-    model = hb.Model(spec.formula, spec.table(), **spec.options())
+    return hb.Model(spec.formula, spec.table(), **spec.options())
+
+
+MODELS = {"verbagg": verbagg, "three_answers": three_answers.model}
+
+
+def make(name: str) -> None:
+    model = MODELS[name]()
     # nutpie's own sampler and its diagonal metric: what adapts the joint engine's chains has no part in it
     tree = nutpie.sample(nutpie.compile_pymc_model(model.pymc), **OPTIONS, progress_bar=False)
     fit = model.attach(tree)
@@ -35,8 +43,8 @@ def main() -> None:
         for variable, own in summary(fit.posterior[list(posterior_dims(model.labels))]).items()
     }
     found = {
-        "model": spec.formula,
-        "family": spec.family,
+        "model": model.spec.formula.text,
+        "family": model.spec.family.name,
         "priors": {str(name): str(prior) for name, prior in fit.model.priors["prior"].items()},
         "options": OPTIONS,
         "diagnostics": {
@@ -46,8 +54,9 @@ def main() -> None:
         "summary": numbers,
     }
     rounded = json.loads(json.dumps(found), parse_float=lambda text: float(f"{float(text):.8g}"))
-    (HERE / "verbagg_pymc.json").write_text(json.dumps(rounded, indent=1) + "\n")
+    (HERE / f"{name}_pymc.json").write_text(json.dumps(rounded, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    for each in sys.argv[1:] or MODELS:
+        make(each)
