@@ -301,3 +301,13 @@ def test_a_region_for_all_coefficients_leaves_every_intercept_out():
     model = hb.Model("y ~ x", pd.DataFrame({"y": list("abcabcba"), "x": np.linspace(-1, 1, 8)}), family="categorical")
     fit = model.attach(model.prior_draws(draws=50, seed=1))
     assert fit.rope((-0.1, 0.1))["quantity"].tolist() == ["b:x", "c:x"]
+
+
+def test_a_category_with_a_blank_is_asked_of_in_backquotes():
+    data = pd.DataFrame({"y": ["no", "not sure", "yes"] * 4, "x": np.linspace(-1, 1, 12)})
+    model = hb.Model("y ~ x", data, family="categorical")
+    fit = model.attach(model.prior_draws(draws=400, seed=1))
+    with pytest.raises(hb.FormulaError, match=r"there is no parameter 'not'(.|\n)*backquotes: `not sure:Intercept`"):
+        fit.hypothesis("not sure:x > 0")
+    asked = fit.hypothesis("`not sure:x` > 0").table["prob"][0]
+    assert asked == float((fit.posterior["beta"].sel(coef="not sure:x") > 0).mean())

@@ -125,8 +125,8 @@ def placeholder_categories(own: Family, names: tuple[str, ...], n: int) -> Any:
             "name the gaps between the thresholds in the truth, from gap_2 on (K categories have K - 2), or give data= "
             "with the response"
             if own.ordered
-            else 'name all but the reference in the truth, {"b:Intercept": 0, "c:Intercept": 0, ...}, or give data= '
-            "with the response",
+            else 'name all but the reference in the truth, {"b:Intercept": 0, "c:Intercept": 0, ...}, say how many by '
+            'family=hierbayes.families.Family("categorical", "logit", 3), or give data= with the response',
         )
     if own.unordered and n < count:
         raise DataError(f"{n} rows cannot hold {count} categories", "simulate as many rows as categories, or more")

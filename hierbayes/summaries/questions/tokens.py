@@ -18,6 +18,9 @@ from hierbayes.summaries.questions.parameters import Parameter, Parameters
 FUNCTIONS = ("abs", "exp", "log", "sqrt", "min", "max")
 LONGEST_TEXT = 10_000
 
+_PLAIN = re.compile(r"[\w.:\[\]()]+")
+"""A name that needs no backquotes."""
+
 OPERATORS = ("==", "<=", ">=", "**", *"=<>+-*/^(),")
 SEVERAL = "Give several hypotheses as a list, or a range as in 0 < x < 3."
 REFUSED: tuple[tuple[str, str, str], ...] = (
@@ -72,6 +75,9 @@ def parameter_at(text: str, name: str, span: Span, parameters: Parameters) -> Pa
         return found
     nearest = parameters.nearest(name)
     guess = f"Did you mean {nearest}? " if nearest else ""
+    odd = next((each for each in parameters.design.coefficients if name in each and not _PLAIN.fullmatch(each)), None)
+    if odd is not None:
+        guess = f"A name with blanks or odd characters stands in backquotes: `{odd}`. "
     hint = f"{guess}Parameters: {parameters.described()}."
     raise FormulaError(f"there is no parameter {name!r}", text, span.start, span.stop, hint)
 
