@@ -354,7 +354,7 @@ def test_a_world_has_the_same_quantities_as_a_draw_of_its_parameters(model):
 def test_posteriors_are_calibrated_and_wrong_numbers_of_categories_are_found_out(model):
     """One compiled PyMC model for all data sets, those of the planted error too."""
     task = make_task(model, settings(draws=20, chains=1, cores=1, seed=3, progress=False), "pymc")
-    seeds = seeds_of(3, 12)
+    seeds = seeds_of(3, 20)
     right, wrong = (
         Calibration(FORMULA, "pymc", task.quantities, 20, seeds, run_sets(replace(task, source=source), seeds))
         for source in (task.source, Renumbered(task.source))
