@@ -13,9 +13,12 @@ from numba import njit
 def orthogonalise(q, r):
     """Overwrite the columns of `q` with an orthonormal basis, ``old q = q r``; dependent columns become 0.
 
-    Gram and Schmidt twice over: once loses orthogonality where columns are nearly parallel.
+    Gram and Schmidt twice over: once loses orthogonality where columns are nearly parallel. A level may have fewer rows
+    than columns: once the basis has as many columns as there are rows, every further column depends on them. Columns
+    that became 0 do not count, for they span nothing.
     """
     rows, k = q.shape
+    rank = 0
     for j in range(k):
         size = 0.0
         for i in range(rows):
@@ -31,11 +34,12 @@ def orthogonalise(q, r):
         left = 0.0
         for i in range(rows):
             left += q[i, j] * q[i, j]
-        if j >= rows or left <= 1e-28 * size or left == 0.0:
+        if rank == rows or left <= 1e-28 * size or left == 0.0:
             r[j, j] = 0.0
             for i in range(rows):
                 q[i, j] = 0.0
             continue
+        rank += 1
         root = math.sqrt(left)
         r[j, j] = root
         for i in range(rows):
