@@ -37,6 +37,25 @@ def cholesky_upper(a):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def nothing_left(a):
+    """Say whether `cholesky_upper` failed at its last pivot alone, and by rounding; that pivot is then 0.
+
+    It is the penalised sum of squares. Where sigma is so large that the prior of the coefficients outweighs the data it
+    is a difference of numbers as large as ``sigma^2``, of which the density takes the share of ``1 / sigma^2``.
+    """
+    last = a.shape[0] - 1
+    taken = 0.0
+    for i in range(last):
+        if not a[i, i] > 0.0:
+            return False
+        taken += a[i, last] * a[i, last]
+    if not abs(a[last, last]) <= 1e-10 * taken:
+        return False
+    a[last, last] = 0.0
+    return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def inverse_upper(r, n, w):
     """Fill `w` with the inverse of the leading n by n triangle of the upper triangular `r`."""
     w[:n, :n] = 0.0

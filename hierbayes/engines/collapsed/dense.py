@@ -2,8 +2,9 @@
 
 Level j enters through the triangular factor of its columns, ``Z_j = Q_j R_j``, and ``C_j = Q_j' [border, X, y]``. With
 ``B_j = R_j Lam`` its share of the border is ``C_j' G_j^-1 C_j``, ``G_j = I + B_j B_j'``: no difference of large
-numbers, neither as the sds go to 0 nor as sigma does. Arrays hold levels along their last axis, so that each step is
-one loop over a batch of levels that the compiler turns into vector instructions.
+numbers as the sds go to 0, nor, where a level has one column, as sigma does. Of several columns G is as ill conditioned
+as the square of B: where an effect is a million times the residuals four digits are left. Arrays hold levels along
+their last axis, so that each step is one loop over a batch of levels that the compiler turns into vector instructions.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls

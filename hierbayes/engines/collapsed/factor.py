@@ -10,7 +10,7 @@ from numba import njit
 
 from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.collapsed import tape as at
-from hierbayes.engines.collapsed.border import add_prior, cholesky_upper, scale_border
+from hierbayes.engines.collapsed.border import add_prior, cholesky_upper, nothing_left, scale_border
 from hierbayes.engines.collapsed.dense import BATCH, eliminate
 from hierbayes.engines.collapsed.kernel import FAILED, conclude, fill_lam, layer_table, matrix, sparse_forward
 from hierbayes.engines.theta import unpack_theta
@@ -110,7 +110,7 @@ def factor_at(ints, floats, theta, lam, gram, store):
             )  # fmt: skip
         scale_border(layers, lam, gram)
         add_prior(matrix(floats, ints[at.AT_PRIOR], p + 1, p + 1), q, p, sigma, gram)
-        good = cholesky_upper(gram)
+        good = cholesky_upper(gram) or nothing_left(gram)
     if not good:
         return FAILED, sigma
     return log_prior + conclude(ints, floats, gram, half_log_det, sigma, at.BAYES), sigma

@@ -25,6 +25,7 @@ from hierbayes.engines.collapsed.border import (
     coefficient_terms,
     inverse_upper,
     log_diagonal,
+    nothing_left,
     outer_product,
     scale_border,
     scale_upper,
@@ -88,7 +89,7 @@ def log_likelihood(ints, floats, lam, sigma, criterion, moments, by_log_sigma):
     scale_border(layers, lam, gram)
     if criterion == at.BAYES:
         add_prior(prior, q, p, sigma, gram)
-    if not cholesky_upper(gram):
+    if not (cholesky_upper(gram) or (criterion == at.BAYES and nothing_left(gram))):
         return FAILED
     value = conclude(ints, floats, gram, half_log_det, sigma, criterion)
     if moments.shape[0] < ints[at.MOMENTS]:
@@ -135,7 +136,7 @@ def sparse_forward(ints, floats, lam, sigma, criterion, store, gram):
         thin, starts, columns = ints[at.THIN], ints[at.AT_THIN], ints[at.AT_THIN_COLUMNS]
         own = ints[starts : starts + thin + 1]
         return large_cholesky(ints[ints[at.AT_LAPACK]], gram, own, ints[columns : columns + own[thin]]), half_log_det
-    return cholesky_upper(gram), half_log_det
+    return cholesky_upper(gram) or (criterion == at.BAYES and nothing_left(gram)), half_log_det
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

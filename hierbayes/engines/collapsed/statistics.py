@@ -147,7 +147,7 @@ def _population(problem: Problem, root: Floats) -> tuple[Floats, Floats, Floats,
     norms[norms == 0] = 1.0
     basis, upper = np.linalg.qr(weighted / norms)
     diagonal = np.abs(np.diag(upper))
-    if basis.shape[1] < p or diagonal.min() < 1e-10 * diagonal.max():
+    if basis.shape[1] < p or diagonal.min() <= 1e-10 * diagonal.max():
         # Dependent columns, which proper priors make harmless: keep them as they are, scaled.
         return weighted / norms, np.diag(norms), start, y
     fitted = basis.T @ y
