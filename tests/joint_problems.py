@@ -44,7 +44,11 @@ STRUCTURES = (
 
 def problem_of(family, structure, seed=0):
     """Return a Gaussian structure with the response, priors and trials of another family."""
-    base = gaussian.PROBLEMS[structure]
+    return of_family(family, gaussian.PROBLEMS[structure], seed)
+
+
+def of_family(family, base, seed=0):
+    """Return a Gaussian problem with the response, priors and trials of another family."""
     if family.unordered:
         base = of_several_predictors(base, family.predictors)
     rng = np.random.default_rng(seed)

@@ -39,20 +39,23 @@ def log_likelihood(problem, eta, sigma, aux):
 
 
 def _rows(problem, y, eta, sigma, aux):
-    share = {"logit": special.expit, "probit": stats.norm.cdf}.get(problem.link)
+    # the logarithm of a share of nearly 1 is as exact as that of the rest
+    log_share = {"logit": special.log_expit, "probit": special.log_ndtr}.get(problem.link)
     match problem.family:
         case "lognormal":
             return stats.lognorm(sigma, scale=np.exp(eta)).logpdf(y)
         case "student_t":
             return stats.t(aux[0], eta, sigma).logpdf(y)
         case "bernoulli":
-            return stats.bernoulli(share(eta)).logpmf(y)
+            return log_share(np.where(y == 1, eta, -eta))
         case "binomial":
-            return stats.binom(problem.trials, share(eta)).logpmf(y)
+            ways = -np.log(problem.trials + 1) - special.betaln(y + 1, problem.trials - y + 1)
+            return ways + y * log_share(eta) + (problem.trials - y) * log_share(-eta)
         case "poisson":
             return stats.poisson(np.exp(eta)).logpmf(y)
         case "negative_binomial":
-            return stats.nbinom(aux[0], aux[0] / (aux[0] + np.exp(eta))).logpmf(y)
+            ways = special.gammaln(y + aux[0]) - special.gammaln(aux[0]) - special.gammaln(y + 1)
+            return ways - aux[0] * np.log1p(np.exp(eta) / aux[0]) + y * (eta - np.logaddexp(eta, np.log(aux[0])))
         case "gamma":
             return stats.gamma(aux[0], scale=np.exp(eta) / aux[0]).logpdf(y)
         case "ordinal":

@@ -16,7 +16,7 @@ from hierbayes.design.scaling import prior_table
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 MARKERS = [
     *("made", "verdict", "calibration", "quantities", "failures", "coverage", "quadrature", "schools"),
-    *("reproducibility", "planted", "counts"),
+    *("designs", "reproducibility", "planted", "counts"),
 ]
 
 
@@ -65,7 +65,7 @@ def test_the_quick_part_runs_and_goes_on(script, tmp_path):
     assert "What did not pass: nothing." in text
     assert "3 structures" in text
     kept = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-    assert len(kept) == 4
+    assert len(kept) == 5
     script.main(["--quick", "--page", str(page), "--folder", str(folder)])
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == kept
 
@@ -124,6 +124,30 @@ def test_the_draws_of_the_eight_schools_are_those_of_quadrature(script):
     assert found["published"].tolist() == ["4.3968 (3.3177)", "3.5977 (3.2200)", "6.2119 (5.5931)"]
     assert (found["published"] == found["quadrature"]).all()
     assert (found["passed"] == "yes").all()
+
+
+def test_designs_that_differ_are_named_and_finished_parts_are_not_compared_again(script, tmp_path, monkeypatch):
+    from _trust import designs
+    from _trust.checks import Calibrated
+    from oracles import many_designs
+
+    asked = []
+
+    def examined(number, first, every):
+        asked.append((number, first))
+        return many_designs.Found(number, 10 * number, ("design 7: draws off by 9",) if first == 0 else (), 0.25)
+
+    monkeypatch.setattr(many_designs, "examine", examined)
+    beside = designs.random_designs(designs.PART + 100, tmp_path)
+    assert designs.random_designs(designs.PART + 100, tmp_path).equals(beside)
+    assert asked == [(designs.PART, 0), (100, designs.PART)]
+    assert beside[["designs", "comparisons", "wrong", "passed"]].iloc[0].tolist() == [2600, 26000, 1, "**no**"]
+    fine = {"structure": ["one"], "quantities": [3], "sets": 9, "failed": 0, "least p": 0.2, "passed": "yes"}
+    own, exact = pd.DataFrame(fine), pd.DataFrame({"model": ["one"], "passed": ["yes"]})
+    bits = pd.DataFrame({"compared": ["one"], "same bits": ["yes"]})
+    said = script.verdict(Calibrated(own, own, own), exact, bits, beside=beside)
+    assert "- Random designs: 26,000 comparisons on 2,600 designs; 1 differ." in said
+    assert "What did not pass: random designs." in said
 
 
 def test_cases_are_counted_from_the_lists_of_the_tests(script):

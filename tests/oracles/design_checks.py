@@ -1,0 +1,190 @@
+"""What the engines say of random designs, beside the dense normal and, for other families, the plain sum.
+
+Every check gives gaps in units of what rounding allows. For the collapsed engine that is eps times the square of the
+design's ratio (of the largest effect to the residuals), for it solves normal equations, times the size of what is
+compared: the density by its own parts, an effect by its sd, given the data, and its mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from oracles.dense_normal import DenseNormal
+
+from hierbayes.engines.collapsed import tape
+from hierbayes.engines.collapsed.conditional import conditional_modes
+from hierbayes.engines.collapsed.draw import draw_many
+from hierbayes.engines.collapsed.kernel import layer_table, log_likelihood
+from hierbayes.engines.collapsed.pack import build_tape
+from hierbayes.engines.collapsed.statistics import accumulate
+from hierbayes.engines.theta import Theta, layout, pack, unpack
+from hierbayes.priors import Normal
+
+EPS = float(np.finfo(float).eps)
+ROOM = 2000.0
+"""Rounding errors that a result may be off: thirty rows and as many effects leave some hundreds at most."""
+EXACT = 25
+"""One design in so many is held against eighty decimal digits at once."""
+CRITERIA = {"bayes": tape.BAYES, "reml": tape.REML, "ml": tape.ML}
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One comparison: what is compared, and how far apart the two are in units of what rounding allows."""
+
+    what: str
+    size: float
+
+    @property
+    def wrong(self):
+        """Whether it is more, or no number at all."""
+        return not self.size <= 1.0
+
+
+def gap(what, found, wanted, scale, ratio):
+    """Return the largest gap of two arrays, `scale` the size of what each number is made of."""
+    found, wanted = np.asarray(found, dtype=float), np.asarray(wanted, dtype=float)
+    if found.size == 0:
+        return Gap(what, 0.0)
+    return Gap(what, float(np.max(np.abs(found - wanted) / scale)) / (ROOM * EPS * ratio**2))
+
+
+def collapsed_gaps(design, effects=True):
+    """Return the gaps of the collapsed engine: density, gradient, and, if wanted, draws and conditional modes.
+
+    Where the dense normal itself has lost digits, what is too far from it is held against eighty decimal digits.
+    """
+    found = _gaps(design, effects, exact=design.number % EXACT == 3)
+    return _gaps(design, effects, exact=True) if any(own.wrong for own in found) else found
+
+
+def _gaps(design, effects, exact):
+    problem, found = design.problem, []
+    classical = problem.p < problem.n and not any(isinstance(prior, Normal) for prior in problem.beta_priors)
+    tapes = {path: _tape(problem, path == "sparse") for path in ("dense", "sparse")}
+    far = _shift(problem)
+    for criterion in CRITERIA if classical else ("bayes",):
+        wanted = DenseNormal(problem, design.roots, design.sigma, criterion, exact)
+        for path, (words, _) in tapes.items():
+            found += _density_gaps(f"{criterion}, {path}", design, wanted, words, far)
+        if effects and criterion == "bayes":
+            for path, (words, table) in tapes.items():
+                found += _draw_gaps(path, design, words, table, exact)
+        if effects and criterion == "reml":
+            for given_beta in (True, False):
+                found += _mode_gaps(design, wanted, tapes["sparse"][0], given_beta)
+    return found
+
+
+def _tape(problem, sparse):
+    table = layout(problem)
+    return build_tape(problem, accumulate(problem, sparse=sparse), table), table
+
+
+def factors_of(words, roots, sigma):
+    """Return Lam of a point and, layer by layer, its place, its width and its blocks."""
+    lam, table = np.zeros(words[tape.MOMENTS]), layer_table(words)
+    places = words[words[tape.AT_PLACES] :][: 2 * len(roots)].reshape(-1, 2)
+    for (layer, column), root in zip(places, roots, strict=True):
+        k, start, own = table[layer, tape.K], table[layer, tape.LAM], len(root)
+        lam[start : start + k * k].reshape(k, k)[column : column + own, column : column + own] = root / sigma
+    layers = [
+        (int(row[tape.LAM]), int(row[tape.K]), np.flatnonzero(places[:, 0] == number).tolist())
+        for number, row in enumerate(table)
+    ]
+    return lam, layers
+
+
+def _density_gaps(name, design, wanted, words, far):
+    ratio, n, criterion = design.ratio, design.problem.n + far, CRITERIA[wanted.criterion]
+    lam, layers = factors_of(words, design.roots, design.sigma)
+    moments, slopes = np.zeros(len(lam)), np.zeros(2)
+    value = log_likelihood(words, words.view(np.float64), lam, design.sigma, criterion, moments, slopes)
+    scale = n + abs(wanted.log_likelihood) + wanted.squares + abs(wanted.log_det)
+    found = [
+        gap(f"log likelihood, {name}", value, wanted.log_likelihood, scale, ratio),
+        gap(f"slope in log sigma, {name}", slopes[0], wanted.by_log_sigma, n + wanted.squares, ratio),
+    ]
+    for start, k, members in layers:
+        own = moments[start : start + k * k].reshape(k, k)
+        # the upper triangle is multiplied by zeros
+        lower = np.tril_indices(k)
+        moment = wanted.moment(members)
+        found.append(gap(f"moments, {name}", own[lower], moment[lower], n + wanted.squares, ratio))
+    return found
+
+
+def _shift(problem):
+    """Return the square of how far the coefficients' priors lie from where the engine has its origin, in their sds.
+
+    Where sigma is larger than what the data tell, the density holds such numbers, and their differences.
+    """
+    gaps = [
+        (prior.mu - shift) / prior.sigma if isinstance(prior, Normal) else 0.0
+        for prior, shift in zip(problem.beta_priors, accumulate(problem).shift, strict=True)
+    ]
+    return float(np.sum(np.square(gaps)))
+
+
+def _draw_gaps(path, design, words, table, exact):
+    """The map from normal numbers to (b, beta) is affine: the mean, and a root of the covariance."""
+    problem = design.problem
+    sds = tuple(np.linalg.norm(root, axis=1) for root in design.roots)
+    factors = tuple(root / sd[:, None] for root, sd in zip(design.roots, sds, strict=True))
+    theta = pack(table, Theta(sds, factors, design.sigma))
+    point = unpack(table, theta)
+    roots = [sd[:, None] * factor for sd, factor in zip(point.sds, point.factors, strict=True)]
+    total = sum(block.n_levels * block.Z.shape[1] for block in problem.blocks)
+    size = total + problem.p
+    normals = np.vstack([np.zeros(size), np.eye(size)])
+    beta, b = np.zeros((size + 1, problem.p)), np.zeros((size + 1, total))
+    draw_many(words, words.view(np.float64), np.tile(theta, (size + 1, 1)), normals, beta, b)
+    drawn = np.hstack([b, beta])
+    mean, covariance = DenseNormal(problem, roots, point.sigma, "bayes", exact).conditional()
+    root = drawn[1:] - drawn[0]
+    return _normal_gaps(f"draws, {path}", drawn[0], root.T @ root, mean, covariance, roots, design)
+
+
+def _normal_gaps(name, mean, covariance, wanted_mean, wanted_covariance, roots, design):
+    blocks = design.problem.blocks
+    prior = [np.tile(np.linalg.norm(root, axis=1), block.n_levels) for block, root in zip(blocks, roots, strict=True)]
+    size = np.sqrt(np.maximum(np.diag(wanted_covariance), 0.0))
+    spread = np.concatenate([*prior, size[sum(map(len, prior)) :]])
+    scale, far = spread + np.abs(wanted_mean), _far(design)
+    return [
+        gap(f"mean of {name}", mean, wanted_mean, scale * far, design.ratio),
+        # differences of draws, which are rounded where the mean is
+        gap(f"covariance of {name}", covariance, wanted_covariance, np.outer(spread, spread) * far, design.ratio),
+    ]
+
+
+def _far(design):
+    """Return how far the response is from 0, in units of the residuals."""
+    return 1.0 + float(np.max(np.abs(design.problem.y - design.problem.offset))) / design.sigma
+
+
+def _mode_gaps(design, wanted, words, given_beta):
+    problem = design.problem
+    lam, _ = factors_of(words, design.roots, design.sigma)
+    beta, spread, modes, covariances = conditional_modes(problem, words, lam, design.sigma, given_beta)
+    mean, covariance = wanted.conditional(given_beta)
+    q = len(mean) - problem.p
+    scale = np.sqrt(np.diag(covariance)[q:])
+    found = [
+        gap("mean of beta, REML", beta, mean[q:], (scale + np.abs(mean[q:])) * _far(design), design.ratio),
+        gap("covariance of beta, REML", spread, covariance[q:, q:], np.outer(scale, scale), design.ratio),
+    ]
+    start = 0
+    for block, root, mode, own in zip(problem.blocks, design.roots, modes, covariances, strict=True):
+        k = block.Z.shape[1]
+        sd = np.linalg.norm(root, axis=1)
+        stop = start + block.n_levels * k
+        wanted_own = covariance[start:stop, start:stop].reshape(block.n_levels, k, block.n_levels, k)
+        wanted_own = np.array([wanted_own[j, :, j] for j in range(block.n_levels)])
+        wanted_mode = mean[start:stop].reshape(-1, k)
+        scale = (sd + np.abs(wanted_mode)) * _far(design)
+        found.append(gap("conditional modes, REML", mode, wanted_mode, scale, design.ratio))
+        found.append(gap("conditional covariances, REML", own, wanted_own, np.outer(sd, sd), design.ratio))
+        start = stop
+    return found
