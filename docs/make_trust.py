@@ -28,6 +28,7 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--repetitions", type=int, default=None, help="of each fixed truth: 1000, or 4 if quick")
     parser.add_argument("--faults", type=int, default=None, help="faults to plant: all, or none if quick")
     parser.add_argument("--formulas", type=int, default=None, help="random formulas: 10,000, or none if quick")
+    parser.add_argument("--designs", type=int, default=None, help="random designs: 100,000, or 500 if quick")
     parser.add_argument("--processes", type=int, default=None, help="data sets at a time; all cores by default")
     parser.add_argument("--folder", type=Path, default=DOCS.parent / "build" / "trust", help="keeps what is finished")
     parser.add_argument("--page", type=Path, default=DOCS / "trust.md", help="the page to write")
@@ -36,6 +37,8 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     found.repetitions = found.repetitions or (4 if found.quick else 1000)
     if found.formulas is None:
         found.formulas = 0 if found.quick else 10_000
+    if found.designs is None:
+        found.designs = 500 if found.quick else 100_000
     if found.faults is None and found.quick:
         found.faults = 0
     return found
@@ -52,7 +55,7 @@ def pool(asked: argparse.Namespace) -> AbstractContextManager[Executor | None]:
 
 
 def main(given: list[str] | None = None) -> None:
-    from _trust import checks, counts, fuzz, page, planted, schools, structures
+    from _trust import checks, counts, designs, fuzz, page, planted, schools, structures
 
     from hierbayes.engines.collapsed.threads import usable_cores
 
@@ -63,6 +66,7 @@ def main(given: list[str] | None = None) -> None:
     names = quick["structures"] if quick else tuple(structures.STRUCTURES)
     with pool(asked) as executor:
         found = checks.calibrations(names, asked.sets, asked.folder, executor)
+        beside = designs.random_designs(asked.designs, asked.folder, executor)
     truths = checks.coverage(quick["truths"] if quick else structures.TRUTHS, asked.repetitions, asked.folder)
     exact = checks.quadrature(quick["exact"] if quick else None)
     bits = checks.reproducibility(asked.quick)
@@ -76,13 +80,14 @@ def main(given: list[str] | None = None) -> None:
         asked.page,
         {
             "made": page.made(options, time.perf_counter() - started),
-            "verdict": verdict(found, exact, bits, eight, faults, random),
+            "verdict": verdict(found, exact, bits, eight, faults, random, beside),
             "calibration": page.markdown(found.structures),
             "quantities": page.markdown(found.quantities),
             "failures": page.markdown(found.failures[["structure", "set", "seed", "reason"]]),
             "coverage": page.markdown(truths),
             "quadrature": page.markdown(exact),
             "schools": page.markdown(eight),
+            "designs": page.markdown(beside),
             "reproducibility": page.markdown(bits),
             **({} if faults is None else {"planted": page.markdown(faults)}),
             "counts": page.markdown(counts.counts()),
@@ -91,10 +96,10 @@ def main(given: list[str] | None = None) -> None:
     print(f"{asked.page} in {time.perf_counter() - started:.0f} s")
 
 
-def verdict(found, exact, bits, eight=None, faults=None, random=None) -> str:
+def verdict(found, exact, bits, eight=None, faults=None, random=None, beside=None) -> str:
     """Say what passed and what did not; the structures share one hundredth of false alarms among them.
 
-    The eight schools, the planted faults and random input may be left out.
+    The eight schools, the planted faults, random input and random designs may be left out.
     """
     own = found.structures
     tests = int(2 * own["quantities"].sum())
@@ -107,6 +112,11 @@ def verdict(found, exact, bits, eight=None, faults=None, random=None) -> str:
         f"- Quadrature: {int((exact['passed'] == 'yes').sum())} of {len(exact)} models agree.",
         f"- Reproducibility: {int((bits['same bits'] == 'yes').sum())} of {len(bits)} comparisons have the same bits.",
     ]
+    if beside is not None:
+        said.append(
+            f"- Random designs: {int(beside['comparisons'].sum()):,} comparisons on "
+            f"{int(beside['designs'].sum()):,} designs; {int(beside['wrong'].sum())} differ."
+        )
     if faults is not None:
         said.append(planted_verdict(faults))
     if random is not None:
@@ -120,6 +130,7 @@ def verdict(found, exact, bits, eight=None, faults=None, random=None) -> str:
             if eight is None
             else [f"eight schools: {name}" for name in eight.loc[eight["passed"] != "yes", "quantity"]]
         ),
+        *(["random designs"] if beside is not None and beside["wrong"].any() else []),
         *(["random input"] if random is not None and not random[1] else []),
         *([] if faults is None else faults.loc[faults["as it should be"] != "yes", "fault"]),
     ]

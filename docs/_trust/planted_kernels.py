@@ -5,6 +5,7 @@ from __future__ import annotations
 from .planted_fault import Fault
 
 DENSITY = "tests/engines/test_collapsed_density.py"
+DESIGNS = "tests/engines/test_random_designs.py"
 RECOVER = "tests/engines/test_collapsed_recover.py"
 THETA = "tests/engines/test_theta.py"
 
@@ -64,6 +65,15 @@ KERNELS = (
         "for level in range(starts.shape[0] - 2):",
         (f"{DENSITY}::test_log_likelihood_is_that_of_a_dense_normal",),
         compiled=True,
+    ),
+    Fault(
+        "columns lost in short levels", "engines/collapsed/project.py",
+        "a level drops its columns past the number of its rows, even where earlier ones were dropped already",
+        "if rank == rows or left <= 1e-28 * size",
+        "if j >= rows or left <= 1e-28 * size",
+        (f"{DESIGNS}::test_engines_agree_with_the_dense_normal_and_the_plain_sum[0]",),
+        compiled=True,
+        added="test_engines_agree_with_the_dense_normal_and_the_plain_sum[0]",
     ),
     Fault(
         "wrong derivative", "engines/joint/likelihoods.py",

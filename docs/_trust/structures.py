@@ -53,6 +53,39 @@ def grouped(sizes: list[int], seed: int) -> Callable[[], pd.DataFrame]:
     return make
 
 
+def conditions(sizes: list[int], seed: int) -> Callable[[], pd.DataFrame]:
+    """Return a maker of a table of subjects with so many of the conditions p, q and r, a row each, in any order."""
+
+    def make() -> pd.DataFrame:
+        rng = np.random.default_rng(seed)
+        n = sum(sizes)
+        return pd.DataFrame(
+            {
+                "y": rng.normal(10, 4, n),
+                "f": np.concatenate([rng.permutation(["p", "q", "r"])[:size] for size in sizes]),
+                "g": np.repeat([f"g{i:02d}" for i in range(len(sizes))], sizes),
+                "h": rng.choice(["s", "t", "u", "v", "w"], n, p=[0.4, 0.3, 0.15, 0.1, 0.05]),
+            }
+        )
+
+    return make
+
+
+def few_rows(seed: int) -> Callable[[], pd.DataFrame]:
+    """Return a maker of a table whose groups have one or two rows but for the last three; pairs share x or z."""
+
+    def make() -> pd.DataFrame:
+        found = grouped([1] * 8 + [2] * 8 + [5, 8, 12], seed)()
+        pairs = np.arange(8, 24, 2)
+        for first in pairs[:4]:
+            found.loc[first + 1, "x"] = found.loc[first, "x"]
+        for first in pairs[4:6]:
+            found.loc[first + 1, "z"] = found.loc[first, "z"]
+        return found
+
+    return make
+
+
 UNEQUAL = [1, 2, 3, 5, 8, 13, 30, 60]
 
 STRUCTURES = {
@@ -81,6 +114,16 @@ STRUCTURES = {
     ),
     "oats": Structure("Y ~ V * N + (1 | B/V)", bundled("oats"), "split plot, 12 coefficients"),
     "no groups": Structure("y ~ x + z", grouped([15], 9), "15 rows"),
+    "one condition each": Structure(
+        "y ~ f + (0 + f | g)", conditions([1] * 22 + [3] * 8, 12), "30 subjects, 3 conditions; 22 subjects have one row"
+    ),
+    "one and two rows": Structure(
+        "y ~ x + z + (x + z | g)", few_rows(13), "19 groups, 16 of one or two rows, 6 of these with equal x or z"
+    ),
+    "empty cells, crossed": Structure(
+        "y ~ f + (0 + f | g) + (1 | h)", conditions([1] * 6 + [2] * 6 + [3] * 4, 14),
+        "16 subjects, 12 of them without a condition or two, by 5 items",
+    ),
 }  # fmt: skip
 
 
