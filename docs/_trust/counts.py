@@ -8,6 +8,7 @@ import pandas as pd
 def counts() -> pd.DataFrame:
     """Return one row for each kind of case, with the file of the tests whose list is counted."""
     import hostile
+    from engines import test_random_designs
     from trust import test_bad_input, test_fuzz, test_hostile, test_hostile_html
     from trust.bad_predictions import PREDICTIONS
     from trust.exact import EXACT
@@ -26,6 +27,8 @@ def counts() -> pd.DataFrame:
         ("mutated specifications", max(test_fuzz.MANY // 10, 1), "trust/test_fuzz.py"),
         ("mutated tables", max(test_fuzz.MANY // 10, 1), "trust/test_fuzz.py"),
         ("models with a posterior by quadrature", len(EXACT), "trust/test_quadrature.py"),
+        ("random designs beside dense matrices", test_random_designs.PARTS * test_random_designs.DESIGNS,
+         "engines/test_random_designs.py"),
     ]  # fmt: skip
     return pd.DataFrame([(what, n, f"`tests/{place}`") for what, n, place in rows], columns=["cases", "number", "file"])
 
