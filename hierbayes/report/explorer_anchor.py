@@ -9,7 +9,8 @@ import numpy as np
 
 from hierbayes.design.design import Design
 from hierbayes.engines.base import Floats, Problem
-from hierbayes.engines.collapsed.likelihood import Estimates, fit_reml
+from hierbayes.engines.collapsed.estimates import Estimates
+from hierbayes.engines.collapsed.likelihood import fit_reml
 from hierbayes.errors import ModelError
 from hierbayes.priors import Fixed
 from hierbayes.summaries.covariances import covariances, drawn
