@@ -5,7 +5,7 @@ Each has several codings of its group-level columns: the same model, so that the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -77,9 +77,9 @@ def recoding(coding: str, k: int, categories: int) -> np.ndarray:
     if categories:
         C[:categories, :categories] = contrasts(coding, categories)
     if coding == "sum" and k > categories:
-        C[0 if not categories else slice(0, categories), max(categories, 1):] = 7.0
+        C[0 if not categories else slice(0, categories), max(categories, 1) :] = 7.0
     if coding == "helmert":
-        C[:, max(categories, 1):] *= 1e-3
+        C[:, max(categories, 1) :] *= 1e-3
     if coding == "cell means" and k > 2 and not categories:
         C[1:, 1:] += np.tril(np.ones((k - 1, k - 1)), -1)
     return C
@@ -108,7 +108,7 @@ def random_design(seed: int) -> Design:
     parts = _parts(rng, total)
     levels = [int(round(np.exp(rng.uniform(np.log(3), np.log(60))))) for _ in parts]
     effects = sum(k * J for k, J in zip(parts, levels, strict=True))
-    n = int(max(max(levels) * rng.uniform(2.5, 9), effects * rng.uniform(1.1, 2.0) + 2 * total + 10))
+    n = int(max(max(levels) * rng.uniform(2.5, 9), effects * rng.uniform(1.1, 3.0) + 2 * total + 10))
     numbers = rng.normal(size=(n, 10))
     first = _codes(rng, n, levels[0])
     terms, X, signal = [], [np.ones(n)], np.zeros(n)
@@ -134,7 +134,11 @@ def _parts(rng, total):
 
 def _codes(rng, n, levels):
     shares = rng.dirichlet(np.full(levels, 2.0)) if rng.random() < 0.4 else np.full(levels, 1 / levels)
-    return _dense(np.concatenate([np.arange(min(levels, n)), rng.choice(levels, max(0, n - levels), p=shares)])[rng.permutation(n)])
+    return _dense(
+        np.concatenate([np.arange(min(levels, n)), rng.choice(levels, max(0, n - levels), p=shares)])[
+            rng.permutation(n)
+        ]
+    )
 
 
 def _dense(codes):
@@ -157,11 +161,12 @@ def _term(rng, n, k, codes, numbers):
 
 def _effects(rng, term):
     k, J = term.Z.shape[1], int(term.codes.max()) + 1
-    rank = k if rng.random() < 0.4 else int(rng.integers(0, k + 1))
-    L = rng.normal(size=(k, rank)) * np.exp(rng.uniform(-2, 1, size=(k, 1))) / np.sqrt(max(rank, 1))
+    rank = k if rng.random() < 0.7 else int(rng.integers(0, k + 1))
+    L = rng.normal(size=(k, rank)) * np.exp(rng.uniform(-1, 1, size=(k, 1))) / np.sqrt(max(rank, 1))
+    L = L + np.diag(np.exp(rng.uniform(-1, 1, k)))[:, :rank]
     if not term.correlated:
         L = np.diag(np.exp(rng.uniform(-2, 1, k)) * (rng.random(k) < 0.7))
-    L = L * np.exp(rng.choice([-2.5, 0.0, 0.0, 0.0, 1.5]))
+    L = L * np.exp(rng.choice([-2.5, 0.0, 0.0, 0.7, 1.5]))
     b = rng.normal(size=(J, L.shape[1])) @ L.T
     return np.einsum("ik,ik->i", term.Z, b[term.codes])
 

@@ -314,6 +314,8 @@ class Model(KeptModel):
 
         with working("maximising the likelihood", None):
             found = (fit_reml if reml else fit_ml)(self.problem)
+        if found.doubt:
+            warn(f"{'REML' if reml else 'ML'}: {found.doubt}")
         return ClassicalFit(self._spec.formula.text, self._design, self.problem, found)
 
     def log_density(

@@ -83,7 +83,7 @@ def find_anchor(problem: Problem, design: Design, posterior: xr.Dataset, factor:
 
 
 _NO_REML = (
-    "An sd, correlation or sigma of this model is fixed, so there is no REML fit: the slider multiplies the posterior "
+    "An sd or correlation of this model is fixed, so there is no REML fit: the slider multiplies the posterior "
     "medians of the sds; sigma is at its posterior median and the correlations at their posterior means."
 )
 
@@ -105,7 +105,8 @@ def _from_reml(
     covariance = _given(problem, own, members)
     reml = np.sqrt(np.diag(covariance))
     if not any(_singular(found.sds[i], found.corrs[i]) for i in members):
-        return Anchor("REML", tuple(own), covariance, found.sigma, reml, ())
+        doubts = (f"REML: {found.doubt}.",) if found.doubt else ()
+        return Anchor("REML", tuple(own), covariance, found.sigma, reml, doubts)
     why = _boundary(reml, [term for i in members for term in design.groups[i].terms])
     for i in members:
         own[i] = _typical(problem, design, posterior, i)

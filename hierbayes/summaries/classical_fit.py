@@ -74,6 +74,11 @@ class ClassicalFit(Tables):
         """Whether an sd is estimated as 0, or a correlation matrix has no inverse."""
         return self.estimates.singular
 
+    @property
+    def doubt(self) -> str:
+        """Why this may not be the best optimum of the criterion; empty where nothing speaks against it."""
+        return self.estimates.doubt
+
     def fixef(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return the fixed effects: index coefficient, columns as in the class's description."""
         back = self.problem.beta_back
@@ -185,10 +190,12 @@ class ClassicalFit(Tables):
     def _text(self) -> str:
         shown, plain = self._components, self._coefficients
         said = " (singular: an sd is 0 or a correlation is at its limit)" if self.singular else ""
+        known = f"sigma is held at {self.estimates.sigma:g}, not estimated" if self.estimates.sigma_known else ""
         return "\n".join(
             [
                 self._title + said,
                 f"Formula: {self.formula}",
+                *(f"Note: {note}" for note in (known, self.doubt) if note),
                 f"{'REML criterion' if self.estimates.reml else 'Deviance'}: {self.criterion:.4f}   "
                 f"log likelihood: {self.loglik:.4f}   AIC: {self.aic:.2f}   BIC: {self.bic:.2f}",
                 "",

@@ -63,4 +63,4 @@ def _turned(block: Block, root: Floats) -> tuple[Block, Floats]:
         if np.min(np.abs(np.diag(upper))) > _DEPENDENT:
             Z = np.ascontiguousarray(basis * (math.sqrt(n) / root))
             return replace(block, Z=Z), np.asarray(upper * sizes)
-    return replace(block, Z=block.Z / sizes), np.diag(sizes)
+    return replace(block, Z=np.ascontiguousarray(block.Z / sizes)), np.diag(sizes)

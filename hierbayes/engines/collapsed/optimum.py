@@ -27,6 +27,8 @@ _SAME = 5e-5
 """Optima whose log likelihoods differ by less count as one: 1e-4 in the criterion."""
 _PROMISED = 1e-5
 """A search that ends where a step still promises more log likelihood has not converged."""
+_ENOUGH = 3
+"""Starts that agree; where they do not, all others are tried too."""
 _CHEAP = 2e9
 """Multiplications of one more descent up to which it is made where several optima are likely."""
 
@@ -76,10 +78,18 @@ def search(criterion: Criterion) -> Optimum:
     first = _local(criterion, _start(criterion, 1.0), warm_up=2)
     singular = any(rank < piece.k for rank, piece in zip(first.ranks, criterion.pieces, strict=True))
     found = [first]
-    if singular and first.promised < math.inf and criterion.work * criterion.evaluations < _CHEAP:
-        found += [_local(criterion, start, warm_up=0) for start in _other_starts(criterion, first)]
+    if singular and first.converged and criterion.work * criterion.evaluations < _CHEAP:
+        for start in _other_starts(criterion, first):
+            found.append(_local(criterion, start, warm_up=0))
+            if len(found) == _ENOUGH and _agree(found):
+                break
     best = min(found, key=lambda each: each.value)
     return Optimum(best.x, best.value, best.ranks, best.promised, tuple(each.value for each in found))
+
+
+def _agree(found: list[Optimum]) -> bool:
+    values = [each.value for each in found]
+    return max(values) - min(values) < _SAME
 
 
 def _start(criterion: Criterion, size: float) -> Floats:
@@ -87,14 +97,19 @@ def _start(criterion: Criterion, size: float) -> Floats:
 
 
 def _other_starts(criterion: Criterion, found: Optimum) -> list[Floats]:
-    """Return starts far from an optimum on the boundary: small, turned away from it, and at random."""
+    """Return starts far from an optimum on the boundary: turned away from it, small, and at random."""
     rng = np.random.default_rng(1)
-    random = [rng.normal(size=piece.k**2) * math.exp(rng.normal(-0.5, 1.0)) for piece in criterion.pieces]
     away = found.x.copy()
     for piece, rank in zip(criterion.pieces, found.ranks, strict=True):
         if rank < piece.k:
             away[piece.part] = _turned_away(piece.root(found.x)).ravel()
-    return [_start(criterion, 0.2), away, np.concatenate(random)]
+    return [away, _start(criterion, 0.2), *(_random_start(criterion, rng) for _ in range(3))]
+
+
+def _random_start(criterion: Criterion, rng: np.random.Generator) -> Floats:
+    sizes = [math.exp(rng.normal(-0.5, 1.0)) for _ in criterion.pieces]
+    roots = [size * rng.normal(size=piece.k**2) for size, piece in zip(sizes, criterion.pieces, strict=True)]
+    return np.concatenate(roots)
 
 
 def _turned_away(root: Floats) -> Floats:
@@ -111,8 +126,8 @@ def _local(criterion: Criterion, x: Floats, warm_up: int) -> Optimum:
     ranks = tuple(piece.k for piece in criterion.pieces)
     for _ in range(_ROUNDS):
         found = _descended(criterion, x)
-        if not math.isfinite(found.value):
-            return Optimum(found.x, math.inf, ranks, math.inf)
+        if not (math.isfinite(found.value) and 0.5 * found.promised < _PROMISED):
+            return Optimum(found.x, criterion.value(found.x), ranks, 0.5 * found.promised)
         x, best, fewer = _dropped(criterion, found.x, ranks)
         if fewer != ranks:
             ranks = fewer

@@ -12,8 +12,8 @@ from hierbayes.engines.base import Floats
 
 Function = Callable[[Floats], tuple[float, Floats]]
 
-_STEPS = 500
-_TRIALS = 40
+_STEPS = 300
+_TRIALS = 25
 _REACH = 3.0
 """How far a step may go, in units of the largest coordinate, or of 1."""
 _NOISE = 1e-13
