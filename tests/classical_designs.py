@@ -106,7 +106,7 @@ def random_design(seed: int) -> Design:
     rng = np.random.default_rng([13, seed])
     total = int(rng.integers(1, 11))
     parts = _parts(rng, total)
-    levels = [int(round(np.exp(rng.uniform(np.log(3), np.log(60))))) for _ in parts]
+    levels = [round(np.exp(rng.uniform(np.log(3), np.log(60)))) for _ in parts]
     effects = sum(k * J for k, J in zip(parts, levels, strict=True))
     n = int(max(max(levels) * rng.uniform(2.5, 9), effects * rng.uniform(1.1, 3.0) + 2 * total + 10))
     numbers = rng.normal(size=(n, 10))
