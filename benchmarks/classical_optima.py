@@ -31,19 +31,24 @@ def compare(seed: int, starts: int) -> dict[str, Any]:
     from hierbayes.engines.collapsed.columns import orthonormal
     from hierbayes.engines.collapsed.criterion import Criterion
     from hierbayes.engines.collapsed.likelihood import fit_ml, fit_reml, plain
+    from hierbayes.errors import ModelError
 
     design = random_design(seed)
     fit, kind = ((fit_reml, at.REML), (fit_ml, at.ML))[seed % 2]
+    row = {"seed": seed, "method": "ML" if seed % 2 else "REML", "columns": design.columns, "rows": len(design.y),
+           "y": float(design.y.sum())}  # fmt: skip
     began = time.process_time()
-    own = fit(design.problem())
+    try:
+        own = fit(design.problem())
+    except ModelError as error:
+        return {**row, "refused": error.what}
     seconds = time.process_time() - began
     codings = [fit(design.problem(coding)) for coding in CODINGS[1:]]
     wide = Criterion(orthonormal(plain(design.problem("sum"))).problem, kind)
     rng = np.random.default_rng([29, seed])
     others = [2 * random_descent(wide, rng) for _ in range(starts)]
     return {
-        "seed": seed, "method": "ML" if seed % 2 else "REML", "columns": design.columns, "rows": len(design.y),
-        "y": float(design.y.sum()), "criterion": -2 * own.loglik, "singular": own.singular, "doubt": own.doubt,
+        **row, "criterion": -2 * own.loglik, "singular": own.singular, "doubt": own.doubt,
         "codings": [-2 * each.loglik for each in codings], "singulars": [each.singular for each in codings],
         "others": [value if np.isfinite(value) else None for value in others], "seconds": seconds,
         "single": 2 * triangular_descent(Criterion(plain(design.problem()), kind)),
@@ -86,6 +91,8 @@ def _columns(design: Design) -> tuple[list[str], list[np.ndarray], str]:
 
 def report(rows: list[dict[str, Any]], lme4: dict[str, Any]) -> None:
     """Print how many fits are equal to the best known."""
+    refused = [row for row in rows if "refused" in row]
+    rows = [row for row in rows if "refused" not in row]
     best = np.array([best_known(row, lme4) for row in rows])
     own = np.array([row["criterion"] for row in rows])
     single = np.array([row["single"] for row in rows])
@@ -97,6 +104,7 @@ def report(rows: list[dict[str, Any]], lme4: dict[str, Any]) -> None:
         [lme4[str(row["seed"])]["criterion"] - row["criterion"] for row in rows if str(row["seed"]) in lme4]
     )
     print(f"fits                        {len(rows)} (singular: {sum(row['singular'] for row in rows)})")
+    print(f"refused                     {len(refused)}: sigma tends to 0")
     print(f"equal to the best known     {np.sum(~worse)} to {SAME}")
     print(f"worse                       {np.sum(worse)}, by at most {np.max(own - best):.2g}")
     print(f"worse without a warning     {np.sum(worse & ~doubtful)}")
@@ -115,7 +123,9 @@ def report(rows: list[dict[str, Any]], lme4: dict[str, Any]) -> None:
 def write_reference(rows: list[dict[str, Any]], lme4: dict[str, Any], file: Path) -> None:
     """Write what the tests compare with: the best known of each model, and lme4's."""
     found = {
-        str(row["seed"]): {
+        str(row["seed"]): {"rows": row["rows"], "y": round(row["y"], 6), "refused": row["refused"]}
+        if "refused" in row
+        else {
             "rows": row["rows"], "y": round(row["y"], 6), "best": round(best_known(row, lme4), 6),
             "singular": row["singular"], "single": round(row["single"], 6), **(
                 {"lme4": lme4[str(row["seed"])]} if str(row["seed"]) in lme4 else {}

@@ -20,6 +20,7 @@ from hierbayes.engines.collapsed.criterion import Criterion
 from hierbayes.engines.collapsed.likelihood import fit_ml, fit_reml, plain
 from hierbayes.engines.collapsed.optimum import Optimum
 from hierbayes.engines.collapsed.quasi_newton import minimise
+from hierbayes.errors import ModelError
 
 FOLDER = Path(__file__).parents[1] / "reference"
 BEST = json.loads((FOLDER / "classical_optima.json").read_text())
@@ -40,9 +41,14 @@ def test_the_random_models_are_those_of_the_reference():
 @pytest.mark.slow
 @pytest.mark.parametrize("tens", range(len(BEST) // 10))
 def test_random_fits_are_the_best_known(tens):
-    """The best of four codings, of random starts of another method, and of lme4's bobyqa and Nelder-Mead."""
+    """The best of four codings, of random starts of another method, and of lme4's bobyqa."""
     for seed in range(10 * tens, 10 * tens + 10):
-        fit, row = fit_of(seed), BEST[str(seed)]
+        row = BEST[str(seed)]
+        if "refused" in row:
+            with pytest.raises(ModelError, match="sigma tends to 0"):
+                fit_of(seed)
+            continue
+        fit = fit_of(seed)
         assert -2 * fit.loglik == pytest.approx(row["best"], abs=SAME), seed
         assert fit.singular == row["singular"], seed
         if "lme4" in row:

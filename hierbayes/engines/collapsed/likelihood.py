@@ -43,7 +43,8 @@ def fit_reml(problem: Problem) -> Estimates:
     Raises
     ------
     ModelError
-        If an sd or a correlation other than 0 is fixed, or the coefficients are not determined.
+        If an sd or a correlation other than 0 is fixed, the coefficients are not determined, or the likelihood has no
+        maximum because sigma tends to 0.
     DataError
         If the model fits the data exactly.
     """
@@ -62,7 +63,7 @@ def _fit(problem: Problem, criterion: int) -> Estimates:
     found = search(profile)
     lam = profile.factors(found.x)
     sigma = profile.sigma(lam)
-    doubt = _doubt(profile, found, sigma)
+    _refuse_no_sigma(profile, found, sigma)
     beta, covariance, modes, spreads = _effects(moved, profile, lam, sigma)
     factors = _factors(moved, profile, lam, sigma)
     blocks = [described(factor) for factor in factors]
@@ -82,7 +83,7 @@ def _fit(problem: Problem, criterion: int) -> Estimates:
         parameters=problem.p + free + (0 if profile.known else 1),
         reml=criterion == at.REML,
         evaluations=profile.evaluations,
-        doubt=doubt,
+        doubt=_doubt(found),
     )
 
 
@@ -148,18 +149,20 @@ def _refuse_no_residuals(profile: Criterion) -> None:
         raise _exact("coefficients fit")
 
 
-def _doubt(profile: Criterion, found: Optimum, sigma: float) -> str:
-    """Return why a fit may not be the best one.
+def _refuse_no_sigma(profile: Criterion, found: Optimum, sigma: float) -> None:
+    """Refuse data that coefficients and effects fit exactly, and models that leave nothing to sigma."""
+    if math.isfinite(found.value) and (profile.known or profile.free * sigma**2 > 100 * profile.least):
+        return
+    if _explained(profile.problem):
+        raise _exact("group-level terms fit")
+    raise ModelError(
+        "the likelihood has no maximum: sigma tends to 0, for coefficients and effects explain any response",
+        "use fewer group-level terms: they have about as many effects as there are rows",
+    )
 
-    Raises
-    ------
-    DataError
-        If the group-level terms fit the data exactly.
-    """
-    if not math.isfinite(found.value) or (not profile.known and profile.free * sigma**2 < 100 * profile.least):
-        if _explained(profile.problem):
-            raise _exact("group-level terms fit")
-        return "sigma tends to 0, for the group-level terms have as many effects as there are rows"
+
+def _doubt(found: Optimum) -> str:
+    """Return why a fit may not be the best one; empty where nothing speaks against it."""
     if not found.converged:
         return f"the search stopped early: a further step promises {found.promised:.2g} more log likelihood"
     if not found.agreed:
