@@ -221,7 +221,7 @@ class TestNotes:
             assert np.isnan(column.numbers).all()
 
     def test_fixed_sds_have_no_reml(self):
-        fit = fake_fit(SLEEP, hb.load_data("sleepstudy"), priors={"sigma": hb.Fixed(25.0)})
+        fit = fake_fit(SLEEP, hb.load_data("sleepstudy"), priors={"sd_Subject": hb.Fixed(25.0)})
         found = hb.classical(fit)
         assert any(note.startswith("REML: ") for note in found.notes)
         assert picked(found, "complete").notna().sum() == 3

@@ -49,7 +49,7 @@ PYTHON = (
         ("tests/trust/test_quadrature.py::test_draws_agree_with_quadrature[sleepstudy]",),
     ),
     Fault(
-        "REML without its degrees of freedom", "engines/collapsed/likelihood.py",
+        "REML without its degrees of freedom", "engines/collapsed/criterion.py",
         "sigma is estimated with n, not with n - p",
         "self.free = problem.n - (problem.p if criterion == at.REML else 0)",
         "self.free = problem.n",

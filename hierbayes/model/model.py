@@ -281,12 +281,14 @@ class Model(KeptModel):
         -------
         ClassicalFit
             With the accessors of a Fit (fixef, varcorr, ranef, coef): estimates stand in ``mean``, standard errors in
-            ``sd``, Wald limits in ``lower`` and ``upper``; and loglik, aic, bic, singular.
+            ``sd``, Wald limits in ``lower`` and ``upper``; and loglik, aic, bic, singular, doubt. A warning says where
+            the search from several starts leaves a doubt that the optimum is the best one.
 
         Raises
         ------
         ModelError
-            If an sd, correlation or sigma is fixed, or the coefficients are not determined.
+            If an sd or a correlation other than 0 is fixed, the coefficients are not determined, or the likelihood has
+            no maximum because sigma tends to 0. A sigma that is fixed, or known by ``y | se(s)``, is held.
 
         Examples
         --------
@@ -314,6 +316,8 @@ class Model(KeptModel):
 
         with working("maximising the likelihood", None):
             found = (fit_reml if reml else fit_ml)(self.problem)
+        if found.doubt:
+            warn(f"{'REML' if reml else 'ML'}: {found.doubt}")
         return ClassicalFit(self._spec.formula.text, self._design, self.problem, found)
 
     def log_density(

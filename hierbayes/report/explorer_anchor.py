@@ -9,7 +9,8 @@ import numpy as np
 
 from hierbayes.design.design import Design
 from hierbayes.engines.base import Floats, Problem
-from hierbayes.engines.collapsed.likelihood import Estimates, fit_reml
+from hierbayes.engines.collapsed.estimates import Estimates
+from hierbayes.engines.collapsed.likelihood import fit_reml
 from hierbayes.errors import ModelError
 from hierbayes.priors import Fixed
 from hierbayes.summaries.covariances import covariances, drawn
@@ -82,7 +83,7 @@ def find_anchor(problem: Problem, design: Design, posterior: xr.Dataset, factor:
 
 
 _NO_REML = (
-    "An sd, correlation or sigma of this model is fixed, so there is no REML fit: the slider multiplies the posterior "
+    "An sd or correlation of this model is fixed, so there is no REML fit: the slider multiplies the posterior "
     "medians of the sds; sigma is at its posterior median and the correlations at their posterior means."
 )
 
@@ -104,7 +105,8 @@ def _from_reml(
     covariance = _given(problem, own, members)
     reml = np.sqrt(np.diag(covariance))
     if not any(_singular(found.sds[i], found.corrs[i]) for i in members):
-        return Anchor("REML", tuple(own), covariance, found.sigma, reml, ())
+        doubts = (f"REML: {found.doubt}.",) if found.doubt else ()
+        return Anchor("REML", tuple(own), covariance, found.sigma, reml, doubts)
     why = _boundary(reml, [term for i in members for term in design.groups[i].terms])
     for i in members:
         own[i] = _typical(problem, design, posterior, i)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hierbayes.design.design import Design
-from hierbayes.errors import ModelError
+from hierbayes.errors import DataError, ModelError
 from hierbayes.summaries.cells import number
 from hierbayes.summaries.classical_fit import ClassicalFit
 from hierbayes.summaries.side_by_side import (
@@ -134,7 +134,7 @@ def _least_squares(design: Design, factor: str, ci_prob: float) -> tuple[list[Co
 def _likelihood(model: HasLikelihood, method: str) -> ClassicalFit | Column:
     try:
         return model.reml() if method == "REML" else model.ml()
-    except ModelError as error:
+    except (ModelError, DataError) as error:
         empty = np.full((len(parameters(model.design)), len(NUMBERS)), np.nan)
         return Column(method, empty, {}, (f"{method}: {error.what}",))
 

@@ -15,7 +15,7 @@ from scipy.special import ndtri
 from hierbayes.design.design import Design
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.engines.collapsed.curvature import Components, components
-from hierbayes.engines.collapsed.likelihood import Estimates
+from hierbayes.engines.collapsed.estimates import Estimates
 from hierbayes.summaries.cells import number
 from hierbayes.summaries.exporting import Tables
 from hierbayes.summaries.numbers import ESTIMATES, check_prob
@@ -74,6 +74,11 @@ class ClassicalFit(Tables):
         """Whether an sd is estimated as 0, or a correlation matrix has no inverse."""
         return self.estimates.singular
 
+    @property
+    def doubt(self) -> str:
+        """Why this may not be the best optimum of the criterion; empty where nothing speaks against it."""
+        return self.estimates.doubt
+
     def fixef(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return the fixed effects: index coefficient, columns as in the class's description."""
         back = self.problem.beta_back
@@ -91,6 +96,7 @@ class ClassicalFit(Tables):
         z = float(ndtri(0.5 + check_prob(ci_prob) / 2))
         rows: list[tuple[str, str, str, str]] = []
         numbers: list[tuple[float, float, float, float]] = []
+        parts = self._parts.corrs, self._parts.atanhs, self._parts.atanh_errors
         for factor in self.design.factors:
             members = [i for i, block in enumerate(self.design.groups) if block.factor == factor]
             for i in members:
@@ -101,7 +107,7 @@ class ClassicalFit(Tables):
                 for j, k in combinations(range(len(self.design.groups[i].terms)), 2):
                     terms = self.design.groups[i].terms
                     rows.append((factor, terms[j], terms[k], "corr"))
-                    numbers.append(_correlation(self._parts.corrs[i][j, k], self._parts.atanh_errors[i][j, k], z))
+                    numbers.append(_correlation(*(own[i][j, k] for own in parts), z))
         rows.append(("Residual", "", "", "sigma"))
         numbers.append(_positive(self._parts.sigma, self._parts.log_sigma_error, z))
         names = pd.DataFrame(rows, columns=["group", "term", "term2", "kind"])
@@ -184,10 +190,12 @@ class ClassicalFit(Tables):
     def _text(self) -> str:
         shown, plain = self._components, self._coefficients
         said = " (singular: an sd is 0 or a correlation is at its limit)" if self.singular else ""
+        known = f"sigma is held at {self.estimates.sigma:g}, not estimated" if self.estimates.sigma_known else ""
         return "\n".join(
             [
                 self._title + said,
                 f"Formula: {self.formula}",
+                *(f"Note: {note}" for note in (known, self.doubt) if note),
                 f"{'REML criterion' if self.estimates.reml else 'Deviance'}: {self.criterion:.4f}   "
                 f"log likelihood: {self.loglik:.4f}   AIC: {self.aic:.2f}   BIC: {self.bic:.2f}",
                 "",
@@ -212,15 +220,16 @@ class ClassicalFit(Tables):
 
 def _positive(value: float, error: float, z: float) -> tuple[float, float, float, float]:
     """Return an sd, its standard error and limits that are symmetric in its logarithm."""
-    with np.errstate(over="ignore"):  # an upper limit beyond every double is infinite
+    with np.errstate(over="ignore", invalid="ignore"):  # an upper limit beyond every double is infinite
         return value, value * error, value * float(np.exp(-z * error)), value * float(np.exp(z * error))
 
 
-def _correlation(value: float, error: float, z: float) -> tuple[float, float, float, float]:
+def _correlation(value: float, atanh: float, error: float, z: float) -> tuple[float, float, float, float]:
     """Return a correlation, its standard error and limits that are symmetric in its inverse hyperbolic tangent."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        lower, upper = np.tanh(np.arctanh(value) + z * error * np.array([-1.0, 1.0]))
-    return value, error * (1 - value**2), float(lower), float(upper)
+    with np.errstate(over="ignore", invalid="ignore"):
+        lower, upper = np.tanh(atanh + z * error * np.array([-1.0, 1.0]))
+        # 1 - value**2, also where the value rounds to 1
+        return value, float(error / np.cosh(atanh) ** 2), float(lower), float(upper)
 
 
 def _wald(estimate: Floats, error: Floats, ci_prob: float) -> pd.DataFrame:

@@ -83,7 +83,10 @@ def likelihood_column(fit: ClassicalFit, ci_prob: float) -> Column:
         if names
         else "a correlation matrix has no inverse"
     )
-    return Column(column.method, column.numbers, criteria, (said,) if fit.singular else ())
+    notes = (said,) if fit.singular else ()
+    return Column(
+        column.method, column.numbers, criteria, (*notes, f"{fit.method}: {fit.doubt}") if fit.doubt else notes
+    )
 
 
 def complete_column(design: Design, ci_prob: float) -> Column:

@@ -136,8 +136,8 @@ def test_a_correlation_at_its_limit_is_singular_too():
     assert covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1]) == pytest.approx(typical)
 
 
-def test_a_fixed_sigma_leaves_the_posterior_as_anchor():
-    fit = fake_fit("Yield ~ 1 + (1 | Batch)", hb.load_data("dyestuff"), priors={"sigma": hb.Fixed(50.0)})
+def test_a_fixed_sd_leaves_the_posterior_as_anchor():
+    fit = fake_fit("Yield ~ 1 + (1 | Batch)", hb.load_data("dyestuff"), priors={"sd_Batch": hb.Fixed(40.0)})
     shown = explore(fit)
     assert shown.data["anchor"]["reml"] is None
     assert "there is no REML fit" in shown.html

@@ -257,7 +257,7 @@ def test_no_pooling_needs_groups():
 
 def test_a_repetition_that_fails_names_its_seed(small):
     with pytest.raises(hb.SamplingError, match=r"repetition 0 \(seed \d+\) failed"):
-        slopes(fits=("reml",), priors={"sigma": hb.Fixed(25.0)})
+        slopes(fits=("reml",), priors={"sd_Subject": hb.Fixed(25.0)})
 
 
 def test_an_interruption_is_said_plainly(monkeypatch):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from linear_catalogue import linear_models
+from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
 import hierbayes as hb
@@ -245,11 +246,204 @@ def test_priors_play_no_part():
     assert told.reml().criterion == pytest.approx(1743.6282719, abs=1e-6)
 
 
-def test_what_is_fixed_is_refused_in_words():
+def test_a_fixed_sd_is_refused_in_words():
+    priors = {"sd_Subject": hb.Fixed(1)}
+    model = hb.Model("Reaction ~ Days + (1 | Subject)", hb.load_data("sleepstudy"), priors=priors)
+    with pytest.raises(hb.ModelError, match="every sd, but one is fixed"):
+        model.reml()
+
+
+def test_a_fixed_sigma_is_held():
+    """At the estimate nothing moves; elsewhere the criterion is that of the dense normal at its best sd."""
+    data, formula = hb.load_data("dyestuff"), "Yield ~ 1 + (1 | Batch)"
+    free = hb.Model(formula, data).reml()
+    held = hb.Model(formula, data, priors={"sigma": hb.Fixed(free.estimates.sigma)}).reml()
+    assert held.criterion == pytest.approx(free.criterion, abs=1e-8)
+    assert held.aic == pytest.approx(free.aic - 2, abs=1e-8)
+    model = hb.Model(formula, data, priors={"sigma": hb.Fixed(70.0)})
+    fit = model.reml()
+    wanted = minimize_scalar(lambda u: criterion(model, [u, np.log(70.0)], True), (2.0, 5.0), method="bounded",
+                             bounds=(0.0, 6.0), options={"xatol": 1e-8})  # fmt: skip
+    assert fit.varcorr()["mean"].tolist() == pytest.approx([np.exp(wanted.x), 70.0], rel=1e-5)
+    assert fit.loglik == pytest.approx(-wanted.fun - 29 / 2 * np.log(2 * np.pi), abs=1e-6)
+    assert "sigma is held at 70" in repr(fit)
+
+
+BCG = np.array([
+    [4, 119, 11, 128], [6, 300, 29, 274], [3, 228, 11, 209], [62, 13536, 248, 12619], [33, 5036, 47, 5761],
+    [180, 1361, 372, 1079], [8, 2537, 10, 619], [505, 87886, 499, 87892], [29, 7470, 45, 7232], [17, 1699, 65, 1600],
+    [186, 50448, 141, 27197], [5, 2493, 3, 2338], [27, 16886, 29, 17825],
+])  # fmt: skip
+"""Cases and others, vaccinated and not, of 13 trials of a vaccine against tuberculosis (Colditz et al. 1994)."""
+
+
+def trials():
+    cases, others = BCG[:, [0, 2]], BCG[:, [1, 3]]
+    risk = np.log(cases / (cases + others))
+    error = np.sqrt(np.sum(1 / cases - 1 / (cases + others), axis=1))
+    return pd.DataFrame({"y": risk[:, 0] - risk[:, 1], "s": error, "trial": [f"t{i:02d}" for i in range(13)]})
+
+
+def meta(d, tau, reml):
+    """Return mean, standard error and log likelihood of a random-effects meta-analysis at tau, in closed form."""
+    weights = 1 / (d.s**2 + tau**2)
+    mean = float(np.sum(weights * d.y) / np.sum(weights))
+    value = -0.5 * float(np.sum(np.log(2 * np.pi / weights) + weights * (d.y - mean) ** 2))
+    if reml:
+        value += 0.5 * np.log(2 * np.pi) - 0.5 * np.log(np.sum(weights))
+    return mean, float(np.sum(weights) ** -0.5), value
+
+
+@pytest.mark.parametrize(("method", "tau2", "mean", "error"), [
+    ("reml", 0.3132, -0.7145, 0.1798), ("ml", 0.2800, -0.7112, 0.1719),
+])  # fmt: skip
+def test_a_meta_analysis_is_that_of_metafor(method, tau2, mean, error):
+    """The published figures of metafor's ``rma(measure = "RR")`` for these trials, and the closed form."""
+    d = trials()
+    fit = getattr(hb.Model("y | se(s) ~ 1 + (1 | trial)", d), method)()
+    tau = float(fit.varcorr()["mean"][0])
+    assert tau**2 == pytest.approx(tau2, abs=6e-5)
+    assert fit.fixef()[["mean", "sd"]].to_numpy()[0] == pytest.approx([mean, error], abs=6e-5)
+    best = minimize_scalar(lambda t: -meta(d, t, method == "reml")[2], bounds=(0.01, 3), method="bounded",
+                           options={"xatol": 1e-9})  # fmt: skip
+    assert tau == pytest.approx(best.x, rel=1e-5)
+    assert fit.loglik == pytest.approx(-best.fun, abs=1e-8)
+    h = 1e-3
+    values = [meta(d, best.x * np.exp(u), method == "reml")[2] for u in (-h, 0, h)]
+    assert fit.varcorr()["sd"][0] == pytest.approx(
+        best.x * h / np.sqrt(2 * values[1] - values[0] - values[2]), rel=1e-4
+    )
+    assert fit.estimates.parameters == 2
+    assert fit.varcorr().iloc[1][["mean", "sd", "lower", "upper"]].tolist() == [1.0, 0.0, 1.0, 1.0]
+
+
+def test_reml_of_the_eight_schools_is_zero():
+    d = pd.DataFrame(
+        {"y": [28, 8, -3, 7, -1, 1, 18, 12], "s": [15, 10, 16, 11, 9, 11, 10, 18], "school": list("ABCDEFGH")}
+    )
+    fit = hb.Model("y | se(s) ~ 1 + (1 | school)", d).reml()
+    assert (fit.varcorr()["mean"][0], fit.singular) == (0.0, True)
+    assert fit.fixef()[["mean", "sd"]].to_numpy()[0] == pytest.approx(meta(d, 0.0, True)[:2], rel=1e-8)
+    assert fit.loglik == pytest.approx(meta(d, 0.0, True)[2], abs=1e-8)
+
+
+def far(shift):
+    """Random slopes of a predictor, moved: the same model, whose intercept then is that at another place."""
+    r = np.random.default_rng(7)
+    g = np.repeat(np.arange(8), 9)
+    x = r.normal(size=72)
+    y = 3 + x + r.normal(size=8)[g] + 0.6 * r.normal(size=8)[g] * x + r.normal(size=72) * 0.5
+    return pd.DataFrame({"y": y, "x": x + shift, "g": g})
+
+
+@pytest.mark.parametrize("shift", [10.0, 100.0, 500.0, 2000.0, 1e5, 1e8, 1e9])
+@pytest.mark.parametrize("method", ["reml", "ml"])
+@pytest.mark.filterwarnings("error")
+def test_errors_do_not_depend_on_where_a_predictor_lies(shift, method):
+    base = getattr(hb.Model("y ~ x + (x | g)", far(0.0)), method)()
+    moved = getattr(hb.Model("y ~ x + (x | g)", far(shift)), method)()
+    rows, numbers = [1, 3], ["mean", "sd", "lower", "upper"]  # the sd of x and sigma
+    np.testing.assert_allclose(moved.varcorr()[numbers].iloc[rows], base.varcorr()[numbers].iloc[rows], rtol=1e-4)
+    assert moved.criterion == pytest.approx(base.criterion, abs=1e-4)
+    # that of the intercept tends to the shift times that of x
+    table = moved.varcorr()
+    if shift >= 2000:
+        np.testing.assert_allclose(table["sd"][0], shift * table["sd"][1], rtol=2e-3)
+    assert -1.0 <= table["lower"][2] <= table["mean"][2] <= table["upper"][2] <= 1.0
+
+
+def test_errors_of_the_intercept_and_correlation_of_a_moved_predictor():
+    """The delta method written out: the covariance matrix at another place is a linear map of the first."""
+    base, moved = (hb.Model("y ~ x + (x | g)", far(shift)).reml() for shift in (0.0, 3.0))
+    h, x = 1e-4, np.array([*np.log(base.varcorr()["mean"][:2]), np.arctanh(base.varcorr()["mean"][2])])
+
+    def there(x):
+        sd, corr = np.exp(x[:2]), np.tanh(x[2])
+        sigma = np.outer(sd, sd) * np.array([[1, corr], [corr, 1]])
+        turn = np.array([[1, -3.0], [0, 1]])
+        new = turn @ sigma @ turn.T
+        return np.array([*np.log(np.diag(new)) / 2, np.arctanh(new[0, 1] / np.sqrt(new[0, 0] * new[1, 1]))])
+
+    slopes = np.array([(there(x + s) - there(x - s)) / (2 * h) for s in h * np.eye(3)]).T
+
+    def hessian(model, x, size=2e-3):
+        steps = size * np.eye(4)
+        return np.array([[
+            sum(a * b * criterion(model, x + a * s + b * t, True) for a in (1, -1) for b in (1, -1)) / (4 * size**2)
+            for s in steps] for t in steps
+        ])  # fmt: skip
+
+    model = hb.Model("y ~ x + (x | g)", far(0.0))
+    covariance = np.linalg.inv(hessian(model, np.array([*x, np.log(base.estimates.sigma)])))[:3, :3]
+    error = np.sqrt(np.diag(slopes @ covariance @ slopes.T))
+    table = moved.varcorr()
+    mean = table["mean"].to_numpy()
+    np.testing.assert_allclose(table["sd"][:3], error * [mean[0], mean[1], 1 - mean[2] ** 2], rtol=2e-3)
+
+
+def test_uncorrelated_terms_have_errors_of_their_own():
     sleep = hb.load_data("sleepstudy")
-    for priors in ({"sd_Subject": hb.Fixed(1)}, {"sigma": hb.Fixed(1)}):
-        with pytest.raises(hb.ModelError, match="fixed"):
-            hb.Model("Reaction ~ Days + (1 | Subject)", sleep, priors=priors).reml()
+    split = hb.Model("Reaction ~ Days + (Days || Subject)", sleep).reml().varcorr()
+    bars = hb.Model("Reaction ~ Days + (1 | Subject) + (0 + Days | Subject)", sleep).reml().varcorr()
+    np.testing.assert_allclose(split["sd"], bars["sd"], rtol=1e-6)
+    assert np.isfinite(split[["sd", "lower", "upper"]]).all(axis=None)
+
+
+PROPER = {"sigma": hb.InverseGamma(2.0, 1.0)}
+"""Under the default prior of sigma data that the model fits exactly are refused before."""
+
+
+@pytest.mark.filterwarnings("error")
+def test_only_an_exact_fit_is_said_to_be_one():
+    rng = np.random.default_rng(5)
+    g = np.repeat(np.arange(6), 5)
+    x, level = rng.normal(size=30), rng.normal(size=6)[g]
+    exact = {"coefficients": 2 + 3 * x, "group-level terms": 1 + 3 * x + level}
+    for said, y in exact.items():
+        model = hb.Model("y ~ x + (1 | g)", pd.DataFrame({"y": y, "x": x, "g": g}), priors=PROPER)
+        with pytest.raises(hb.DataError, match=f"the {said} fit the data exactly"):
+            model.reml()
+    for size in (1e-5, 1e-3):
+        d = pd.DataFrame({"y": 1 + 3 * x + level + size * rng.normal(size=30), "x": x, "g": g})
+        fit = hb.Model("y ~ x + (1 | g)", d).reml()
+        assert fit.estimates.sigma == pytest.approx(size, rel=0.5)
+        assert fit.varcorr()["mean"][0] == pytest.approx(np.std([level[5 * j] for j in range(6)], ddof=1), rel=0.01)
+
+
+def test_what_depends_on_a_classical_fit_survives_an_exact_one():
+    """hb.classical has the other columns and a note, as it has for every fit that does not exist."""
+    rng = np.random.default_rng(5)
+    g = np.repeat(np.arange(6), 5)
+    model = hb.Model("y ~ 1 + (1 | g)", pd.DataFrame({"y": rng.normal(size=6)[g], "g": g}), priors=PROPER)
+    from hierbayes.summaries.classical_columns import _likelihood
+
+    assert "exactly" in _likelihood(model, "REML").notes[0]
+
+
+@pytest.mark.parametrize(("formula", "constant"), [
+    ("y ~ x + (x | g)", np.log(2)), ("y ~ x + z + (x + z | g)", np.log(np.pi**2 / 2)),
+    ("y ~ x + z + w + (x + z + w | g)", np.log(32 * np.pi**2 / 27)), ("y ~ x + (x || g)", 0.0),
+    ("y ~ x + z + (x | g) + (0 + z | h)", np.log(2)), ("y ~ x + (x | g) + (x | h)", 2 * np.log(2)),
+])  # fmt: skip
+def test_what_flat_priors_add_to_the_criterion(formula, constant):
+    """The volume of all correlation matrices: 2 of a pair, pi^2 / 2 of three, 32 pi^2 / 27 of four."""
+    rng = np.random.default_rng(11)
+    n, g, h = 600, np.arange(600) % 40, np.arange(600) // 15 % 20
+    d = pd.DataFrame(rng.normal(size=(n, 3)), columns=["x", "z", "w"]).assign(g=g, h=h)
+    d["y"] = rng.normal(size=n) + sum(
+        rng.normal(size=40)[g] * c + rng.normal(size=20)[h] * c for c in (1, d.x, d.z, d.w)
+    )
+    model = hb.Model(formula, d, priors="flat")
+    fit = model.reml()
+    assert not fit.singular
+    rows = fit.varcorr()
+    sd = {f: rows.loc[(rows.group == f) & (rows.kind == "sd"), "mean"].to_numpy() for f in fit.design.factors}
+    corr = {}
+    for factor, own in sd.items():
+        members = [i for i, block in enumerate(fit.design.groups) if block.factor == factor]
+        corr[factor] = fit._parts.corrs[members[0]] if len(members) == 1 else np.eye(len(own))
+    value = model.log_density(sd=sd, corr=corr, sigma=fit.estimates.sigma)
+    assert -2 * value == pytest.approx(fit.criterion + 2 * constant, abs=1e-6)
 
 
 def test_weights_scale_the_residual_variance():
