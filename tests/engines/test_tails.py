@@ -102,7 +102,8 @@ def test_densities_of_heavy_tails_do_not_overflow(prior, power):
 def test_upper_tails_are_those_of_scipy(name, x):
     s = scalars.from_coordinate(*CHARTS[name], 0.0, x)[0]
     if s > 1e298:  # where the walk ends
-        assert name in POWERS and x > 37
+        assert name in POWERS
+        assert x > 37
         return
     assert log_tail(name, s / A) == pytest.approx(special.log_ndtr(-x), rel=1e-14 if x > 30 else 1e-12)
 
@@ -165,7 +166,7 @@ def test_nothing_jumps_where_the_tails_begin(name, end):
     inside, outside = np.nextafter(end, 0.0), np.nextafter(end, 2 * end)
     near, far = (np.array(scalars.from_coordinate(*CHARTS[name], 0.0, x)) for x in (inside, outside))
     assert far[0] == pytest.approx(near[0], rel=3e-13)
-    assert far[1:] == pytest.approx(near[1:], rel=1e-12, abs=1e-12)
+    assert far[1:] == pytest.approx(near[1:], rel=1e-11, abs=1e-11)
     grid = np.linspace(end - 1e-9, end + 1e-9, 201)
     assert np.all(np.diff([scalars.from_coordinate(*CHARTS[name], 0.0, x)[0] for x in grid]) >= 0)
 
