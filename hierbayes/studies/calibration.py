@@ -21,9 +21,10 @@ from hierbayes.sampling import Settings, counting, quiet_libraries, settings, wh
 from hierbayes.studies.calibration_quantities import quantities_of
 from hierbayes.studies.calibration_result import Calibration
 from hierbayes.studies.calibration_samplers import sample_by
-from hierbayes.studies.calibration_sets import RankedSet, Task, plain_design, rank_sets
+from hierbayes.studies.calibration_sets import RankedSet, Task, rank_sets
 from hierbayes.studies.calibration_store import Store, header_of
 from hierbayes.studies.worlds import PriorSource
+from hierbayes.summaries.plain import plain_design
 
 FEWEST = 20
 """Data sets without which the ranks say nothing."""
