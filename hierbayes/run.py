@@ -15,6 +15,7 @@ from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Expanded, Floats, Problem
 from hierbayes.engines.naming import as_given, posterior_dims
 from hierbayes.errors import ModelError, SamplingError
+from hierbayes.memory import require_memory
 from hierbayes.run_tree import THETA, named_tree
 from hierbayes.sampling import Settings, Trace, compile_pymc, counting, quiet_libraries, run, working
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from hierbayes.engines.joint.engine import JointEngine
 
 ENGINES = ("auto", "collapsed", "joint", "pymc")
+
+_OF_A_STEP = 8
+"""Numbers that the sampler keeps of each step beside its place: fewer than it does."""
 
 _WIDE = 1500
 """Effects outside the largest term from which the joint engine is not chosen unasked."""
@@ -161,7 +165,14 @@ class Runner:
         return None
 
     def sample(self, name: str, chosen: Settings) -> Trace:
-        """Sample by an engine and return draws for the columns as given, under the posterior's names."""
+        """Sample by an engine and return draws for the columns as given, under the posterior's names.
+
+        Raises
+        ------
+        ModelError
+            If the draws are more than the memory that is free.
+        """
+        self._require_memory(name, chosen)
         if name == "pymc":
             return self._sample_pymc(chosen)
         if name == "joint":
@@ -169,6 +180,20 @@ class Runner:
         found, expanded = self._walk(chosen)
         named = as_given(self.problem, self.labels, expanded, chosen.chains)
         return replace(found, draws={**named, THETA: found.draws["theta"]})
+
+    def _require_memory(self, name: str, chosen: Settings) -> None:
+        """Refuse draws that cannot be held: nutpie keeps warm-up steps too, and ends the process where it cannot."""
+        blocks = self.problem.blocks
+        sizes = [(block.n_levels, block.Z.shape[1]) for block in blocks]
+        effects = sum(levels * k for levels, k in sizes) + self.problem.p
+        walked = sum(k * (k + 1) // 2 for _, k in sizes if name != "pymc") + (0 if name == "collapsed" else effects)
+        steps = chosen.chains * (chosen.draws + (chosen.tune or 0))
+        require_memory(
+            steps * (walked + _OF_A_STEP) + chosen.chains * chosen.draws * (effects + sum(k + k * k for _, k in sizes)),
+            f"{chosen.chains} chains of {chosen.draws} draws"
+            + (f" and {chosen.tune} steps of warm-up" if chosen.tune else ""),
+            "ask for fewer draws=, chains= or tune=: 4 chains of 1000 draws do for most purposes",
+        )
 
     def sample_theta(self, chosen: Settings) -> Floats:
         """Return draws (chain, draw, theta) of the collapsed engine's theta alone, without beta and b.
@@ -179,6 +204,7 @@ class Runner:
             If it is interrupted.
         """
         engine = self.collapsed
+        self._require_memory("collapsed", chosen)
         if engine.layout.dim == 0:
             return _still(chosen).draws["theta"]
         found = self._walk(chosen)[0] if engine.dear else self._by_nuts(chosen)
@@ -198,7 +224,7 @@ class Runner:
         found = self._by_nuts(chosen) if engine.layout.dim > 0 else _still(chosen)
         theta = found.draws["theta"]
         chains, draws, dim = theta.shape
-        return found, engine.expand(theta.reshape(chains * draws, dim), chosen.seed, chosen.cores or _cores())
+        return found, engine.expand(theta.reshape(chains * draws, dim), chosen.seed, chosen.threads)
 
     def _by_nuts(self, chosen: Settings, start: Floats | None = None) -> Trace:
         """Return draws of theta by NUTS; all chains start at one theta if it is given."""
@@ -220,7 +246,7 @@ class Runner:
         """Return draws by a surrogate's proposals, None if the surrogate is too far from the density."""
         from hierbayes.engines.collapsed.surrogate import LEAST_EFFICIENCY, fit_surrogate, sample_by_surrogate
 
-        cores, engine = chosen.cores or _cores(), self.collapsed
+        cores, engine = chosen.threads, self.collapsed
         with working("fitting a surrogate of the density", chosen.progress):
             surrogate = fit_surrogate(engine.tape, engine.mode, cores, chosen.seed)
         if surrogate.efficiency < LEAST_EFFICIENCY:
@@ -246,6 +272,7 @@ class Runner:
             Where the chains of the collapsed engine stand. Without it, with PyMC and where a surrogate proposes, the
             chains start afresh.
         """
+        self._require_memory(name, chosen)
         if name != "collapsed" or theta is None or theta.shape[1] == 0 or self.collapsed.dear:
             return self.sample(name, chosen)
         seeds = np.random.SeedSequence(chosen.seed).generate_state(len(theta) + 1, np.uint64) >> np.uint64(2)
@@ -256,7 +283,7 @@ class Runner:
         if any(trace.interrupted for trace in found):
             raise SamplingError("interrupted: the fit is as it was")
         walked = np.concatenate([trace.draws["theta"] for trace in found])
-        expanded = self.collapsed.expand(walked.reshape(-1, theta.shape[1]), int(seeds[-1]), chosen.cores or _cores())
+        expanded = self.collapsed.expand(walked.reshape(-1, theta.shape[1]), int(seeds[-1]), chosen.threads)
         common = set.intersection(*(set(trace.stats) for trace in found))
         stats = {key: np.concatenate([trace.stats[key] for trace in found]) for key in found[0].stats if key in common}
         named = as_given(self.problem, self.labels, expanded, len(theta))
@@ -303,12 +330,6 @@ def _refuse_slashes(names: Iterable[str]) -> None:
     for name in names:
         if "/" in name:
             raise ModelError(f"the PyMC engine does not take the name {name!r}, for the slash", "rename the column")
-
-
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def nested(problem: Problem) -> bool:

@@ -30,7 +30,7 @@ class Settings:
     tune : int or None
         Warm-up steps of each chain; None leaves it to the engine.
     cores : int or None
-        Chains run at a time; None takes what the machine has.
+        Chains run at a time; None takes what the machine has, and more than it has are not taken.
     seed : int
     target_accept : float or None
         The acceptance rate that the step size is tuned to; None leaves it to the engine.
@@ -45,6 +45,13 @@ class Settings:
     seed: int
     target_accept: float | None
     progress: bool | None
+
+    @property
+    def threads(self) -> int:
+        """Threads at a time: `cores`, or as many as this process may use, and never more than that."""
+        from hierbayes.engines.collapsed.threads import threads_for, usable_cores
+
+        return threads_for(usable_cores(), self.cores)
 
 
 @dataclass(frozen=True)
@@ -152,7 +159,7 @@ def run(compiled: Any, chosen: Settings, tune: int, target_accept: float = 0.8, 
             draws=chosen.draws,
             tune=warm,
             chains=chosen.chains,
-            cores=chosen.cores,
+            cores=min(chosen.chains, chosen.threads),
             seed=chosen.seed,
             target_accept=target_accept if chosen.target_accept is None else chosen.target_accept,
             progress_bar=False,

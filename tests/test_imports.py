@@ -36,6 +36,7 @@ ROOMS = (
 ANNEXES = {
     "priors_bambi": "priors",
     "priors_text": "priors",
+    "memory": "errors",
     "run_tree": "run",
     "averages": "likelihoods",
     "category_averages": "likelihoods",

@@ -11,6 +11,7 @@ from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Expanded, Floats, Problem
 from hierbayes.errors import ModelError
 from hierbayes.likelihoods import draw
+from hierbayes.memory import require_memory
 from hierbayes.priors import (
     LKJ,
     Custom,
@@ -73,11 +74,17 @@ def prior_tree(problem: Problem, labels: Labels, draws: int, seed: int, predicti
     -------
     DataTree
         Groups prior, prior_predictive and observed_data.
+
+    Raises
+    ------
+    ModelError
+        If the draws are more than the memory that is free.
     """
     import xarray as xr
 
     from hierbayes.engines.naming import as_given, posterior_coords, posterior_dims
 
+    require_prior_memory(problem, draws, predictive)
     rng = np.random.default_rng(seed)
     drawn = draw_parameters(problem, draws, rng)
     values, dims = as_given(problem, labels, drawn, 1), posterior_dims(labels)
@@ -99,6 +106,22 @@ def prior_tree(problem: Problem, labels: Labels, draws: int, seed: int, predicti
             "/prior_predictive": as_group(xr.Dataset({name: response}, coords=index)),
             "/observed_data": as_group(observed),
         }
+    )
+
+
+def require_prior_memory(problem: Problem, draws: int, predictive: bool) -> None:
+    """Refuse more draws from the priors than can be held.
+
+    Raises
+    ------
+    ModelError
+    """
+    numbers = 1 + problem.p + sum(block.n_levels * block.Z.shape[1] for block in problem.blocks)
+    also = f" and {problem.n} rows" if predictive else ""
+    require_memory(
+        draws * (numbers + (problem.n if predictive else 0)),
+        f"{draws} draws of {numbers} numbers{also}",
+        "ask for fewer draws=",
     )
 
 

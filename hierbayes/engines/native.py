@@ -13,7 +13,7 @@ import ctypes
 import hashlib
 import importlib
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -169,6 +169,12 @@ def _keep(place: Path, names: list[str], code: bytes) -> None:
     listed = "\n".join(names).encode()
     body = listed + code
     place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as file:
-        file.write(len(listed).to_bytes(8, "little") + hashlib.blake2b(body, digest_size=32).digest() + body)
-    os.replace(file.name, place)
+    # No temporary file of Python's: that is its owner's alone, and what an installer compiled is for everybody.
+    part = place.with_name(f".{place.name}.{secrets.token_hex(6)}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(len(listed).to_bytes(8, "little") + hashlib.blake2b(body, digest_size=32).digest() + body)
+        os.replace(part, place)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()

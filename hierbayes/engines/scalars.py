@@ -13,7 +13,16 @@ import math
 import numpy as np
 from numba import njit
 
-from hierbayes.engines.stale import drop_stale, find_cache
+from hierbayes.engines.quantiles import (
+    FAR,
+    far_half_normal,
+    far_score,
+    half_normal_quantile,
+    half_t3_quantile,
+    hazard_excess,
+    log_mills,
+    minus_log_upper,
+)
 from hierbayes.errors import ModelError
 from hierbayes.priors import (
     Exponential,
@@ -28,16 +37,18 @@ from hierbayes.priors import (
     Uniform,
 )
 
-# No kernel runs before this file is imported.
-drop_stale()
-find_cache()
-
 FLAT, HALF_NORMAL, HALF_T, HALF_CAUCHY, EXPONENTIAL, GAMMA, INVERSE_GAMMA, LOG_NORMAL, UNIFORM = range(9)
 
 MAP_LOG, MAP_HALF_NORMAL, MAP_HALF_T3, MAP_HALF_T2, MAP_HALF_CAUCHY, MAP_EXPONENTIAL, MAP_UNIFORM = range(7)
 
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 _TINY = 1e-300
+_LEAST = 1e-307
+_LOG_HUGE = 690.0
+"""Logarithm of the largest sd that half-t priors are walked to: 1e299."""
+
+_LARGE = 1e200
+"""Squares from which 1 does not count beside them, well before they overflow."""
 
 
 def encode(prior: Prior) -> tuple[int, float, float]:
@@ -134,9 +145,13 @@ def log_prior(kind, a, b, s):
     if kind == HALF_T:
         t = (s / b) * (s / b) / a
         const = math.lgamma((a + 1) / 2) - math.lgamma(a / 2) - 0.5 * math.log(a * math.pi) - math.log(b / 2)
+        if t > _LARGE:
+            return const - (a + 1) * (math.log(s / b) - 0.5 * math.log(a)), -(a + 1)
         return const - (a + 1) / 2 * math.log1p(t), -(a + 1) * t / (1 + t)
     if kind == HALF_CAUCHY:
         t = (s / a) * (s / a)
+        if t > _LARGE:
+            return math.log(2 / math.pi) - math.log(a) - 2 * math.log(s / a), -2.0
         return math.log(2 / math.pi) - math.log(a) - math.log1p(t), -2 * t / (1 + t)
     if kind == EXPONENTIAL:
         return math.log(a) - a * s, -a * s
@@ -153,159 +168,63 @@ def log_prior(kind, a, b, s):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def normal_quantile(p):
-    """Return the standard normal quantile of ``0 < p <= 0.5``, to full precision (algorithm AS 241)."""
-    q = p - 0.5
-    if abs(q) <= 0.425:
-        r = 0.180625 - q * q
-        num = (
-            (
-                (
-                    (
-                        ((2509.0809287301226727 * r + 33430.575583588128105) * r + 67265.770927008700853) * r
-                        + 45921.953931549871457
-                    )
-                    * r
-                    + 13731.693765509461125
-                )
-                * r
-                + 1971.5909503065514427
-            )
-            * r
-            + 133.14166789178437745
-        ) * r + 3.387132872796366608
-        den = (
-            (
-                (
-                    (
-                        ((5226.495278852545925 * r + 28729.085735721942674) * r + 39307.89580009271061) * r
-                        + 21213.794301586595867
-                    )
-                    * r
-                    + 5394.1960214247511077
-                )
-                * r
-                + 687.1870074920579083
-            )
-            * r
-            + 42.313330701600911252
-        ) * r + 1.0
-        return q * num / den
-    r = math.sqrt(-math.log(p))
-    if r <= 5:
-        r -= 1.6
-        num = (
-            (
-                (
-                    (
-                        ((7.7454501427834140764e-4 * r + 0.0227238449892691845833) * r + 0.24178072517745061177) * r
-                        + 1.27045825245236838258
-                    )
-                    * r
-                    + 3.64784832476320460504
-                )
-                * r
-                + 5.7694972214606914055
-            )
-            * r
-            + 4.6303378461565452959
-        ) * r + 1.42343711074968357734
-        den = (
-            (
-                (
-                    (
-                        ((1.05075007164441684324e-9 * r + 5.475938084995344946e-4) * r + 0.0151986665636164571966) * r
-                        + 0.14810397642748007459
-                    )
-                    * r
-                    + 0.68976733498510000455
-                )
-                * r
-                + 1.6763848301838038494
-            )
-            * r
-            + 2.05319162663775882187
-        ) * r + 1.0
-        return -num / den
-    r -= 5
-    num = (
-        (
-            (
-                (
-                    ((2.01033439929228813265e-7 * r + 2.71155556874348757815e-5) * r + 0.0012426609473880784386) * r
-                    + 0.026532189526576123093
-                )
-                * r
-                + 0.29656057182850489123
-            )
-            * r
-            + 1.7848265399172913358
-        )
-        * r
-        + 5.4637849111641143699
-    ) * r + 6.6579046435011037772
-    den = (
-        (
-            (
-                (
-                    ((2.04426310338993978564e-15 * r + 1.4215117583164458887e-7) * r + 1.8463183175100546818e-5) * r
-                    + 7.868691311456132591e-4
-                )
-                * r
-                + 0.0148753612908506148525
-            )
-            * r
-            + 0.13692988092273580531
-        )
-        * r
-        + 0.59983220655588793769
-    ) * r + 1.0
-    return -num / den
+def _start(kind, a, b):
+    """Return the slope of the quantile function at 0, where every one of them is a straight line."""
+    if kind == MAP_HALF_NORMAL:
+        return a * math.sqrt(0.5 * math.pi)
+    if kind == MAP_HALF_T3:
+        return a * 0.25 * math.pi * math.sqrt(3.0)
+    if kind == MAP_HALF_T2:
+        return a * math.sqrt(2.0)
+    if kind == MAP_HALF_CAUCHY:
+        return a * 0.5 * math.pi
+    return b if kind == MAP_UNIFORM else 1 / a
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _half_normal_quantile(u, w):
-    """Return the quantile of the absolute value of a standard normal at ``u = 1 - w``."""
-    if u > 1e-3:
-        return -normal_quantile(0.5 * w)
-    # Near 0 the quantile is an odd series in c, where 0.5 - 0.5 * u would lose digits.
-    c = u * math.sqrt(math.pi / 2)
-    c2 = c * c
-    return c * (1 + c2 * (1 / 6 + c2 * (7 / 120 + c2 * 127 / 5040)))
+def _power_tail(kind, a):
+    """Return log c and k: at its upper end a half-t is ``c w^-k``, w the probability of what lies above."""
+    if kind == MAP_HALF_T3:
+        return math.log(a) + 0.5 * math.log(12.0) - math.log(6 * math.pi) / 3, 1 / 3
+    if kind == MAP_HALF_T2:
+        return math.log(a), 0.5
+    return math.log(a) + math.log(2 / math.pi), 1.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _half_t3_quantile(u, w):
-    """Return the quantile of the absolute value of Student's t with 3 degrees of freedom at ``u = 1 - w``.
+def _far_prior(kind, a, b, s):
+    """Return the log density at ``s`` of the distribution whose normal score is walked, and ``s`` times its slope."""
+    if kind == MAP_HALF_NORMAL:
+        return log_prior(HALF_NORMAL, a, 0.0, s)
+    if kind == MAP_HALF_T3:
+        return log_prior(HALF_T, 3.0, a, s)
+    if kind == MAP_HALF_T2:
+        return log_prior(HALF_T, 2.0, a, s)
+    if kind == MAP_HALF_CAUCHY:
+        return log_prior(HALF_CAUCHY, a, 0.0, s)
+    return log_prior(UNIFORM, a, b, s) if kind == MAP_UNIFORM else log_prior(EXPONENTIAL, a, 0.0, s)
 
-    With ``s = sqrt(3) tan(a)`` the distribution function is ``(2 a + sin 2a) / pi``; Newton in ``2 a`` from below
-    or, in the upper tail, in its complement.
-    """
-    if u < 0.7:
-        d = 0.5 * math.pi * u
-        d = d * (1 + d * d / 12 * (1 + d * d / 20))
-        for _ in range(30):
-            step = (d + math.sin(d) - math.pi * u) / (1 + math.cos(d))
-            d -= step
-            if abs(step) <= 1e-15 * d:
-                break
-        return math.sqrt(3.0) * math.tan(0.5 * d)
-    # d = pi - c gives c - sin c = pi w
-    target = math.pi * w
-    c = (6 * target) ** (1 / 3)
-    c = c * (1 + c * c / 60)
-    for _ in range(30):
-        c2 = c * c
-        if c < 0.5:
-            gap = c * c2 / 6 * (1 - c2 / 20 * (1 - c2 / 42 * (1 - c2 / 72 * (1 - c2 / 110 * (1 - c2 / 156)))))
-        else:
-            gap = c - math.sin(c)
-        half = math.sin(0.5 * c)
-        step = (gap - target) / (2 * half * half)
-        c -= step
-        if abs(step) <= 1e-15 * c:
-            break
-    return math.sqrt(3.0) / math.tan(0.5 * c)
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _far_from_coordinate(kind, a, b, x):
+    """Return what `from_coordinate` does where ``abs(x) > FAR``."""
+    if x > 0 and kind == MAP_HALF_NORMAL:
+        t = far_half_normal(x)
+        slope = math.exp(log_mills(t) - log_mills(x))
+        return a * t, slope / t, math.log(a) + math.log(slope), hazard_excess(x) - hazard_excess(t) * slope
+    if x > 0 and kind == MAP_EXPONENTIAL:
+        log_hazard, own = -log_mills(x), minus_log_upper(x)
+        return own / a, math.exp(log_hazard) / own, log_hazard - math.log(a), hazard_excess(x)
+    if x > 0:
+        log_c, k = _power_tail(kind, a)
+        s = math.exp(min(log_c + k * minus_log_upper(x), _LOG_HUGE))
+        density, score = _far_prior(kind, a, b, s)
+        log_slope = -_HALF_LOG_2PI - 0.5 * x * x - density
+        relative = math.exp(log_slope - math.log(s))
+        return s, relative, log_slope, -x - score * relative
+    s = _start(kind, a, b) * math.exp(-minus_log_upper(-x))
+    density = _far_prior(kind, a, b, s)[0]
+    return s, hazard_excess(-x) - x, -_HALF_LOG_2PI - 0.5 * x * x - density, -x
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -314,23 +233,23 @@ def from_coordinate(kind, a, b, x):
     if kind == MAP_LOG:
         s = math.exp(a + b * x)
         return s, b, math.log(b) + a + b * x, b
+    if abs(x) > FAR and (kind != MAP_UNIFORM or (a == 0 and x < 0)):
+        return _far_from_coordinate(kind, a, b, x)
     u = max(0.5 * math.erfc(-x / math.sqrt(2.0)), _TINY)
     w = max(0.5 * math.erfc(x / math.sqrt(2.0)), _TINY)
     log_normal = -_HALF_LOG_2PI - 0.5 * x * x
     if kind == MAP_UNIFORM:
         s = a + (b - a) * u
         log_slope = log_normal + math.log(b - a)
-        if a == 0 and x < -30:
-            return s, -x, log_slope, -x
         return s, math.exp(log_slope) / s, log_slope, -x
     if kind == MAP_EXPONENTIAL:
         s = (-math.log(w) if u > 0.5 else -math.log1p(-u)) / a
         density, score = log_prior(EXPONENTIAL, a, 0.0, s)
     elif kind == MAP_HALF_NORMAL:
-        s = a * _half_normal_quantile(u, w)
+        s = a * half_normal_quantile(u, w)
         density, score = log_prior(HALF_NORMAL, a, 0.0, s)
     elif kind == MAP_HALF_T3:
-        s = a * _half_t3_quantile(u, w)
+        s = a * half_t3_quantile(u, w)
         density, score = log_prior(HALF_T, 3.0, a, s)
     elif kind == MAP_HALF_T2:
         s = a * math.sqrt(2.0) * u / math.sqrt(w * (1 + u))
@@ -339,9 +258,24 @@ def from_coordinate(kind, a, b, x):
         s = a * (math.tan(0.5 * math.pi * u) if u < 0.5 else 1 / math.tan(0.5 * math.pi * w))
         density, score = log_prior(HALF_CAUCHY, a, 0.0, s)
     log_slope = log_normal - density
-    # Beyond 30 the distribution function underflows; there d log s / dx is -x to the last digits that matter.
-    relative = -x if x < -30 else math.exp(log_slope - math.log(s))
+    relative = math.exp(log_slope - math.log(s))
     return s, relative, log_slope, -x - score * relative
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _far_to_coordinate(kind, a, b, s, lower):
+    """Return the coordinate of an ``s`` beyond that of `FAR`, at the lower end or the upper one.
+
+    An ``s`` of 0 is taken for one of 1e-307 of the prior's size.
+    """
+    if lower:
+        return -far_score(-math.log(max(s / _start(kind, a, b), _LEAST)))
+    if kind == MAP_HALF_NORMAL:
+        return far_score(minus_log_upper(s / a) - math.log(2.0))
+    if kind == MAP_EXPONENTIAL:
+        return far_score(a * s)
+    log_c, k = _power_tail(kind, a)
+    return far_score((math.log(s) - log_c) / k)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -349,6 +283,10 @@ def to_coordinate(kind, a, b, s):
     """Return the coordinate of ``s`` by bisection and Newton steps; the inverse of `from_coordinate`."""
     if kind == MAP_LOG:
         return (math.log(s) - a) / b
+    if (kind != MAP_UNIFORM or a == 0) and s < from_coordinate(kind, a, b, -FAR)[0]:
+        return _far_to_coordinate(kind, a, b, s, True)
+    if kind != MAP_UNIFORM and s > from_coordinate(kind, a, b, FAR)[0]:
+        return _far_to_coordinate(kind, a, b, s, False)
     lower, upper = -37.0, 37.0
     x = 0.0
     for _ in range(200):

@@ -18,11 +18,13 @@ import numpy as np
 from numba import njit
 
 from hierbayes.engines.base import Block, Floats, Ints, Problem
-from hierbayes.engines.scalars import coordinate, encode, from_coordinate, log_prior, to_coordinate
+from hierbayes.engines.scalars import MAP_UNIFORM, coordinate, encode, from_coordinate, log_prior, to_coordinate
 from hierbayes.errors import ModelError
 from hierbayes.priors import LKJ, Fixed, Prior
 
 _LOG_2 = math.log(2.0)
+_FAR_OUT = 2.0
+"""Normal score under its prior from which an sd of the size that the data suggest is a start of its own."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,7 @@ def layout(problem: Problem, log_only: bool = False) -> ThetaLayout:
         k = block.Z.shape[1]
         first = len(scalars)
         for column, prior in zip(block.Z.T, block.sd_priors, strict=True):
-            scale = size / (math.sqrt(float(np.mean(column * column))) or 1.0)
-            scalars.append(_scalar(prior, scale, place, log_only))
+            scalars.append(_scalar(prior, _suggested(size, column), place, log_only))
             place += scalars[-1][2] >= 0
         eta, factor = _correlation(block)
         free = k > 1 and eta > 0
@@ -132,6 +133,23 @@ def layout(problem: Problem, log_only: bool = False) -> ThetaLayout:
         etas=np.array(etas, dtype=np.float64),
         factors=np.concatenate(factors) if factors else np.zeros(0),
     )
+
+
+def far_start(problem: Problem, layout: ThetaLayout) -> Floats | None:
+    """Return a start at sds of the size that the data suggest, None where no prior of an sd puts that far out.
+
+    Under a prior of sds much smaller than those of the data the density may have a second mode, near the prior's
+    scale, that holds nothing of the posterior; a search that starts there stays there.
+    """
+    size, theta = _typical_size(problem), np.zeros(layout.dim)
+    columns = [column for block in problem.blocks for column in block.Z.T]
+    of_sds = slice(0, layout.sigma)
+    for (_, kind, place), (_, _, a, b, _), column in zip(
+        layout.scalar_ints[of_sds], layout.scalar_floats[of_sds], columns, strict=True
+    ):
+        if place >= 0 and kind != MAP_UNIFORM:
+            theta[place] = max(0.0, to_coordinate(kind, a, b, _suggested(size, column)))
+    return theta if np.any(theta > _FAR_OUT) else None
 
 
 def unpack(layout: ThetaLayout, theta: Floats) -> Theta:
@@ -222,6 +240,11 @@ def _evaluate(layout: ThetaLayout, theta: Floats) -> tuple[Floats, Floats, Float
         np.ascontiguousarray(theta, dtype=np.float64), sds, slopes, factors, grad,
     )  # fmt: skip
     return sds, slopes, factors, float(sds[layout.sigma]), float(density)
+
+
+def _suggested(size: float, column: Floats) -> float:
+    """Return an sd that would let a column make as much of the response as it varies."""
+    return size / (math.sqrt(float(np.mean(column * column))) or 1.0)
 
 
 def _scalar(

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hierbayes.errors import ModelError
-from hierbayes.priors import Custom
+from hierbayes.errors import HierBayesError, ModelError, warn
 from hierbayes.run import Draws
 from hierbayes.sampling import Settings
-from hierbayes.storage.file import check_path, read_texts
-from hierbayes.storage.record import Record, read_record, texts_of, write_record
+from hierbayes.storage.file import check_target, read_texts
+from hierbayes.storage.record import Record, has_function, read_record, texts_of, write_record
 
 _OF_SETTINGS = ("draws", "tune", "chains", "seed", "target_accept")
 
@@ -36,18 +35,34 @@ def cached(path: str | Path, seed: int | None, wanted: Record, sample: Callable[
         If there is no seed, or a prior is a function, of which one cannot tell whether it has changed.
     DataError
         If there is a file that hierbayes did not write, or that is broken or of a later version (it stays as it is), or
-        `path` is none.
+        no file can be at `path`.
+
+    Warns
+    -----
+    HierBayesWarning
+        If the fit was sampled and cannot be written.
     """
     _check(seed, wanted)
-    check_path(path)
+    check_target(path)
     if os.path.lexists(path) and _identity(read_texts(path)) == _identity(json.loads(json.dumps(texts_of(wanted)))):
         found = read_record(path).draws
         if found.tree["posterior"].sizes["draw"] == _asked(wanted.draws).draws:
             return found
     draws = sample()
     if draws.tree["posterior"].sizes["draw"] == _asked(wanted.draws).draws:  # else it was interrupted
-        write_record(Record(wanted.spec, wanted.priors, wanted.design, draws), path, data=True)
+        _keep(Record(wanted.spec, wanted.priors, wanted.design, draws), path)
     return draws
+
+
+def _keep(record: Record, path: str | Path) -> None:
+    """Write a fit; what has been sampled is not lost to a full disk."""
+    try:
+        write_record(record, path, data=True)
+    except HierBayesError as error:
+        warn(
+            f"{error.what}. The fit is returned all the same, and not kept: the same call would sample again. "
+            "Make room, or save it elsewhere with fit.save(path)."
+        )
 
 
 def _asked(draws: Draws) -> Settings:
@@ -61,9 +76,7 @@ def _check(seed: int | None, wanted: Record) -> None:
             "cache= reuses a fit whose formula, data, priors, options and seed are the same, so it needs a seed",
             "give one: seed=1",
         )
-    own = wanted.priors
-    every = (*own.beta, own.sigma, *own.aux, *(p for block in own.blocks for p in (*block.sd, block.corr)))
-    if any(isinstance(prior, Custom) for prior in every):
+    if has_function(wanted.priors):
         raise ModelError(
             "cache= cannot tell whether the function of a Custom prior has changed",
             "save the fit yourself: fit.save(path), hb.load(path)",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -43,6 +45,19 @@ class CategoryFit(Tabulating, Predicting, Decomposing, Questioning):
     model : Model
     """
 
+    _whole: Fit
+    _name: str
+
+    def __reduce__(self) -> tuple[Callable[[Fit, str], CategoryFit], tuple[Fit, str]]:
+        """Send the fit of all categories to another process, and ask it for this one there."""
+        return category_fit, (self._whole, self._name)
+
+    def __copy__(self) -> CategoryFit:
+        return category_fit(self._whole, self._name)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CategoryFit:
+        return category_fit(deepcopy(self._whole), self._name)
+
     @property
     def plot(self) -> CategoryPlots:
         """Figures of this category, without those that score the whole fit."""
@@ -80,7 +95,9 @@ def category_fit(fit: Fit, name: Any) -> CategoryFit:
     single = replace(single_design(design, place, kept), rows_given=len(kept) + design.rows_given - design.n)
     spec = replace(fit.spec, family=single.family)
     model = type(fit.model).of_parts(spec, single, _single_priors(fit.model.resolved_priors, design, place))
-    return CategoryFit(model, _single_draws(fit, single, place))
+    found = CategoryFit(model, _single_draws(fit, single, place))
+    found._whole, found._name = fit, str(name)
+    return found
 
 
 def _place(design: Design, name: Any) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from hierbayes.errors import warn
 from hierbayes.model.base import FitBase
@@ -56,6 +58,20 @@ class Keeping(FitBase):
         from hierbayes.storage.record import write_record
 
         return write_record(self.model.record(self._draws), path, check_flag("data", data))
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Fit], tuple[bytes]]:
+        """Send the fit to another process as the bytes of its file, which are read there as `load` reads them."""
+        from hierbayes.model.loaded import fit_of_bytes
+        from hierbayes.storage.record import record_bytes
+
+        return fit_of_bytes, (record_bytes(self.model.record(self._draws)),)
+
+    def __copy__(self) -> Self:
+        return type(self)(self.model, self._draws)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Copy the draws; the model's parts are frozen and may be shared."""
+        return type(self)(copy(self.model), replace(self._draws, tree=self._draws.tree.copy(deep=True)))
 
     def update(self, formula: str | None = None, data: Any = None, priors: Any = None, **options: Any) -> Fit:
         """Fit again with something changed; what is not named stays as it was, the seed too.

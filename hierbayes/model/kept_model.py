@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +16,7 @@ from hierbayes.spec import ModelSpec
 
 if TYPE_CHECKING:
     from hierbayes.model.fitted import Fit
+    from hierbayes.model.model import Model
     from hierbayes.storage.record import Record
 
 
@@ -52,6 +54,26 @@ class KeptModel:
         model._spec, model._design, model._resolved = spec, design, priors
         model._fingerprint, model._kept = fingerprint, kept
         return model
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Model], tuple[bytes]]:
+        """Send the model to another process as bytes: its spec, priors in numbers, schema and the columns it reads.
+
+        Nothing of it is run on the other side. Other columns of the data stay behind, as those of a saved fit do.
+        """
+        from hierbayes.model.loaded import model_of_bytes
+        from hierbayes.storage.record import model_bytes
+
+        return model_of_bytes, (model_bytes(self._spec, self._resolved, self._design, self._fingerprint),)
+
+    def __copy__(self) -> Self:
+        """Return another model of the same parts, which are frozen."""
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        return other
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return another model of the same parts, whose engines are made anew."""
+        return self.of_parts(self._spec, self._design, self._resolved, self._fingerprint, keep_data(self._kept))
 
     def update(self, formula: str | None = None, data: Any = None, priors: Any = None, **options: Any) -> Self:
         """Return a new model with something changed; default priors are scaled anew.

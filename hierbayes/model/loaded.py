@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hierbayes.model.fitted import Fit
 from hierbayes.model.model import Model
-from hierbayes.storage.record import read_record
+from hierbayes.storage.record import Record, model_of, read_record, record_of
 
 
 def load(path: str | Path) -> Fit:
@@ -36,5 +36,19 @@ def load(path: str | Path) -> Fit:
     >>> bool((again.fixef() == fit.fixef()).all().all())
     True
     """
-    record = read_record(path)
+    return _fit(read_record(path))
+
+
+def fit_of_bytes(content: bytes) -> Fit:
+    """Return the fit that went to another process as the bytes of its file; nothing in them is ever run."""
+    return _fit(record_of(content))
+
+
+def model_of_bytes(content: bytes) -> Model:
+    """Return the model that went to another process as bytes; nothing in them is ever run."""
+    spec, design, priors, fingerprint = model_of(content)
+    return Model.of_parts(spec, design, priors, fingerprint)
+
+
+def _fit(record: Record) -> Fit:
     return Fit(Model.of_parts(record.spec, record.design, record.priors, record.fingerprint), record.draws)

@@ -270,6 +270,9 @@ class Model(KeptModel):
     def _pymc_prior(self, chosen: Settings) -> xr.DataTree:
         import pymc as pm
 
+        from hierbayes.comparison.prior_draws import require_prior_memory
+
+        require_prior_memory(self.problem, chosen.draws, True)
         with quiet_libraries(), working("drawing from the priors", None):
             tree: xr.DataTree = pm.sample_prior_predictive(chosen.draws, model=self.pymc, random_seed=chosen.seed)
         return tree
@@ -391,7 +394,7 @@ class Model(KeptModel):
             Warm-up steps of each chain.
         chains : int
         cores : int, optional
-            Chains run at a time; all that the machine has by default. Changes no number.
+            Chains run at a time; all that the machine has by default, and never more. Changes no number.
         seed : int, optional
             Fixes every draw, bit for bit on one machine.
         engine : str

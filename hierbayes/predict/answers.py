@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from hierbayes.design.table import Floats
 from hierbayes.errors import DataError
+from hierbayes.memory import require_memory
 from hierbayes.predict.category_draws import CategoryDraws
 from hierbayes.predict.pieces import Piece, over_pieces, pieces
 from hierbayes.predict.row_draws import RowDraws
@@ -137,13 +137,9 @@ def check_memory(n: int, size: int, what: str = "") -> None:
     DataError
         Says how much they would take.
     """
-    asked = 8 * n * size
-    try:
-        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # not every system tells
-        return
-    if asked > there:
-        raise DataError(
-            f"{size} draws{what or f' of {n} rows'} would take {asked / 2**30:.0f} GB, more than this machine has",
-            "ask for a table of estimates, without draws=True, or for fewer draws or rows at a time",
-        )
+    require_memory(
+        n * size,
+        f"{size} draws{what or f' of {n} rows'}",
+        "ask for a table of estimates, without draws=True, or for fewer draws or rows at a time",
+        DataError,
+    )

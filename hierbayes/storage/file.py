@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,27 +72,11 @@ def write_file(
     DataError
         If it cannot be written; nothing is left behind, and a file that was there is as it was.
     """
-    import xarray as xr
-
-    check_path(path)
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise DataError(f"the fit cannot be written to {str(path)!r}: it is a directory", "add a file name, fit.nc")
-    if os.path.exists(target) and not os.path.isfile(target):
-        # a device or a pipe would be replaced by a file
-        raise DataError(f"the fit cannot be written to {str(path)!r}: it is no ordinary file", "choose another path")
-    written = {name: json.dumps(texts[name]) for name in TEXTS}
-    checked = {name: groups[name] for name in _CHECKED if name in groups}
-    contents = {"groups": list(checked), "digest": contents_fingerprint(written, checked)}
-    plain = {name: encode_texts([text])[0][0] for name, text in shown.items()}
-    tree = xr.DataTree.from_dict(groups)
-    tree.attrs = {
-        **tree.attrs, **plain, "format": FORMAT, "format_version": VERSION, **written, "contents": json.dumps(contents)
-    }  # fmt: skip
+    target = check_target(path)
     part = target.with_name(f".hierbayes-{secrets.token_hex(6)}.part")
     try:
         # In memory first: the HDF5 library takes the process down with it where the disk is full.
-        _put(part, tree.to_netcdf(engine="h5netcdf", encoding=floats_as_they_are(groups)))
+        _put(part, file_bytes(texts, groups, shown))
         os.replace(part, target)
     except Exception as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
@@ -100,6 +85,47 @@ def write_file(
         with contextlib.suppress(OSError):
             part.unlink()
     return Path(path)
+
+
+def check_target(path: str | Path) -> Path:
+    """Return the place that a file is written to.
+
+    Raises
+    ------
+    DataError
+        If no file can be there: it is no path, a directory, a device, or in a folder that is not there.
+    """
+    check_path(path)
+    refused = f"the fit cannot be written to {str(path)!r}: "
+    try:
+        target = Path(os.path.realpath(path))
+        if target.is_dir():
+            raise DataError(f"{refused}it is a directory", "add a file name, fit.nc")
+        if os.path.exists(target) and not os.path.isfile(target):
+            # a device or a pipe would be replaced by a file
+            raise DataError(f"{refused}it is no ordinary file", "choose another path")
+        if not target.parent.is_dir():
+            raise DataError(f"{refused}there is no folder {str(target.parent)!r}", "make it, or choose another path")
+    except (OSError, ValueError) as error:  # a path that holds a NUL is a ValueError
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{refused}{getattr(error, 'strerror', None) or error}", "choose another path") from error
+    return target
+
+
+def file_bytes(texts: Mapping[str, Any], groups: dict[str, xr.Dataset], shown: Mapping[str, str]) -> memoryview:
+    """Return what a file holds, byte by byte; see `write_file`."""
+    import xarray as xr
+
+    written = {name: json.dumps(texts[name]) for name in TEXTS}
+    checked = {name: groups[name] for name in _CHECKED if name in groups}
+    contents = {"groups": list(checked), "digest": contents_fingerprint(written, checked)}
+    plain = {name: encode_texts([text])[0][0] for name, text in shown.items()}
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs = {
+        **tree.attrs, **plain, "format": FORMAT, "format_version": VERSION, **written, "contents": json.dumps(contents)
+    }  # fmt: skip
+    return memoryview(tree.to_netcdf(engine="h5netcdf", encoding=floats_as_they_are(groups)))
 
 
 def _put(part: Path, content: memoryview) -> None:
@@ -140,22 +166,40 @@ def read_file(path: str | Path) -> Contents:
     """
     _check_place(path)
     try:
-        return _read(str(path))
+        return _read(lambda: str(path), os.path.getsize(path), str(path))
     except DataError:
         raise
     except Exception as error:
         raise damaged(path, error) from error
 
 
-def _read(path: str) -> Contents:
+def read_bytes(content: bytes) -> Contents:
+    """Return what `file_bytes` gave; nothing in it is ever run.
+
+    Raises
+    ------
+    DataError
+        If it is damaged, or of a later version.
+    """
+    name = "of bytes"
+    try:
+        return _read(lambda: io.BytesIO(content), len(content), name)
+    except DataError:
+        raise
+    except Exception as error:
+        raise damaged(name, error) from error
+
+
+def _read(source: Callable[[], Any], size: int, path: str) -> Contents:
+    """Return what `source`, a path or an open file each time it is asked, holds; `path` is its name in errors."""
     import h5py
     import xarray as xr
 
-    with h5py.File(path, "r") as file:
+    with h5py.File(source(), "r") as file:
         texts, contents = _header(file, path)
         written = {name: str(file.attrs[name]) for name in TEXTS}
-        _check_nodes(file, _MOST_PACKED * max(os.path.getsize(path), 4096), set())
-    with xr.open_datatree(path, engine="h5netcdf") as tree:
+        _check_nodes(file, _MOST_PACKED * max(size, 4096), set())
+    with xr.open_datatree(source(), engine="h5netcdf") as tree:
         tree.load()
     nodes = {node.path: node for node in tree.subtree}
     checked = {name: nodes[name].to_dataset(inherit=False) for name in contents["groups"]}

@@ -20,13 +20,14 @@ from hierbayes.design.schema import Schema
 from hierbayes.engines.assemble import Labels, labels_of
 from hierbayes.engines.naming import posterior_coords, posterior_dims
 from hierbayes.errors import DataError, HierBayesError, ModelError
+from hierbayes.priors import Custom
 from hierbayes.run import Draws
 from hierbayes.run_tree import with_true_names
 from hierbayes.sampling import Settings
 from hierbayes.spec import ModelSpec
 from hierbayes.storage.bare import bare_design, design_facts, no_data
 from hierbayes.storage.columns import columns_group, columns_of
-from hierbayes.storage.file import MODEL_DATA, Contents, damaged, read_file, write_file
+from hierbayes.storage.file import MODEL_DATA, Contents, damaged, file_bytes, read_bytes, read_file, write_file
 from hierbayes.storage.fingerprint import data_fingerprint
 from hierbayes.storage.specs import priors_from_json, priors_to_json, spec_from_json, spec_to_json
 from hierbayes.storage.trees import encoded, encoded_dataset
@@ -69,6 +70,46 @@ def write_record(record: Record, path: str | Path, data: bool) -> Path:
     ModelError
         If the draws have a group of the name that the data take.
     """
+    return write_file(path, *_contents(record, data))
+
+
+def record_bytes(record: Record, data: bool = True) -> bytes:
+    """Return what the file of a record would hold.
+
+    Raises
+    ------
+    DataError, ModelError
+        As `write_record`.
+    """
+    return bytes(file_bytes(*_contents(record, data)))
+
+
+def model_bytes(spec: ModelSpec, priors: ResolvedPriors, design: Design, fingerprint: str | None) -> bytes:
+    """Return a model in the form of the file of a fit, without draws.
+
+    Raises
+    ------
+    ModelError
+        If a prior is a function, which the bytes would hold as a text that cannot be run.
+    """
+    import xarray as xr
+
+    if has_function(priors):
+        raise ModelError(
+            "a model with a Custom prior cannot be sent to another process or kept: its function would not come along",
+            "make the model where it is sampled, or send the fit",
+        )
+    nothing = Draws(xr.DataTree(), "none", "not sampled", 0.0, 0, 0)
+    return record_bytes(Record(spec, priors, design, nothing, fingerprint))
+
+
+def has_function(priors: ResolvedPriors) -> bool:
+    """Say whether a prior is a function, of which a file holds the text alone."""
+    every = (*priors.beta, priors.sigma, *priors.aux, *(p for block in priors.blocks for p in (*block.sd, block.corr)))
+    return any(isinstance(prior, Custom) for prior in every)
+
+
+def _contents(record: Record, data: bool) -> tuple[dict[str, Any], dict[str, xr.Dataset], dict[str, str]]:
     data = data and not no_data(record.design)
     if MODEL_DATA in record.draws.tree.children:
         raise ModelError(f"the tree of the fit has a group {MODEL_DATA!r}, the name that the data take in the file")
@@ -77,7 +118,7 @@ def write_record(record: Record, path: str | Path, data: bool) -> Path:
         columns = columns_group(record.design.columns, record.design.rows)
         groups |= {f"/{MODEL_DATA}": encoded_dataset(columns)}
     shown = {"formula": record.spec.formula.text, "engine": record.draws.engine, "seed": str(record.draws.seed)}
-    return write_file(path, texts_of(record), groups, shown)
+    return texts_of(record), groups, shown
 
 
 def texts_of(record: Record) -> dict[str, Any]:
@@ -113,7 +154,29 @@ def read_record(path: str | Path) -> Record:
         raise damaged(path, error) from error
 
 
+def record_of(content: bytes) -> Record:
+    """Return the record that `record_bytes` gave.
+
+    Raises
+    ------
+    DataError
+        If its parts do not fit together.
+    """
+    return _record(read_bytes(content))
+
+
+def model_of(content: bytes) -> tuple[ModelSpec, Design, ResolvedPriors, str | None]:
+    """Return the parts that `model_bytes` gave."""
+    return _parts(read_bytes(content))
+
+
 def _record(contents: Contents) -> Record:
+    spec, design, priors, fingerprint = _parts(contents)
+    _check_posterior(contents.groups["/posterior"], labels_of(design))
+    return Record(spec, priors, design, _draws(contents, contents.texts["run"]), fingerprint)
+
+
+def _parts(contents: Contents) -> tuple[ModelSpec, Design, ResolvedPriors, str | None]:
     texts = contents.texts
     spec, priors = spec_from_json(texts["spec"]), priors_from_json(texts["priors"])
     schema = Schema.from_json(texts["schema"])
@@ -122,8 +185,7 @@ def _record(contents: Contents) -> Record:
         raise DataError("its schema is not that of its spec")
     design = _design(spec, schema, texts, contents.groups.get(f"/{MODEL_DATA}"))
     _check_priors(priors, design)
-    _check_posterior(contents.groups["/posterior"], labels_of(design))
-    return Record(spec, priors, design, _draws(contents, texts["run"]), texts["fingerprint"])
+    return spec, design, priors, texts["fingerprint"]
 
 
 def _design(spec: ModelSpec, schema: Schema, texts: Mapping[str, Any], group: xr.Dataset | None) -> Design:

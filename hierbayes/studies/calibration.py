@@ -15,20 +15,24 @@ import numpy as np
 from hierbayes.comparison.prior_draws import drawable
 from hierbayes.design.scaling import prior_table
 from hierbayes.errors import ModelError, SamplingError
+from hierbayes.memory import require_memory
 from hierbayes.model import Fit, Model
 from hierbayes.sampling import Settings, counting, quiet_libraries, settings, whole_number
 from hierbayes.studies.calibration_quantities import quantities_of
 from hierbayes.studies.calibration_result import Calibration
 from hierbayes.studies.calibration_samplers import sample_by
-from hierbayes.studies.calibration_sets import RankedSet, Task, plain_design, rank_sets
+from hierbayes.studies.calibration_sets import RankedSet, Task, rank_sets
 from hierbayes.studies.calibration_store import Store, header_of
 from hierbayes.studies.worlds import PriorSource
+from hierbayes.summaries.plain import plain_design
 
 FEWEST = 20
 """Data sets without which the ranks say nothing."""
 
 FEWEST_DRAWS = 10
 _SEEDS = 0x7362
+_OF_A_SET = 100
+"""Numbers that a data set takes while it waits: fewer than it does."""
 _PROBES = 3
 _BATCH = 16
 _PAUSE = 10.0
@@ -114,7 +118,9 @@ def calibrate(
     """
     kept = whole_number("draws", draws, FEWEST_DRAWS)
     chosen = settings(draws=kept, chains=1, cores=1, seed=seed, progress=False)
-    outer = settings(draws=whole_number("n", n, FEWEST), seed=chosen.seed, progress=progress)
+    sets = whole_number("n", n, FEWEST)
+    require_memory(_OF_A_SET * sets, f"{sets} data sets", "ask for a smaller n=")
+    outer = settings(draws=sets, seed=chosen.seed, progress=progress)
     if resume is not None and seed is None:
         raise ModelError("resume needs a seed: without one, every run has data sets of its own", "write seed=1")
     if executor is not None and not hasattr(executor, "submit"):

@@ -182,9 +182,3 @@ def _failed(truth: Floats, reason: str, seconds: float) -> RankedSet:
     return RankedSet(
         truth, nothing, nothing, np.full(len(truth), -1), nothing, nothing, 0, 0, seconds, reason or "it failed"
     )
-
-
-def plain_design(design: Design) -> Design:
-    """Return a design that can be pickled."""
-    schema = design.schema
-    return replace(design, schema=replace(schema, contrasts=dict(schema.contrasts), states=dict(schema.states)))

@@ -10,6 +10,7 @@ import numpy as np
 
 from hierbayes.errors import HierBayesError, ModelError, SamplingError, warn
 from hierbayes.families import Family
+from hierbayes.memory import require_memory
 from hierbayes.priors import Prior
 from hierbayes.sampling import Settings, counting, quiet_libraries, settings
 from hierbayes.studies.categories import asked_categories
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 _SEEDS = 0x6578
+_OF_A_TRIAL = 100
+"""Numbers that a repetition takes while it waits: fewer than it does."""
 
 
 def experiment(
@@ -145,6 +148,7 @@ def _refuse_several(asked: Family) -> None:
 def _repetitions(n: Any) -> int:
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise ModelError(f"n={n!r} must be a whole number of repetitions, at least 1")
+    require_memory(_OF_A_TRIAL * int(n), f"{n} repetitions", "ask for a smaller n=")
     return int(n)
 
 
@@ -184,7 +188,7 @@ def _repeat(trial: Trial, seeds: Sequence[int], outer: Settings) -> tuple[Outcom
 
     Threads do: the kernels and the sampler release the interpreter's lock, and the compiled code is shared.
     """
-    from hierbayes.engines.collapsed.threads import one_blas_thread, usable_cores
+    from hierbayes.engines.collapsed.threads import one_blas_thread, threads_for
 
     _ = trial.addresses, trial.levels
     found = []
@@ -192,7 +196,7 @@ def _repeat(trial: Trial, seeds: Sequence[int], outer: Settings) -> tuple[Outcom
     # held outside the threads too: what one of them restores must not change what another relies on
     try:
         with quiet_libraries(), one_blas_thread(), counting(label, len(seeds), outer.progress) as advance:
-            for outcome in _in_order(trial, seeds, outer.cores or usable_cores()):
+            for outcome in _in_order(trial, seeds, threads_for(len(seeds), outer.cores)):
                 found.append(outcome)
                 advance()
     except KeyboardInterrupt:

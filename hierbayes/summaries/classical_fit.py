@@ -19,6 +19,7 @@ from hierbayes.engines.collapsed.estimates import Estimates
 from hierbayes.summaries.cells import number
 from hierbayes.summaries.exporting import Tables
 from hierbayes.summaries.numbers import ESTIMATES, check_prob
+from hierbayes.summaries.plain import plain_design, plain_problem
 from hierbayes.summaries.printing import indent
 from hierbayes.summaries.tidying import Effect, tidied
 
@@ -43,6 +44,10 @@ class ClassicalFit(Tables):
     design: Design
     problem: Problem
     estimates: Estimates
+
+    def __reduce__(self) -> tuple[type[ClassicalFit], tuple[str, Design, Problem, Estimates]]:
+        """Send the fit to another process as its parts: names, arrays and numbers."""
+        return type(self), (self.formula, plain_design(self.design), plain_problem(self.problem), self.estimates)
 
     @property
     def method(self) -> str:

@@ -21,7 +21,7 @@ from hierbayes.engines.collapsed.statistics import Statistics, accumulate
 from hierbayes.engines.collapsed.threads import one_blas_thread, usable_cores
 from hierbayes.engines.entries import functions, log_density
 from hierbayes.engines.scalars import from_coordinate
-from hierbayes.engines.theta import Theta, ThetaLayout, layout, log_jacobian, pack, unpack_draws
+from hierbayes.engines.theta import Theta, ThetaLayout, far_start, layout, log_jacobian, pack, unpack_draws
 from hierbayes.errors import ModelError
 from hierbayes.priors import LKJ, Fixed, Flat, Normal
 
@@ -92,10 +92,11 @@ class CollapsedEngine:
     @cached_property
     def mode(self) -> Mode:
         """The mode of theta and the curvature there."""
+        far = far_start(self.problem, self.layout)
         with self.chains_side_by_side():
             if self.dear:
-                return find_mode(self.tape, starts=1, rough=self._rough(), cores=usable_cores())
-            return find_mode(self.tape)
+                return find_mode(self.tape, starts=1, rough=self._rough(), cores=usable_cores(), far=far)
+            return find_mode(self.tape, far=far)
 
     def _rough(self) -> Floats:
         """Return rough curvatures of the log density in theta: those of an sd known as well as its levels allow."""

@@ -15,10 +15,12 @@ import numpy as np
 
 from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.collapsed import tape as at
+from hierbayes.engines.collapsed.threads import threads_for
 from hierbayes.engines.entries import log_density
 from hierbayes.errors import SamplingError
 
 _STEP = 1e-4
+_BETTER = 1e-3
 _FLOOR = 0.1
 """Least curvature that the chart believes: a coordinate is a normal score or near it, so its prior has curvature 1."""
 
@@ -49,7 +51,14 @@ class Mode:
     gradients: int
 
 
-def find_mode(words: Ints, starts: int = 3, seed: int = 0, rough: Floats | None = None, cores: int = 1) -> Mode:
+def find_mode(
+    words: Ints,
+    starts: int = 3,
+    seed: int = 0,
+    rough: Floats | None = None,
+    cores: int = 1,
+    far: Floats | None = None,
+) -> Mode:
     """Return the mode of theta.
 
     Parameters
@@ -64,6 +73,8 @@ def find_mode(words: Ints, starts: int = 3, seed: int = 0, rough: Floats | None 
         Rough curvatures, for a density that is dear: the climb takes fewer gradients, and ends a little sooner.
     cores : int
         Gradients at a time where the curvature is measured; the result does not depend on it.
+    far : array, shape (dim,), optional
+        A further start, whose mode counts only where it is a better one; see `theta.far_start`.
 
     Raises
     ------
@@ -88,10 +99,11 @@ def find_mode(words: Ints, starts: int = 3, seed: int = 0, rough: Floats | None 
     options: dict[str, object] = {"gtol": 1e-4, "maxiter": 200}
     if rough is not None:
         options |= {"gtol": 0.02 * float(np.sqrt(rough.min())), "hess_inv0": np.diag(1 / rough)}
-    ends = []
-    for start in _starts(dim, starts, seed):
+    ends: list[tuple[float, Floats]] = []
+    for start in [*_starts(dim, starts, seed), *([] if far is None else [far])]:
         found = minimize(fall, start, jac=True, method="BFGS", options=options)
-        if found.fun < 1e99:
+        better = start is not far or not ends or found.fun < min(end[0] for end in ends) - _BETTER
+        if found.fun < 1e99 and better:
             ends.append((float(found.fun), np.asarray(found.x)))
     if not ends:
         raise SamplingError(
@@ -116,7 +128,7 @@ def _starts(dim: int, count: int, seed: int) -> list[Floats]:
 def _hessian(fall: Callable[[Floats], tuple[float, Floats]], theta: Floats, cores: int) -> Floats:
     """Return the Hessian of the negative log density by central differences of gradients."""
     steps = _STEP * np.vstack([np.eye(len(theta)), -np.eye(len(theta))])
-    with ThreadPoolExecutor(cores) as pool:
+    with ThreadPoolExecutor(threads_for(len(steps), cores)) as pool:
         up, down = np.split(np.array([found[1] for found in pool.map(fall, theta + steps)]), 2)
     hessian = (up - down) / (2 * _STEP)
     return np.asarray(0.5 * (hessian + hessian.T))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hierbayes.engines.base import Floats, Ints, Problem
+from hierbayes.engines.collapsed.threads import threads_for
 from hierbayes.engines.entries import draw_many
 
 _CHUNK_NUMBERS = 1 << 16
@@ -41,7 +42,7 @@ def recover(problem: Problem, words: Ints, theta: Floats, seed: int | list[int],
     seed : int or list of int
         Fixes every number, whatever the number of cores.
     cores : int
-        Threads.
+        Threads; no more are taken than this process may use.
     """
     draws = len(theta)
     sizes = [block.n_levels * block.Z.shape[1] for block in problem.blocks]
@@ -58,8 +59,9 @@ def recover(problem: Problem, words: Ints, theta: Floats, seed: int | list[int],
         draw_many(words, theta[first:stop], normals, beta[first:stop], b[first:stop])
 
     starts = range(0, draws, step)
-    if cores > 1 and len(starts) > 1:
-        with ThreadPoolExecutor(cores) as pool:
+    threads = threads_for(len(starts), cores)
+    if threads > 1:
+        with ThreadPoolExecutor(threads) as pool:
             list(pool.map(chunk, starts))
     else:
         for first in starts:

@@ -23,7 +23,7 @@ from hierbayes.engines.collapsed.draw import draw_one
 from hierbayes.engines.collapsed.factor import Workspace
 from hierbayes.engines.collapsed.kernel import layer_table
 from hierbayes.engines.collapsed.mode import Mode
-from hierbayes.engines.collapsed.threads import one_blas_thread
+from hierbayes.engines.collapsed.threads import one_blas_thread, threads_for
 from hierbayes.errors import SamplingError
 
 Flags = NDArray[np.bool_]
@@ -172,7 +172,7 @@ def sample_by_surrogate(
             advance()
         return own.values
 
-    with one_blas_thread(), ThreadPoolExecutor(max(1, cores)) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(threads_for(chains, cores)) as pool:
         values = sum(pool.map(chain, range(chains)))
     return Walked(theta, beta, b, accepted, values)
 
@@ -278,7 +278,7 @@ def _weights(log_weights: Floats) -> tuple[Floats, float]:
 def _values(words: Ints, points: Floats, cores: int) -> Floats:
     """Return the exact log density at rows of `points`."""
     found = np.empty(len(points))
-    count = max(1, cores)
+    count = threads_for(len(points), cores)
 
     def share(first: int) -> None:
         space = Workspace.of(words)

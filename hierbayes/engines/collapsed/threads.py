@@ -25,6 +25,24 @@ def _thread_pools() -> Any:
     return ThreadpoolController()
 
 
+def threads_for(tasks: int, asked: int | None = None) -> int:
+    """Return how many threads to take: never more than tasks, or than cores that this process may use.
+
+    Parameters
+    ----------
+    tasks : int
+    asked : int, optional
+        The user's ``cores``.
+
+    Examples
+    --------
+    >>> threads_for(1, 10**6), threads_for(10**6, 1)
+    (1, 1)
+    """
+    usable = usable_cores()
+    return max(1, min(tasks, usable if asked is None else min(asked, usable)))
+
+
 def usable_cores() -> int:
     """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

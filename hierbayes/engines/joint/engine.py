@@ -20,8 +20,8 @@ from hierbayes.engines.joint.cells import find_cells
 from hierbayes.engines.joint.charting import with_chart
 from hierbayes.engines.joint.entries import functions, log_density, size_of, walk_of
 from hierbayes.engines.joint.pack import build_tape, term_table
-from hierbayes.engines.joint.surface import Peak, Surface, find_peak, first_guess, rough_curvatures
-from hierbayes.engines.theta import Theta, ThetaLayout, layout, log_jacobian, pack, unpack_draws
+from hierbayes.engines.joint.surface import Peak, Surface, better, find_peak, first_guess, rough_curvatures
+from hierbayes.engines.theta import Theta, ThetaLayout, far_start, layout, log_jacobian, pack, unpack_draws
 from hierbayes.errors import ModelError
 from hierbayes.priors import LKJ, Fixed, Flat, Normal
 
@@ -79,8 +79,13 @@ class JointEngine:
         terms = term_table(self.problem, self.rows)
         levels, k = (int(terms[0, at.LEVELS]), int(terms[0, at.K])) if len(terms) else (0, 0)
         start = first_guess(self.rows, int(self.tape[at.EFFECTS]))
+        surface, far = Surface(self.tape, start, levels, k), far_start(self.problem, self.layout)
         with one_blas_thread():
-            return find_peak(Surface(self.tape, start, levels, k), rough_curvatures(self.problem, self.layout))
+            found = find_peak(surface, rough_curvatures(self.problem, self.layout, np.zeros(self.layout.dim)))
+            if far is None:
+                return found
+            beyond = Surface(self.tape, start, levels, k)
+            return better(found, find_peak(beyond, rough_curvatures(self.problem, self.layout, far), far))
 
     @cached_property
     def charted(self) -> Ints:

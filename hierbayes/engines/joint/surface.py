@@ -14,6 +14,7 @@ from hierbayes.engines.joint.entries import Hessian, laplace
 from hierbayes.engines.theta import ThetaLayout
 
 _NEVER = 1e100
+_BETTER = 1e-3
 
 
 class Surface:
@@ -69,6 +70,8 @@ class Peak:
     steps : array, shape (dim,)
     at : Hessian
         At the mode.
+    fall : float
+        Minus the log marginal density there.
     spent : int
         Inner searches.
     """
@@ -78,10 +81,11 @@ class Peak:
     modes: Floats
     steps: Floats
     at: Hessian
+    fall: float
     spent: int
 
 
-def find_peak(surface: Surface, rough: Floats) -> Peak | None:
+def find_peak(surface: Surface, rough: Floats, start: Floats | None = None) -> Peak | None:
     """Return the mode of the marginal density of theta; None where it is not found.
 
     Parameters
@@ -89,12 +93,14 @@ def find_peak(surface: Surface, rough: Floats) -> Peak | None:
     surface : Surface
     rough : array, shape (dim,)
         Rough curvatures, which scale the steps.
+    start : array, shape (dim,), optional
+        The middle of the priors by default.
     """
     from scipy.optimize import minimize
 
     dim = len(rough)
     steps = 0.03 / np.sqrt(rough)
-    theta = np.zeros(dim)
+    theta = np.zeros(dim) if start is None else start
     if dim:
         found = minimize(
             lambda point: surface.with_slope(point, steps), theta, jac=True, method="BFGS",
@@ -106,9 +112,17 @@ def find_peak(surface: Surface, rough: Floats) -> Peak | None:
     keep = surface.at.w.copy()
     hessian, modes = _curvature(surface, theta, 3 * steps)
     surface.at.w[:] = keep
-    if hessian is None or surface(theta) >= _NEVER:
+    fall = surface(theta)
+    if hessian is None or fall >= _NEVER:
         return None
-    return Peak(theta, hessian, modes, 3 * steps, surface.at, next(surface.spent))
+    return Peak(theta, hessian, modes, 3 * steps, surface.at, fall, next(surface.spent))
+
+
+def better(one: Peak | None, other: Peak | None) -> Peak | None:
+    """Return the higher of two modes, the first where they are the same."""
+    if one is None or other is None:
+        return one or other
+    return other if other.fall < one.fall - _BETTER else one
 
 
 def _curvature(surface: Surface, theta: Floats, steps: Floats) -> tuple[Floats | None, Floats]:
@@ -131,8 +145,8 @@ def _curvature(surface: Surface, theta: Floats, steps: Floats) -> tuple[Floats |
     return (hessian if np.all(np.abs(hessian) < _NEVER / 1e10) else None), modes
 
 
-def rough_curvatures(problem: Problem, layout: ThetaLayout) -> Floats:
-    """Return rough curvatures of the log density in theta: those of an sd known as well as its levels allow."""
+def rough_curvatures(problem: Problem, layout: ThetaLayout, theta: Floats) -> Floats:
+    """Return rough curvatures of the log density around a theta: those of an sd known as well as its levels allow."""
     from hierbayes.engines.scalars import from_coordinate
 
     counts = [block.n_levels for block in problem.blocks for _ in block.sd_priors]
@@ -140,7 +154,7 @@ def rough_curvatures(problem: Problem, layout: ThetaLayout) -> Floats:
     rough = np.ones(layout.dim)
     for (_, kind, place), (_, _, a, b, _), known in zip(layout.scalar_ints, layout.scalar_floats, counts, strict=True):
         if place >= 0:
-            rough[place] += 2 * known * from_coordinate(kind, a, b, 0.0)[1] ** 2
+            rough[place] += 2 * known * from_coordinate(kind, a, b, theta[place])[1] ** 2
     for (k, _, place, _), block in zip(layout.block_ints, problem.blocks, strict=True):
         if place >= 0:
             rough[place : place + k * (k - 1) // 2] += block.n_levels
