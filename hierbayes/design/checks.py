@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from hierbayes.design.table import Categorical, Column
-from hierbayes.errors import DataError, FormulaError
-from hierbayes.formula import Call, Formula, Name, Span, column_error, names_in, suggest
+from hierbayes.errors import DataError, FormulaError, warn
+from hierbayes.formula import Call, Formula, Name, Span, column_error, names_in, show, suggest, with_population
 from hierbayes.formula.names import factor_places
 from hierbayes.spec import ModelSpec
 
@@ -69,6 +69,25 @@ def _check_options(spec: ModelSpec, available: Sequence[str]) -> None:
     for name in spec.contrasts:
         if name not in spec.formula.columns:
             raise DataError(f"contrasts names the column {name!r}, which the formula does not use", "leave it out")
+
+
+def warn_of_bare_bar(formula: Formula) -> None:
+    """Warn that a bar without parentheses leaves the population an intercept, where something else varies.
+
+    Warns
+    -----
+    HierBayesWarning
+        Says what is missing, and how to write the model that has it.
+    """
+    varying = dict.fromkeys(show(term) for group in formula.groups for term in group.part.terms)
+    if not formula.bare or not varying:
+        return
+    named = ", ".join(varying)
+    warn(
+        f"{formula.text!r} means {formula.canonical!r}, as in lme4: without parentheses all that stands left of the bar "
+        f"varies, and the population part is an intercept, so that the effects of {named} vary around 0. For "
+        f"population-level effects of {named} write {with_population(formula)!r}"
+    )
 
 
 def check_contrasts(spec: ModelSpec, columns: Sequence[Column]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from hierbayes.design.build import build, from_columns
+from hierbayes.design.checks import warn_of_bare_bar
 from hierbayes.design.design import Design
 from hierbayes.design.scaling import prior_keys
 from hierbayes.errors import DataError, ModelError, warn
@@ -62,6 +63,8 @@ def changed(
         raise ModelError(f"there is no option {unknown[0]!r}", f"options: formula, data, priors, {', '.join(OF_MODEL)}")
     spec = _changed_spec(old, formula, priors, options)
     new = _changed_design(spec, old, design, kept, data)
+    if formula is not None:
+        warn_of_bare_bar(spec.formula)
     return Changed(replace(_without_lost(spec, priors, new), family=new.family), new)
 
 
