@@ -84,8 +84,8 @@ def warn_of_bare_bar(formula: Formula) -> None:
         return
     named = ", ".join(varying)
     warn(
-        f"{formula.text!r} means {formula.canonical!r}, as in lme4: without parentheses all that stands left of the bar "
-        f"varies, and the population part is an intercept, so that the effects of {named} vary around 0. For "
+        f"{formula.text!r} means {formula.canonical!r}, as in lme4: without parentheses all that stands left of the "
+        f"bar varies, and the population part is an intercept, so that the effects of {named} vary around 0. For "
         f"population-level effects of {named} write {with_population(formula)!r}"
     )
 

@@ -40,8 +40,8 @@ class Model(KeptModel):
     Parameters
     ----------
     formula : str
-        Such as ``"Reaction ~ Days + (Days | Subject)"``. ``"Reaction ~ Days | Subject"`` means ``1 + (Days | Subject)``,
-        as in lme4, with a warning that there is no population-level ``Days``.
+        Such as ``"Reaction ~ Days + (Days | Subject)"``. ``"Reaction ~ Days | Subject"`` means ``1 + (Days |
+        Subject)``, as in lme4, with a warning that there is no population-level ``Days``.
     data : data frame
         pandas, polars, pyarrow or another frame that narwhals reads. Never changed.
     family : str

@@ -115,7 +115,7 @@ def _changed_design(spec: ModelSpec, old: ModelSpec, design: Design, kept: Any, 
             f"the fit was loaded from a file, which holds only the columns that its model reads, not {absent[0]!r}",
             "give the data: update(data=...)",
         )
-    return from_columns(spec, columns, design.rows, design.rows_given)
+    return from_columns(spec, columns, design.rows, design.rows_given, design.labels)
 
 
 def _check_unchanged(old: ModelSpec, design: Design, kept: Any) -> None:
