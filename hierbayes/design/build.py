@@ -19,6 +19,7 @@ from hierbayes.design.stacked import stacked_design
 from hierbayes.design.stateful import States
 from hierbayes.design.table import Categorical, Column, Floats, Ints, complete_rows, read_column, to_pandas
 from hierbayes.design.terms import evaluate, evaluate_numeric
+from hierbayes.design.text_numbers import warn_of_text_numbers
 from hierbayes.errors import DataError, FormulaError, warn
 from hierbayes.families import on_location
 from hierbayes.formula import Formula, show
@@ -108,6 +109,7 @@ def _design(
     for block in design.groups:
         _check_block(block, n, spec)
     _warn_told_twice(spec, columns)
+    warn_of_text_numbers(spec.formula, columns)
     if spec.family.unordered:
         _refuse_offset(spec.formula)
         return stacked_design(design, response.levels[1:])

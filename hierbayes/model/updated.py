@@ -16,6 +16,7 @@ from hierbayes.design.scaling import prior_keys
 from hierbayes.errors import DataError, ModelError, warn
 from hierbayes.formula import Formula, parse
 from hierbayes.formula.dots import fill_dots
+from hierbayes.formula.roles import coded_columns
 from hierbayes.priors_bambi import without_bambi
 from hierbayes.spec import ModelSpec, make_spec
 from hierbayes.storage.fingerprint import data_fingerprint
@@ -72,7 +73,7 @@ def _changed_spec(
     old: ModelSpec, formula: str | None, priors: Mapping[str, Any] | str | None, options: Mapping[str, Any]
 ) -> ModelSpec:
     read = old.formula if formula is None else _read(formula, old.formula)
-    contrasts = options.get("contrasts", {k: v for k, v in old.contrasts.items() if k in read.columns})
+    contrasts = options.get("contrasts", {k: v for k, v in old.contrasts.items() if k in coded_columns(read)})
     return make_spec(
         read,
         family_name=options.get("family", old.family),

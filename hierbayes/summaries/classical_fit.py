@@ -19,6 +19,7 @@ from hierbayes.engines.collapsed.likelihood import Estimates
 from hierbayes.summaries.cells import number
 from hierbayes.summaries.exporting import Tables
 from hierbayes.summaries.numbers import ESTIMATES, check_prob
+from hierbayes.summaries.own_words import own_word
 from hierbayes.summaries.printing import indent
 from hierbayes.summaries.tidying import Effect, tidied
 
@@ -102,7 +103,7 @@ class ClassicalFit(Tables):
                     terms = self.design.groups[i].terms
                     rows.append((factor, terms[j], terms[k], "corr"))
                     numbers.append(_correlation(self._parts.corrs[i][j, k], self._parts.atanh_errors[i][j, k], z))
-        rows.append(("Residual", "", "", "sigma"))
+        rows.append((own_word("Residual", self.design.factors), "", "", "sigma"))
         numbers.append(_positive(self._parts.sigma, self._parts.log_sigma_error, z))
         names = pd.DataFrame(rows, columns=["group", "term", "term2", "kind"])
         mean, error, lower, upper = np.array(numbers).T
