@@ -70,9 +70,10 @@ def _read(place: Path, **options: Any) -> pd.DataFrame:
     import pandas as pd
 
     # in one piece: by pieces a column may be numbers in one and text in another
-    return pd.read_csv(
+    frame: pd.DataFrame = pd.read_csv(
         place, keep_default_na=False, na_values=MISSING, encoding="utf-8-sig", low_memory=False, **options
     )
+    return frame
 
 
 def _with_texts(frame: pd.DataFrame, place: Path, keys: Sequence[str] | None) -> pd.DataFrame:
@@ -86,7 +87,7 @@ def _with_texts(frame: pd.DataFrame, place: Path, keys: Sequence[str] | None) ->
     texts = _read(place, usecols=numbers, dtype=str)
     for key in numbers:
         written = texts[key].str.strip()
-        found = written.dropna().unique()
+        found = written.dropna().unique().tolist()
         if keys is None and not all(text.lstrip("+-").isdigit() for text in found):
             continue
         why = _lost(found, frame[key].nunique() if keys is not None else len(found))

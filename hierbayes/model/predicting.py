@@ -156,6 +156,7 @@ class Predicting(FitBase):
         >>> fit.predict({"Days": 9}, groups="population", draws=True).shape
         (2, 200, 1)
         """
+        self._own_likelihood("predict")
         chosen = settings(seed=seed, progress=progress)
         prob, question = check_prob(ci_prob), asked(groups, kind, chosen.seed)
         wanted = check_flag("draws", draws)
@@ -232,6 +233,7 @@ class Predicting(FitBase):
         >>> warm["category"].tolist(), round(float(warm["mean"].sum()), 6)
         (['1', '2', '3', '4', '5'], 1.0)
         """
+        self._own_likelihood("category_probabilities")
         names = self.design.categories
         if not names:
             raise ModelError(
@@ -265,6 +267,7 @@ class Predicting(FitBase):
         """
         if self.spec.family.unordered:
             raise ModelError(NO_MEAN, "category_probabilities() gives the probability of each in every row")
+        self._own_likelihood("fitted")
         return self.predict(ci_prob=ci_prob)
 
     def residuals(self, ci_prob: float = 0.95, standardized: bool = False) -> pd.DataFrame:
@@ -297,6 +300,7 @@ class Predicting(FitBase):
         True
         """
         self._one_predictor("residuals")
+        self._own_likelihood("residuals")
         source = row_draws(asked("known", "mean", 0), self.spec.family, self._arrays, self.design, None)
         scaled = check_flag("standardized", standardized)
         finish = residual_of(self.spec.family, self._arrays, design_rows(self.design), scaled)
@@ -342,6 +346,7 @@ class Predicting(FitBase):
         import numpy as np
         import pandas as pd
 
+        self._own_likelihood("simulate")
         chosen, number = settings(seed=seed, progress=progress), whole_number("nsim", nsim)
         check_memory(self._arrays.width, number, ", so many copies of the parameters,")
         posterior = self._arrays.evenly(number)
@@ -381,6 +386,7 @@ class Predicting(FitBase):
         """
         import xarray as xr
 
+        self._own_likelihood("posterior_predictive")
         chosen = settings(seed=seed, progress=progress)
         posterior = self._arrays
         if draws is not None and whole_number("draws", draws) < len(posterior.draws):

@@ -73,7 +73,7 @@ def _changed_spec(
     old: ModelSpec, formula: str | None, priors: Mapping[str, Any] | str | None, options: Mapping[str, Any]
 ) -> ModelSpec:
     read = old.formula if formula is None else _read(formula, old.formula)
-    contrasts = options.get("contrasts", {k: v for k, v in old.contrasts.items() if k in coded_columns(read)})
+    contrasts = options["contrasts"] if "contrasts" in options else _contrasts_left(old, read)
     return make_spec(
         read,
         family_name=options.get("family", old.family),
@@ -82,6 +82,15 @@ def _changed_spec(
         weights=options.get("weights", old.weights),
         missing=options.get("missing", old.missing),
     )
+
+
+def _contrasts_left(old: ModelSpec, read: Formula) -> dict[str, Any]:
+    """Return the codings of columns that are still terms; warn of the others."""
+    coded = coded_columns(read)
+    lost = [name for name in old.contrasts if name not in coded]
+    if lost:
+        warn(f"the contrasts of {', '.join(map(repr, lost))} are dropped: the new formula has no such terms")
+    return {name: own for name, own in old.contrasts.items() if name in coded}
 
 
 def _read(formula: str, old: Formula) -> Formula:
@@ -99,6 +108,8 @@ def _laid_over(
         return old
     if isinstance(new, str) or not isinstance(new, Mapping):
         return new
+    if isinstance(old, str):
+        warn(f"priors={old!r} of the old model is dropped: parameters without a prior of their own have their defaults")
     base = {} if isinstance(old, str) else dict(old)
     return {key: prior for key, prior in {**base, **without_bambi(new, factors)}.items() if prior is not None}
 
