@@ -81,9 +81,9 @@ class FitBase:
         """Warn where attached draws may be of another likelihood than the model's."""
         if self._doubt:
             warn(
-                f"the draws may be of another likelihood than the model's: {self._doubt}. What depends on the likelihood "
-                "(predict, residuals, loo, r2, icc, ...) is refused; where it is the model's, say attach(..., "
-                "same_likelihood=True)"
+                f"the draws may be of another likelihood than the model's: {self._doubt}. What depends on the "
+                "likelihood (predict, residuals, loo, r2, icc, ...) is refused; where it is the model's, say "
+                "attach(..., same_likelihood=True)"
             )
 
     def _warn_of_lost(self) -> None:
