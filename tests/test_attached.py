@@ -86,7 +86,7 @@ def test_nothing_public_of_a_fit_is_forgotten(doubtful, tmp_path):
     alone = {
         "category", "coef", "complaints", "design", "diagnostics", "engine", "extend", "fixef", "hypothesis",
         "log_prior", "model", "plot", "pooling_tables", "posterior", "prior_posterior", "ranef", "report", "rope",
-        "save", "spec", "summary", "thresholds", "tidy", "tree", "update", "varcorr", "warn_of_doubt",
+        "save", "spec", "summary", "thresholds", "tidy", "tree", "update", "varcorr",
         "category_probabilities",
     }  # fmt: skip
     public = {name for name in dir(doubtful) if not name.startswith("_")}
@@ -182,9 +182,8 @@ def test_extensions_of_the_likelihood_are_recognised(by_hand, model):
     own = with_gamma(by_hand)
     assert doubt_of(model, own) == ""
     with model.pymc as extended:
-        pm.Potential(
-            "more", pm.logp(pm.StudentT.dist(nu=4, mu=extended["eta"] + gamma, sigma=extended["sigma"]), 300.0).sum()
-        )
+        heavy = pm.StudentT.dist(nu=4, mu=extended["eta"] + gamma, sigma=extended["sigma"])
+        pm.Potential("more", pm.logp(heavy, 300.0).sum())
     assert "'more'" in doubt_of(model, own)
     assert "'more'" in doubt_of(model, posterior)
     assert set(model.pymc.named_vars) - before == {"gamma", "hyper", "wide", "more"}

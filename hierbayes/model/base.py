@@ -56,7 +56,9 @@ class FitBase:
         other parameters of a family; for an ordinal one gap_2, gap_3, ... and threshold(threshold_dim).
         ``sd`` and ``sigma`` are standard deviations; ``corr`` holds NaN for pairs that the model leaves uncorrelated.
         """
-        return with_true_names(self._draws.tree["posterior"].to_dataset())
+        found = with_true_names(self._draws.tree["posterior"].to_dataset())
+        found.attrs = {name: own for name, own in found.attrs.items() if name not in (DOUBT, OWN_VARIABLES)}
+        return found
 
     def _one_predictor(self, what: str) -> None:
         """Refuse a question that is asked of one linear predictor where a row has several."""
@@ -77,7 +79,7 @@ class FitBase:
                 "likelihood is the model's all the same: fit.model.attach(fit.tree, same_likelihood=True)",
             )
 
-    def warn_of_doubt(self) -> None:
+    def _warn_of_doubt(self) -> None:
         """Warn where attached draws may be of another likelihood than the model's."""
         if self._doubt:
             warn(

@@ -139,7 +139,7 @@ class KeptModel:
 
         assert isinstance(self, Model)
         fit = Fit(self, attached(tree, self, check_flag("same_likelihood", same_likelihood)))
-        fit.warn_of_doubt()
+        fit._warn_of_doubt()
         for complaint in fit.complaints:
             warn(complaint)
         return fit
