@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -92,8 +92,13 @@ class Spec:
     source: str = ""
     published: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
 
-    def table(self) -> pd.DataFrame:
-        """Return the data: a bundled data set or the CSV file.
+    def table(self, keys: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the data: a bundled data set or the CSV file, in which identifiers stay as they are written.
+
+        Parameters
+        ----------
+        keys : sequence of str, optional
+            Columns of identifiers in a CSV file; see `hierbayes.datasets.tables.read_csv`.
 
         Raises
         ------
@@ -103,7 +108,7 @@ class Spec:
         from hierbayes.datasets.loader import load_data
         from hierbayes.datasets.tables import read_csv
 
-        return load_data(self.data) if self.data in sources() else read_csv(self.data)
+        return load_data(self.data) if self.data in sources() else read_csv(self.data, keys)
 
     def options(self) -> dict[str, Any]:
         """Return the keyword arguments that `Model` takes beside formula and data."""

@@ -158,7 +158,10 @@ def _stated(spec: str | None, formula: str | None, data: str | None, family: str
 
 def _model(spec: Spec) -> Any:
     """Compile the model; its table is read first, so that a bad path is found before the slow imports."""
-    table = spec.table()
+    from hierbayes.formula import parse
+    from hierbayes.formula.roles import key_columns
+
+    table = spec.table(key_columns(parse(spec.formula)))
     from hierbayes.model import Model
 
     return Model(spec.formula, table, **spec.options())

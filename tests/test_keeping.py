@@ -416,7 +416,7 @@ def test_attached_draws_may_stand_in_any_order_and_hold_more(by_hand):
     ).transpose(..., "draw", "chain")
     mixed["tau"] = mixed["sigma"] ** 2
     mixed["mine"] = mixed["b_Subject"].isel(Subject_term=0, drop=True)
-    made = by_hand.model.attach(mixed.assign_coords(draw=np.arange(30) + 500))
+    made = by_hand.model.attach(mixed.assign_coords(draw=np.arange(30) + 500), same_likelihood=True)
     own = made.posterior.drop_vars(["tau", "mine"])
     assert own.identical(by_hand.posterior)
     np.testing.assert_array_equal(made.posterior["tau"].transpose("chain", "draw"), by_hand.posterior["sigma"] ** 2)

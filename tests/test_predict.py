@@ -249,7 +249,7 @@ def test_grouping_columns_are_not_needed_where_no_effect_enters(groups):
     assert fit.predict(new, groups=groups).shape == (1, 5)
     wide = fit.predict(new, groups="average", kind="response", seed=1)
     narrow = fit.predict(new, groups="population", kind="response", seed=1)
-    assert wide["sd"][0] > narrow["sd"][0]
+    assert wide["sd"].item() > narrow["sd"].item()
 
 
 def test_the_draws_are_never_held_unless_asked_for():

@@ -15,6 +15,7 @@ from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family
 from hierbayes.run_tree import tree_name, true_name
 from hierbayes.summaries.numbers import estimates
+from hierbayes.summaries.own_words import coefficient_word
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,10 +28,11 @@ def named_parameters(labels: Labels, draws: xr.Dataset) -> dict[str, Floats]:
     """Return the draws of each parameter that has a prior, by the name of that prior, shape (chains, draws).
 
     Correlations have the names of both terms, ``corr_g[x, y]``, each pair once and without those that the model
-    leaves out.
+    leaves out. A coefficient that is called as a parameter of the family is, ``sigma``, is ``beta[sigma]``.
     """
     values = {str(name): variable.transpose("chain", "draw", ...).to_numpy() for name, variable in draws.items()}
-    found = {name: values["beta"][..., k] for k, name in enumerate(labels.coefficients)}
+    coefficients = enumerate(labels.coefficients)
+    found = {coefficient_word(name, labels.parameters): values["beta"][..., k] for k, name in coefficients}
     for factor, members in labels.grouped.items():
         terms = [term for i in members for term in labels.terms[i]]
         for k, term in enumerate(terms):

@@ -7,16 +7,19 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from hierbayes.design.checks import check_column_names, check_contrasts, check_formula
 from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock, build_groups
 from hierbayes.design.response import check_spread, read_errors, read_response
+from hierbayes.design.row_labels import labels_of_rows
 from hierbayes.design.schema import schema_of
 from hierbayes.design.stacked import stacked_design
 from hierbayes.design.stateful import States
 from hierbayes.design.table import Categorical, Column, Floats, Ints, complete_rows, read_column, to_pandas
 from hierbayes.design.terms import evaluate, evaluate_numeric
+from hierbayes.design.text_numbers import warn_of_text_numbers
 from hierbayes.errors import DataError, FormulaError, warn
 from hierbayes.families import on_location
 from hierbayes.formula import Formula, show
@@ -42,10 +45,12 @@ def build(spec: ModelSpec, data: Any) -> Design:
     check_formula(spec, [name for name in table.columns if isinstance(name, str)])
     rows = complete_rows(table, spec.columns, spec.missing)
     columns = {name: read_column(table, name, rows) for name in spec.columns}
-    return _design(spec, columns, rows, len(table))
+    return _design(spec, columns, rows, len(table), labels_of_rows(table, rows))
 
 
-def from_columns(spec: ModelSpec, columns: Mapping[str, Column], rows: Ints, rows_given: int) -> Design:
+def from_columns(
+    spec: ModelSpec, columns: Mapping[str, Column], rows: Ints, rows_given: int, labels: pd.Index | None = None
+) -> Design:
     """Return the design of columns that have been read already, as those of another design; otherwise as `build`.
 
     Parameters
@@ -57,12 +62,16 @@ def from_columns(spec: ModelSpec, columns: Mapping[str, Column], rows: Ints, row
         Positions of the rows in the user's data.
     rows_given : int
         Number of rows in the user's data.
+    labels : pandas.Index, length n, optional
+        Labels of the rows.
     """
     check_formula(spec, list(columns))
-    return _design(spec, {name: columns[name] for name in spec.columns}, rows, rows_given)
+    return _design(spec, {name: columns[name] for name in spec.columns}, rows, rows_given, labels)
 
 
-def _design(spec: ModelSpec, columns: Mapping[str, Column], rows: Ints, rows_given: int) -> Design:
+def _design(
+    spec: ModelSpec, columns: Mapping[str, Column], rows: Ints, rows_given: int, labels: pd.Index | None
+) -> Design:
     check_contrasts(spec, tuple(columns.values()))
     n = len(rows)
     states = States()
@@ -92,6 +101,7 @@ def _design(spec: ModelSpec, columns: Mapping[str, Column], rows: Ints, rows_giv
         columns=tuple(columns.values()),
         rows=rows,
         rows_given=rows_given,
+        labels=labels,
         schema=schema_of(spec, response.levels, population.labels, columns.values(), states.freeze(), groups),
     )
     _check_rows(design)
@@ -99,6 +109,7 @@ def _design(spec: ModelSpec, columns: Mapping[str, Column], rows: Ints, rows_giv
     for block in design.groups:
         _check_block(block, n, spec)
     _warn_told_twice(spec, columns)
+    warn_of_text_numbers(spec.formula, columns)
     if spec.family.unordered:
         _refuse_offset(spec.formula)
         return stacked_design(design, response.levels[1:])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from hierbayes.design.table import Categorical, Column
-from hierbayes.errors import DataError, FormulaError
-from hierbayes.formula import Call, Formula, Name, Span, column_error, names_in, suggest
+from hierbayes.errors import DataError, FormulaError, warn
+from hierbayes.formula import Call, Formula, Name, Span, column_error, names_in, show, suggest, with_population
 from hierbayes.formula.names import factor_places
+from hierbayes.formula.roles import coded_columns
 from hierbayes.spec import ModelSpec
 
 
@@ -66,9 +67,41 @@ def _check_options(spec: ModelSpec, available: Sequence[str]) -> None:
             nearest = suggest(name, available)
             hint = f"did you mean {nearest!r}?" if nearest else f"columns: {', '.join(available[:20])}"
             raise DataError(f"{role} names the column {name!r}, which the data do not have", hint)
+    coded = coded_columns(spec.formula)
     for name in spec.contrasts:
         if name not in spec.formula.columns:
             raise DataError(f"contrasts names the column {name!r}, which the formula does not use", "leave it out")
+        if name not in coded:
+            raise DataError(_not_coded(spec.formula, name), "leave it out of contrasts")
+
+
+def _not_coded(formula: Formula, name: str) -> str:
+    """Say why a coding of a column would change nothing."""
+    if any(name in group.factor for group in formula.groups):
+        return (
+            f"contrasts names the column {name!r}, which the formula uses as a grouping factor only: its levels have "
+            "effects of their own, without a coding"
+        )
+    return f"contrasts names the column {name!r}, which is no term of the formula and has no coding there"
+
+
+def warn_of_bare_bar(formula: Formula) -> None:
+    """Warn that a bar without parentheses leaves the population an intercept, where something else varies.
+
+    Warns
+    -----
+    HierBayesWarning
+        Says what is missing, and how to write the model that has it.
+    """
+    varying = dict.fromkeys(show(term) for group in formula.groups for term in group.part.terms)
+    if not formula.bare or not varying:
+        return
+    named = ", ".join(varying)
+    warn(
+        f"{formula.text!r} means {formula.canonical!r}, as in lme4: without parentheses all that stands left of the "
+        f"bar varies, and the population part is an intercept, so that the effects of {named} vary around 0. For "
+        f"population-level effects of {named} write {with_population(formula)!r}"
+    )
 
 
 def check_contrasts(spec: ModelSpec, columns: Sequence[Column]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from hierbayes.design.groups import GroupBlock
+from hierbayes.design.row_labels import index_of_rows
 from hierbayes.design.schema import Schema
 from hierbayes.design.table import Column, Floats, Ints
 from hierbayes.families import Family
@@ -50,6 +51,8 @@ class Design:
         What turns new data into rows of this design, without these data.
     trials : array, shape (n,), or None
         Number of trials of each row, where the response counts successes.
+    labels : pandas.Index, length n, or None
+        The index of the rows in use; None where the user's data number their rows from 0. See `index`.
     """
 
     response: str
@@ -65,6 +68,24 @@ class Design:
     rows_given: int
     schema: Schema
     trials: Floats | None = None
+    labels: pd.Index | None = None
+
+    @cached_property
+    def index(self) -> pd.Index:
+        """The index of the rows in use, as the user's frame has it; of other tables the positions of the rows, from 0.
+
+        Examples
+        --------
+        >>> import warnings
+        >>> import hierbayes as hb
+        >>> sleep = hb.load_data("sleepstudy").astype({"Days": float})
+        >>> sleep.loc[1, "Days"] = float("nan")
+        >>> with warnings.catch_warnings(action="ignore"):
+        ...     design = hb.Model("Reaction ~ Days + (Days | Subject)", sleep).design
+        >>> design.index[:3].tolist()
+        [0, 2, 3]
+        """
+        return index_of_rows(self.labels, self.rows, self.rows_given)
 
     @property
     def family(self) -> Family:
@@ -129,8 +150,8 @@ class Design:
 
     @property
     def X_frame(self) -> pd.DataFrame:
-        """`X` as a data frame with its labels."""
-        return pd.DataFrame(self.X, columns=list(self.coefficients))
+        """`X` as a data frame with its labels, and the index of the rows."""
+        return pd.DataFrame(self.X, columns=list(self.coefficients), index=self.index.repeat(self.predictors))
 
     @cached_property
     def Z(self) -> sparse.csr_matrix:

@@ -14,6 +14,7 @@ from hierbayes.design.build import row_weights
 from hierbayes.design.design import Design
 from hierbayes.design.groups import cross, level_labels
 from hierbayes.design.response import read_response, read_trials
+from hierbayes.design.row_labels import labels_of_rows
 from hierbayes.design.schema import ColumnSchema, GroupSchema, Schema
 from hierbayes.design.stacked import first_of_each, parts_of, stacked_matrix
 from hierbayes.design.stateful import States
@@ -79,6 +80,8 @@ class Rows:
         The response, if it was asked for.
     trials : array, shape (n,), or None
         The number of trials, if they were asked for and the model has any.
+    index : pandas.Index, length n, or None
+        The labels of the rows of the data; None where they are numbered from 0.
     """
 
     n: int
@@ -88,6 +91,7 @@ class Rows:
     groups: tuple[RowGroup, ...]
     y: Floats | None
     trials: Floats | None = None
+    index: pd.Index | None = None
 
     def of_predictor(self, place: int, predictors: int) -> Rows:
         """Return the rows of one of several predictors, with the columns of all: those of others hold zeros."""
@@ -99,7 +103,7 @@ class Rows:
 def design_rows(design: Design) -> Rows:
     """Return the rows of the fit itself."""
     groups = tuple(RowGroup(block.factor, block.Z, block.codes) for block in design.groups)
-    return Rows(design.n, design.X, design.offset, design.weights, groups, design.y, design.trials)
+    return Rows(design.n, design.X, design.offset, design.weights, groups, design.y, design.trials, design.index)
 
 
 def rows_of(
@@ -161,6 +165,7 @@ def rows_of(
         groups=_groups(schema, table, columns, states, absent) if groups else (),
         y=y,
         trials=given,
+        index=labels_of_rows(table),
     )
 
 

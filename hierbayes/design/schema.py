@@ -12,6 +12,7 @@ from hierbayes.design.table import Categorical, Column, as_factor
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula import Call, Expression, Formula, Name, Part, names_in, parse, show
+from hierbayes.formula.roles import coded_columns
 from hierbayes.spec import Contrast, ModelSpec
 
 if TYPE_CHECKING:
@@ -131,8 +132,7 @@ class Schema:
     @cached_property
     def coded(self) -> frozenset[str]:
         """Columns whose levels make columns of the design: taken bare, or by ``C()``."""
-        atoms = [atom for part in parts(self.formula) for term in part.terms for atom in term.atoms]
-        return frozenset(atom.name for atom in atoms if isinstance(atom, Name)) | _by_levels(atoms)
+        return coded_columns(self.formula)
 
     def needed(self, *, groups: bool, response: bool, weights: bool, trials: bool = False) -> tuple[str, ...]:
         """Return the columns that must be there without gaps; grouping columns that are only that are left out.

@@ -214,6 +214,7 @@ def single_design(design: Design, category: int = 1, rows: Ints | None = None) -
         groups=tuple(groups),
         columns=tuple(_column_at(column, kept) for column in design.columns),
         rows=design.rows[kept],
+        labels=design.index[kept],
         schema=schema,
     )
 

@@ -112,9 +112,11 @@ def build_pymc(problem: Problem, labels: Labels) -> pymc.Model:
     Its variables are ``beta`` (dim ``coef``), ``sigma`` and the other parameters of the family and, for each grouping
     factor g, ``sd_g`` (dim ``g_term``), ``corr_g`` (dims ``g_term``, ``g_term2``) where the factor has correlated
     terms, and ``b_g`` (dims ``g``, ``g_term``), all for the columns as given. Where columns are centred, the sampled
-    variables carry ``_centred`` in their names and those of the list above follow from them. ``v_g`` are the spherical
-    effects of a non-centred term, ``b_g_sampled`` the effects of a centred one (see `centred`) in internal coordinates,
-    and ``chol_corr_g`` the Cholesky factor of a correlation matrix.
+    variables carry ``_centred`` in their names and those of the list above follow from them. ``eta`` is the linear
+    predictor of the rows on the scale of the link, a tensor to build upon that is not among the draws (for
+    ``categorical`` those of each row end to end). ``v_g`` are the spherical effects of a non-centred term,
+    ``b_g_sampled`` the effects of a centred one (see `centred`) in internal coordinates, and ``chol_corr_g`` the
+    Cholesky factor of a correlation matrix.
     """
     import pymc as pm
 
@@ -134,6 +136,9 @@ def build_pymc(problem: Problem, labels: Labels) -> pymc.Model:
         trials = None if problem.trials is None else _data("trials", problem.trials.astype(np.int64))
         y = _data("y_data", problem.y.astype(np.int64) if problem.likelihood.whole else problem.y)
         observe(_unused(tree_name(labels.response), "response_"), problem.likelihood, eta, own, y, weights, trials)
+        eta.name = _unused("eta", "linear_")
+        # not a Deterministic, of which every draw would be kept: n numbers each
+        model.add_named_variable(eta)
     return model
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hierbayes.formula.functions import FUNCTIONS, Function
 from hierbayes.formula.names import column_error, suggest
-from hierbayes.formula.printing import canonical, show
+from hierbayes.formula.printing import canonical, show, with_population
 from hierbayes.formula.reading import parse
 from hierbayes.formula.syntax import (
     Atom,
@@ -47,4 +47,5 @@ __all__ = [
     "parse",
     "show",
     "suggest",
+    "with_population",
 ]

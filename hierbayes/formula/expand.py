@@ -35,14 +35,15 @@ class Collected:
 def expand_side(stream: Stream, tree: Node) -> Collected:
     """Expand the right side of a formula.
 
+    A bar without parentheses takes the whole side: all that stands left of it varies, and what is left for the
+    population is its intercept.
+
     Raises
     ------
     FormulaError
         If an operator cannot be applied to its operands, or there are too many terms.
     """
     collected = Collected()
-    if isinstance(tree, Bar) and tree.bare:
-        add_summand(stream, collected, "+", tree.left, within=None)
     add_summand(stream, collected, "+", tree, within=None)
     for i, offset in enumerate(collected.offsets):
         if offset in collected.offsets[:i]:

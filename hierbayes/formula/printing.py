@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from hierbayes.formula.checks import CONSTANTS
 from hierbayes.formula.scanner import is_plain
@@ -74,6 +75,18 @@ def canonical(formula: Formula) -> str:
     groups = (show_group(group) for group in gathered(formula.groups))
     right = " + ".join([show(formula.population), *offsets, *groups])
     return f"{left_side(formula)} ~ {right}"
+
+
+def with_population(formula: Formula) -> str:
+    """Return the formula with all that varies by the first grouping factor at the population level too.
+
+    Examples
+    --------
+    >>> from hierbayes.formula import parse
+    >>> with_population(parse("Reaction ~ Days | Subject"))
+    'Reaction ~ 1 + Days + (1 + Days | Subject)'
+    """
+    return canonical(replace(formula, population=next(gathered(formula.groups)).part))
 
 
 def left_side(formula: Formula) -> str:

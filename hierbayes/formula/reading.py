@@ -9,6 +9,7 @@ from hierbayes.formula.response import EXAMPLE, read_response
 from hierbayes.formula.scanner import Kind, Token
 from hierbayes.formula.stream import Stream
 from hierbayes.formula.syntax import Formula
+from hierbayes.formula.tree import Bar
 
 
 def parse(text: str) -> Formula:
@@ -59,7 +60,8 @@ def read(text: str) -> Formula:
     tilde = stream.take()
     if stream.current.kind is Kind.END:
         raise stream.error("nothing stands right of ~", tilde.span, "Write y ~ 1 for an intercept alone.")
-    right = expand_side(stream, read_side(stream))
+    side = read_side(stream)
+    right = expand_side(stream, side)
     check_something(stream, right, tilde)
     return Formula(
         text,
@@ -69,6 +71,7 @@ def read(text: str) -> Formula:
         tuple(right.offsets),
         trials=response.trials,
         se=response.se,
+        bare=isinstance(side, Bar) and side.bare,
     )
 
 

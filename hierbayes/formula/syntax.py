@@ -153,6 +153,9 @@ class Formula:
         The number of trials: that of ``k | trials(n)`` and ``p(k, n)``, and ``k + f`` for ``cbind(k, f)``.
     se : Expression or None
         The known standard errors of ``y | se(s)``.
+    bare : bool
+        Whether a bar without parentheses takes the whole right side, ``y ~ x | g``. Not compared: it is the same model
+        as ``y ~ 1 + (x | g)``.
     """
 
     text: str
@@ -162,6 +165,7 @@ class Formula:
     offsets: tuple[Expression, ...] = ()
     trials: Expression | None = None
     se: Expression | None = None
+    bare: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return self.text

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hierbayes.engines.assemble import Labels
-from hierbayes.engines.base import Problem
 from hierbayes.engines.naming import posterior_coords, posterior_dims
 from hierbayes.errors import DataError
+from hierbayes.model.likelihood_check import judge
 from hierbayes.run import Draws
 from hierbayes.run_tree import named_tree, tree_name, with_true_names
 from hierbayes.sampling import Trace
@@ -18,18 +18,30 @@ from hierbayes.sampling import Trace
 if TYPE_CHECKING:
     import xarray as xr
 
+    from hierbayes.model.model import Model
+
+DOUBT, OWN_VARIABLES = "hierbayes_likelihood_doubt", "hierbayes_own_variables"
+"""Attributes of the posterior: why its likelihood may not be the model's, and the user's own variables, as JSON."""
+
 _HINT = "sample model.pymc itself, or a model that extends it, and keep its variables"
 
 
-def attached(tree: Any, labels: Labels, problem: Problem) -> Draws:
+def attached(tree: Any, model: Model, same_likelihood: bool = False) -> Draws:
     """Return draws that were sampled from the PyMC model, with variables, dims and coordinates checked.
+
+    Parameters
+    ----------
+    tree : DataTree or Dataset
+    model : Model
+    same_likelihood : bool
+        Take the likelihood for the model's, whatever speaks against it.
 
     Raises
     ------
     DataError
         If a variable is missing, has other dims or levels, or holds a draw that is not finite.
     """
-    given = _given(tree)
+    given, labels, problem = _given(tree), model.labels, model.problem
     posterior = with_true_names(_group(given, "posterior"))
     dims, coords = posterior_dims(labels), posterior_coords(labels)
     lost = [name for name in dims if name not in posterior]
@@ -38,7 +50,11 @@ def attached(tree: Any, labels: Labels, problem: Problem) -> Draws:
     own = {name: _in_order(posterior[name], name, dims[name], coords) for name in dims}
     chains, draws = next(iter(own.values())).shape[:2]
     kept = named_tree(Trace(own, {"diverging": np.zeros((chains, draws), bool)}, 0, False), labels, problem)
-    return _draws(given, posterior, coords, kept)
+    judged = judge(model, given, posterior)
+    doubt = "" if same_likelihood else judged.doubt
+    draws = _draws(given, posterior, coords, kept)
+    draws.tree["posterior"].attrs |= {DOUBT: doubt, OWN_VARIABLES: json.dumps(judged.own)}
+    return draws
 
 
 def _given(tree: Any) -> xr.DataTree:

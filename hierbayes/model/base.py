@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hierbayes.design.design import Design
+from hierbayes.errors import ModelError, warn
+from hierbayes.model.attached import DOUBT, OWN_VARIABLES
 from hierbayes.run import Draws
 from hierbayes.run_tree import with_true_names
 from hierbayes.spec import ModelSpec
@@ -53,11 +56,51 @@ class FitBase:
         other parameters of a family; for an ordinal one gap_2, gap_3, ... and threshold(threshold_dim).
         ``sd`` and ``sigma`` are standard deviations; ``corr`` holds NaN for pairs that the model leaves uncorrelated.
         """
-        return with_true_names(self._draws.tree["posterior"].to_dataset())
+        found = with_true_names(self._draws.tree["posterior"].to_dataset())
+        found.attrs = {name: own for name, own in found.attrs.items() if name not in (DOUBT, OWN_VARIABLES)}
+        return found
 
     def _one_predictor(self, what: str) -> None:
         """Refuse a question that is asked of one linear predictor where a row has several."""
         refuse_several(self.design, what)
+
+    @property
+    def _doubt(self) -> str:
+        """Why attached draws may be of another likelihood than the model's; empty if nothing says so."""
+        return str(self._draws.tree["posterior"].attrs.get(DOUBT, ""))
+
+    def _own_likelihood(self, what: str) -> None:
+        """Refuse a question to the likelihood where the draws may be of another one than the model's."""
+        if self._doubt:
+            raise ModelError(
+                f"{what} depends on the likelihood, and that of the attached draws may not be the model's: "
+                f"{self._doubt}",
+                "what speaks of the parameters alone is there (fixef, varcorr, ranef, coef, tidy, hypothesis). If the "
+                "likelihood is the model's all the same: fit.model.attach(fit.tree, same_likelihood=True)",
+            )
+
+    def _warn_of_doubt(self) -> None:
+        """Warn where attached draws may be of another likelihood than the model's."""
+        if self._doubt:
+            warn(
+                f"the draws may be of another likelihood than the model's: {self._doubt}. What depends on the "
+                "likelihood (predict, residuals, loo, r2, icc, ...) is refused; where it is the model's, say "
+                "attach(..., same_likelihood=True)"
+            )
+
+    def _warn_of_lost(self) -> None:
+        """Warn of what a new fit will not have of attached draws."""
+        if self.engine == "attached":
+            own = f" and without {', '.join(map(repr, self._own_variables))}" if self._own_variables else ""
+            warn(
+                "these draws were attached: the new fit is sampled by hierbayes from the formula and its priors alone, "
+                f"with the options that are given here{own}"
+            )
+
+    @cached_property
+    def _own_variables(self) -> tuple[str, ...]:
+        """The user's own variables among attached draws."""
+        return tuple(json.loads(self._draws.tree["posterior"].attrs.get(OWN_VARIABLES, "[]")))
 
     @property
     def engine(self) -> str:

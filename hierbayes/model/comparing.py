@@ -85,6 +85,7 @@ class Comparing(Weighing):
         from hierbayes.comparison.leave_one_out import complain, psis_loo
         from hierbayes.comparison.left_out import with_refits
 
+        self._own_likelihood("loo")
         if kind == "marginal":
             self._own_draws("marginal leave-one-out")
         model, again = self.model, self._settings(draws=500, seed=seed, progress=progress)

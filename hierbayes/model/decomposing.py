@@ -73,6 +73,7 @@ class Decomposing(FitBase):
         Residual 0.6098          NaN
         """
         self._one_predictor("icc")
+        self._own_likelihood("icc")
         from hierbayes.summaries.variance_shares import variance_shares
 
         family = self.spec.family
@@ -123,6 +124,7 @@ class Decomposing(FitBase):
         ['conditional', 'marginal', 'conditional', 'marginal']
         """
         self._one_predictor("r2")
+        self._own_likelihood("r2")
         from hierbayes.summaries.rsquared import r_squared
 
         return r_squared(self.design, self.posterior, check_prob(ci_prob), self.spec.family)
@@ -173,6 +175,7 @@ class Decomposing(FitBase):
         [5.0, 449.22, 89.84, 297.09, 1485.45]
         """
         self._one_predictor("anova")
+        self._own_likelihood("anova")
         from hierbayes.summaries.variance_sources import sources_table
 
         prob, family = check_prob(ci_prob), self.spec.family
@@ -221,6 +224,7 @@ class Decomposing(FitBase):
         from hierbayes.summaries.row_means import effective_rows
 
         self._only_gaussian("effective_n")
+        self._own_likelihood("effective_n")
         return effective_rows(self.design, self.posterior, check_prob(ci_prob))
 
     def variance_of_mean(self, by: str | None = None, rows: Any = None, ci_prob: float = 0.95) -> pd.DataFrame:
@@ -262,6 +266,7 @@ class Decomposing(FitBase):
         from hierbayes.summaries.row_means import batches, mean_table
 
         self._only_gaussian("variance_of_mean")
+        self._own_likelihood("variance_of_mean")
         return mean_table(self.design, self.posterior, batches(self.design, by, rows), check_prob(ci_prob))
 
     def pooling(self, ci_prob: float = 0.95) -> PoolingFactors:
@@ -299,6 +304,7 @@ class Decomposing(FitBase):
         [0.2381, 0.2381, 0.2381, 0.2381, 0.2381, 0.2381]
         """
         self._one_predictor("pooling")
+        self._own_likelihood("pooling")
         from hierbayes.summaries.shrinkage_factors import pooling_factors
 
         return pooling_factors(self.design, self.posterior, check_prob(ci_prob), self.spec.family)

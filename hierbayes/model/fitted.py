@@ -118,6 +118,7 @@ class Fit(Tabulating, Predicting, Decomposing, Questioning, Comparing, Keeping):
         >>> fit.explore()
         Explorer of Batch: 6 levels, 61 positions of the slider
         """
+        self._own_likelihood("explore")
         if self.design.family.unordered:
             raise ModelError(
                 "the explorer moves the levels of one linear predictor, and a categorical response has several",
@@ -162,4 +163,5 @@ class Fit(Tabulating, Predicting, Decomposing, Questioning, Comparing, Keeping):
         """
         from hierbayes.model.category_fit import category_fit
 
+        self._own_likelihood("category")
         return category_fit(self, name)

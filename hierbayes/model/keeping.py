@@ -96,6 +96,12 @@ class Keeping(FitBase):
         FormulaError, DataError, ModelError, SamplingError
             As for `Model` and `Model.fit`, and if the data are needed but not there.
 
+        Warns
+        -----
+        HierBayesWarning
+            Names what is dropped, as `Model.update`; of attached draws also that nothing of how they were sampled is
+            known, and variables of your own.
+
         Examples
         --------
         >>> import hierbayes as hb
@@ -104,6 +110,7 @@ class Keeping(FitBase):
         >>> list(fit.update(". ~ . + Days").fixef().index)
         ['Intercept', 'Days']
         """
+        self._warn_of_lost()
         model = self.model.update(formula, data, priors, **{k: v for k, v in options.items() if k not in _OF_FIT})
         return model.fit(**{**_as_options(self._draws), **{k: v for k, v in options.items() if k in _OF_FIT}})
 
@@ -196,6 +203,7 @@ class Keeping(FitBase):
         """
         from hierbayes.bridge.outgoing import hand_over
 
+        self._own_likelihood("to_bambi")
         return hand_over(self.spec, self.design, self.model.resolved_priors, self.tree, self._draws.seed)
 
 

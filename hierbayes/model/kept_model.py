@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 from hierbayes.design.design import Design
 from hierbayes.design.scaling import ResolvedPriors, resolve
 from hierbayes.errors import warn
+from hierbayes.model.likelihood_check import warn_of_extension
 from hierbayes.model.updated import changed, keep_data
 from hierbayes.run import Draws, Runner, draw
 from hierbayes.sampling import Settings
 from hierbayes.spec import ModelSpec
+from hierbayes.summaries.numbers import check_flag
 
 if TYPE_CHECKING:
     from hierbayes.model.fitted import Fit
@@ -84,8 +86,7 @@ class KeptModel:
             A formula, or the difference from the old one: ``". ~ . + x"``, ``"log(.) ~ ."``, ``"~ . - x"``.
         data : data frame, optional
         priors : mapping or "flat", optional
-            A mapping is laid over the old priors; None for a parameter gives it its default. Old priors of parameters
-            that the new model has not are dropped, with a warning.
+            A mapping is laid over the old priors; None for a parameter gives it its default.
         **options
             family, contrasts, weights, missing, as for `Model`.
 
@@ -93,6 +94,12 @@ class KeptModel:
         ------
         FormulaError, DataError, ModelError
             As for `Model`, and if the data are needed but not there.
+
+        Warns
+        -----
+        HierBayesWarning
+            Names what is dropped: old priors of parameters that the new model has not, ``"flat"`` under a mapping,
+            codings of columns that are no longer terms, and what `pymc` was extended by.
 
         Examples
         --------
@@ -103,23 +110,36 @@ class KeptModel:
         >>> print(model.update(priors={"sigma": hb.HalfNormal(50)}).priors.loc["sigma", "prior"])
         HalfNormal(50)
         """
+        warn_of_extension(self)
         new = changed(self._spec, self._design, self._kept, formula, data, priors, options)
         kept = self._kept if data is None else keep_data(data)
         return self.of_parts(new.spec, new.design, resolve(new.spec, new.design), kept=kept)
 
-    def attach(self, tree: Any) -> Fit:
+    def attach(self, tree: Any, same_likelihood: bool = False) -> Fit:
         """Make a fit of draws that were sampled by hand from `pymc`, extended with potentials or not.
 
         Parameters
         ----------
         tree : xarray.DataTree or Dataset
             What ``pm.sample`` or ``nutpie.sample`` gives, or its posterior. Levels and dims may stand in any order;
-            variables of your own are kept.
+            variables of your own are kept, for `Fit.hypothesis` and `Fit.tidy` too.
+        same_likelihood : bool
+            Say that the likelihood is the model's, whatever the draws look like. Without it what depends on the
+            likelihood (predictions, residuals, leave-one-out, shares of variance, means and slopes, ...) is refused
+            where it may be another: `pymc` has been extended by an observed variable, by other data or by a potential
+            that reads data; the draws hold a variable that `pymc` has not, or have not one that it samples; or the log
+            density that the sampler noted is not that of `pymc` at the same point. An extended prior (a potential of
+            parameters alone, further parameters) is taken.
 
         Returns
         -------
         Fit
             Its `engine` is ``"attached"``.
+
+        Warns
+        -----
+        HierBayesWarning
+            If the likelihood may be another, with the reason, and where the chains disagree.
 
         Raises
         ------
@@ -140,7 +160,8 @@ class KeptModel:
         from hierbayes.model.model import Model
 
         assert isinstance(self, Model)
-        fit = Fit(self, attached(tree, self.labels, self.problem))
+        fit = Fit(self, attached(tree, self, check_flag("same_likelihood", same_likelihood)))
+        fit._warn_of_doubt()
         for complaint in fit.complaints:
             warn(complaint)
         return fit

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hierbayes.design.build import build
+from hierbayes.design.checks import warn_of_bare_bar
 from hierbayes.design.design import Design
 from hierbayes.design.scaling import ResolvedPriors, prior_table, resolve
 from hierbayes.engines.assemble import Labels, assemble, labels_of
@@ -39,7 +40,8 @@ class Model(KeptModel):
     Parameters
     ----------
     formula : str
-        Such as ``"Reaction ~ Days + (Days | Subject)"``.
+        Such as ``"Reaction ~ Days + (Days | Subject)"``. ``"Reaction ~ Days | Subject"`` means ``1 + (Days |
+        Subject)``, as in lme4, with a warning that there is no population-level ``Days``.
     data : data frame
         pandas, polars, pyarrow or another frame that narwhals reads. Never changed.
     family : str
@@ -106,6 +108,7 @@ class Model(KeptModel):
             formula, family_name=family, priors=priors, contrasts=contrasts, weights=weights, missing=missing
         )
         self._design = build(self._spec, data)
+        warn_of_bare_bar(self._spec.formula)
         # of an ordinal family the data tell the number of categories
         self._spec = replace(self._spec, family=self._design.family)
         self._resolved = resolve(self._spec, self._design)

@@ -128,11 +128,14 @@ class Predicting(FitBase):
         Returns
         -------
         DataFrame
-            One row for each row of the data, in their order; columns mean, sd, median, lower, upper, on the scale that
-            `kind` says. The memory it takes does not grow with the number of draws times rows. Of ``categorical``, with
-            ``kind="link"``, one for each row and category, with the columns row and category before the others.
+            One row for each row of the data, in their order and under their index; columns mean, sd, median, lower,
+            upper, on the scale that `kind` says. The rows of the fit are those in use: a row that was left out for a
+            missing value is not among them, so that ``data["mean"] = fit.predict()["mean"]`` has NaN there. The
+            memory it takes does not grow with the number of draws times rows. Of ``categorical``, with ``kind="link"``,
+            one for each row and category, with the columns row and category before the others.
         xarray.DataArray
-            If ``draws=True``; dims chain, draw, row, and category for the predictors of ``categorical``.
+            If ``draws=True``; dims chain, draw, row (counting from 0; ``fit.design.index`` holds the labels of the rows
+            of the fit), and category for the predictors of ``categorical``.
 
         Raises
         ------
@@ -153,6 +156,7 @@ class Predicting(FitBase):
         >>> fit.predict({"Days": 9}, groups="population", draws=True).shape
         (2, 200, 1)
         """
+        self._own_likelihood("predict")
         chosen = settings(seed=seed, progress=progress)
         prob, question = check_prob(ci_prob), asked(groups, kind, chosen.seed)
         wanted = check_flag("draws", draws)
@@ -207,7 +211,8 @@ class Predicting(FitBase):
         -------
         DataFrame
             One row for each row of the data and category, the categories in their order (the reference first);
-            columns row (counting from 0), category, mean, sd, median, lower, upper. The means of a row add up to 1.
+            columns row (counting from 0), category, mean, sd, median, lower, upper. The means of a row add up to 1. The
+            index is that of the data, each label once for every category.
         xarray.DataArray
             If ``draws=True``; dims chain, draw, row, category.
 
@@ -228,6 +233,7 @@ class Predicting(FitBase):
         >>> warm["category"].tolist(), round(float(warm["mean"].sum()), 6)
         (['1', '2', '3', '4', '5'], 1.0)
         """
+        self._own_likelihood("category_probabilities")
         names = self.design.categories
         if not names:
             raise ModelError(
@@ -250,8 +256,9 @@ class Predicting(FitBase):
         Returns
         -------
         DataFrame
-            One row for each row of the data in use; columns mean, sd, median, lower, upper, on the scale of the
-            response.
+            One row for each row of the data in use, under their index; columns mean, sd, median, lower, upper, on the
+            scale of the response. A row that was left out for a missing value is not among them: assigned to the
+            data, ``data["fit"] = fit.fitted()["mean"]``, it is NaN.
 
         Raises
         ------
@@ -260,6 +267,7 @@ class Predicting(FitBase):
         """
         if self.spec.family.unordered:
             raise ModelError(NO_MEAN, "category_probabilities() gives the probability of each in every row")
+        self._own_likelihood("fitted")
         return self.predict(ci_prob=ci_prob)
 
     def residuals(self, ci_prob: float = 0.95, standardized: bool = False) -> pd.DataFrame:
@@ -278,7 +286,8 @@ class Predicting(FitBase):
         Returns
         -------
         DataFrame
-            One row for each row of the data in use; columns mean, sd, median, lower, upper. The means are what lme4's
+            One row for each row of the data in use, under their index as in `fitted`; columns mean, sd, median, lower,
+            upper. The means are what lme4's
             ``residuals()`` gives at its estimates. The interval is that of the row's fitted value, not of new noise.
 
         Examples
@@ -291,6 +300,7 @@ class Predicting(FitBase):
         True
         """
         self._one_predictor("residuals")
+        self._own_likelihood("residuals")
         source = row_draws(asked("known", "mean", 0), self.spec.family, self._arrays, self.design, None)
         scaled = check_flag("standardized", standardized)
         finish = residual_of(self.spec.family, self._arrays, design_rows(self.design), scaled)
@@ -322,8 +332,8 @@ class Predicting(FitBase):
         Returns
         -------
         DataFrame
-            One row for each row of the data; columns ``sim_1``, ``sim_2``, ...; the categories themselves for
-            ``categorical``.
+            One row for each row of the data, under their index as in `predict`; columns ``sim_1``, ``sim_2``,
+            ...; the categories themselves for ``categorical``.
 
         Examples
         --------
@@ -336,15 +346,17 @@ class Predicting(FitBase):
         import numpy as np
         import pandas as pd
 
+        self._own_likelihood("simulate")
         chosen, number = settings(seed=seed, progress=progress), whole_number("nsim", nsim)
         check_memory(self._arrays.width, number, ", so many copies of the parameters,")
         posterior = self._arrays.evenly(number)
         question = asked(groups, "response", chosen.seed)
-        found = all_draws(self._source(question, newdata, posterior), chosen.progress)
+        source = self._source(question, newdata, posterior)
+        found = all_draws(source, chosen.progress)
         names = [f"sim_{i + 1}" for i in range(number)]
         if self.spec.family.unordered:
             found = np.asarray(self.design.categories, dtype=object)[found.astype(np.int64) - 1]
-        return pd.DataFrame(found.T, columns=names)
+        return pd.DataFrame(found.T, columns=names, index=source.rows.index)
 
     def posterior_predictive(
         self, seed: int | None = None, draws: int | None = None, progress: bool | None = None
@@ -374,6 +386,7 @@ class Predicting(FitBase):
         """
         import xarray as xr
 
+        self._own_likelihood("posterior_predictive")
         chosen = settings(seed=seed, progress=progress)
         posterior = self._arrays
         if draws is not None and whole_number("draws", draws) < len(posterior.draws):

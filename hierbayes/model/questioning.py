@@ -32,7 +32,7 @@ class Questioning(FitBase):
             why = "it needs the data of the fit, which its file does not hold"
         if self.engine == "attached":
             problem, why = None, "the draws were attached, perhaps from an extended model"
-        parameters = Parameters(self.posterior, self.design, self.spec.family)
+        parameters = Parameters(self.posterior, self.design, self.spec.family, self._own_variables)
         return Asked(parameters, model.labels, model.resolved_priors, problem, why)
 
     def hypothesis(
@@ -48,8 +48,8 @@ class Questioning(FitBase):
         ``"0 < Days < 3"``. A side is arithmetic (``+ - * / ^``, parentheses, abs, exp, log, sqrt, min, max) with
         numbers and the parameters of the fit: coefficients (``Days``, ``recipe[B]:temp``, or ``beta[Days]``),
         ``sd_Subject[Intercept]``, ``corr_Subject[Intercept, Days]``, ``sigma`` and other parameters of the family
-        (``nu``, ``alpha``), deviations of levels ``b_Subject[308, Days]`` and their totals
-        ``coef_Subject[308, Days]``, all on the scale of the link. A name with odd characters stands in
+        (``nu``, ``alpha``), variables of your own among attached draws, deviations of levels ``b_Subject[308, Days]``
+        and their totals ``coef_Subject[308, Days]``, all on the scale of the link. A name with odd characters stands in
         backquotes.
 
         For an order the posterior probability is the share of the draws that obey it, and the evidence ratio the Bayes
@@ -190,6 +190,7 @@ class Questioning(FitBase):
         (12, 7)
         """
         self._one_predictor("means")
+        self._own_likelihood("means")
         from hierbayes.summaries.questions.marginal_means import means_table
 
         return means_table(self.posterior, self.design, focal, by, ci_prob, weights, at, self.spec.family, scale)
@@ -242,6 +243,7 @@ class Questioning(FitBase):
         ['0.2cwt - 0.0cwt', '0.4cwt - 0.2cwt', '0.6cwt - 0.4cwt']
         """
         self._one_predictor("contrasts")
+        self._own_likelihood("contrasts")
         from hierbayes.summaries.questions.marginal_means import contrasts_table
 
         return contrasts_table(
@@ -319,6 +321,7 @@ class Questioning(FitBase):
         True
         """
         self._one_predictor("slopes")
+        self._own_likelihood("slopes")
         from hierbayes.summaries.questions.slope_tables import slopes_table
 
         return slopes_table(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from hierbayes.model.base import FitBase
 from hierbayes.plots.accessor import FitPlots, HasTables
 from hierbayes.summaries.numbers import check_prob
+from hierbayes.summaries.own_variables import own_table
 from hierbayes.summaries.poolings import PoolingTables, pooling_tables
 from hierbayes.summaries.printing import Summary, method_line
 from hierbayes.summaries.tables import (
@@ -123,7 +124,7 @@ class Tabulating(FitBase):
 
     def tidy(
         self,
-        effects: Effect | Sequence[Effect] = ("fixed", "ran_pars"),
+        effects: Effect | Sequence[Effect] = ("fixed", "ran_pars", "own"),
         ci_prob: float = 0.95,
         estimate: Literal["mean", "median"] | None = None,
     ) -> pd.DataFrame:
@@ -133,7 +134,8 @@ class Tabulating(FitBase):
         ----------
         effects : str or sequence of str
             ``"fixed"`` (coefficients), ``"ran_pars"`` (sds, not variances, correlations and sigma), ``"ran_vals"``
-            (deviations of the levels), ``"ran_coefs"`` (their totals).
+            (deviations of the levels), ``"ran_coefs"`` (their totals), ``"own"`` (variables of your own among attached
+            draws, see `Model.attach`; those of more than 1,000 numbers are left out).
         ci_prob : float
             Probability of the equal-tailed interval.
         estimate : "mean" or "median", optional
@@ -159,7 +161,8 @@ class Tabulating(FitBase):
         >>> fit.tidy()["term"].tolist()
         ['Intercept', 'sd__Intercept', 'sd__Observation']
         """
-        return tidied(self, effects, ci_prob, estimate)
+        own = own_table(self.posterior, self._own_variables, check_prob(ci_prob))
+        return tidied(self, effects, ci_prob, estimate, own)
 
     def pooling_tables(self, factor: str | None = None, ci_prob: float = 0.95) -> PoolingTables:
         """Return complete, no and partial pooling of one grouping factor as tables, the first factor by default."""
@@ -170,6 +173,10 @@ class Tabulating(FitBase):
     @property
     def plot(self) -> FitPlots:
         """Figures of the fit: ``fit.plot.shrinkage()``, ``fit.plot.pooling()``, ``fit.plot.caterpillar()``."""
+        if self._doubt:
+            from hierbayes.model.attached_plots import AttachedPlots
+
+            return AttachedPlots(cast("HasTables", self))
         return FitPlots(cast("HasTables", self))
 
     @property

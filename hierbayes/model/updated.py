@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from hierbayes.design.build import build, from_columns
+from hierbayes.design.checks import warn_of_bare_bar
 from hierbayes.design.design import Design
 from hierbayes.design.scaling import prior_keys
 from hierbayes.errors import DataError, ModelError, warn
 from hierbayes.formula import Formula, parse
 from hierbayes.formula.dots import fill_dots
+from hierbayes.formula.roles import coded_columns
 from hierbayes.priors_bambi import without_bambi
 from hierbayes.spec import ModelSpec, make_spec
 from hierbayes.storage.fingerprint import data_fingerprint
@@ -62,6 +64,8 @@ def changed(
         raise ModelError(f"there is no option {unknown[0]!r}", f"options: formula, data, priors, {', '.join(OF_MODEL)}")
     spec = _changed_spec(old, formula, priors, options)
     new = _changed_design(spec, old, design, kept, data)
+    if formula is not None:
+        warn_of_bare_bar(spec.formula)
     return Changed(replace(_without_lost(spec, priors, new), family=new.family), new)
 
 
@@ -69,7 +73,7 @@ def _changed_spec(
     old: ModelSpec, formula: str | None, priors: Mapping[str, Any] | str | None, options: Mapping[str, Any]
 ) -> ModelSpec:
     read = old.formula if formula is None else _read(formula, old.formula)
-    contrasts = options.get("contrasts", {k: v for k, v in old.contrasts.items() if k in read.columns})
+    contrasts = options["contrasts"] if "contrasts" in options else _contrasts_left(old, read)
     return make_spec(
         read,
         family_name=options.get("family", old.family),
@@ -78,6 +82,15 @@ def _changed_spec(
         weights=options.get("weights", old.weights),
         missing=options.get("missing", old.missing),
     )
+
+
+def _contrasts_left(old: ModelSpec, read: Formula) -> dict[str, Any]:
+    """Return the codings of columns that are still terms; warn of the others."""
+    coded = coded_columns(read)
+    lost = [name for name in old.contrasts if name not in coded]
+    if lost:
+        warn(f"the contrasts of {', '.join(map(repr, lost))} are dropped: the new formula has no such terms")
+    return {name: own for name, own in old.contrasts.items() if name in coded}
 
 
 def _read(formula: str, old: Formula) -> Formula:
@@ -95,6 +108,8 @@ def _laid_over(
         return old
     if isinstance(new, str) or not isinstance(new, Mapping):
         return new
+    if isinstance(old, str):
+        warn(f"priors={old!r} of the old model is dropped: parameters without a prior of their own have their defaults")
     base = {} if isinstance(old, str) else dict(old)
     return {key: prior for key, prior in {**base, **without_bambi(new, factors)}.items() if prior is not None}
 
@@ -112,7 +127,7 @@ def _changed_design(spec: ModelSpec, old: ModelSpec, design: Design, kept: Any, 
             f"the fit was loaded from a file, which holds only the columns that its model reads, not {absent[0]!r}",
             "give the data: update(data=...)",
         )
-    return from_columns(spec, columns, design.rows, design.rows_given)
+    return from_columns(spec, columns, design.rows, design.rows_given, design.labels)
 
 
 def _check_unchanged(old: ModelSpec, design: Design, kept: Any) -> None:

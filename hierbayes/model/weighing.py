@@ -54,6 +54,7 @@ class Weighing(FitBase):
 
         from hierbayes.comparison.row_densities import all_row_densities
 
+        self._own_likelihood("log_likelihood")
         step = whole_number("thin", thin)
         values = all_row_densities(self.design, self.model.labels, self.posterior, step, max_gb, self.spec.family)
         name, row = response_name(self.design.response)
@@ -166,6 +167,7 @@ class Weighing(FitBase):
         """
         from hierbayes.comparison.prior_tables import power_scaling
 
+        self._own_likelihood("psense")
         return power_scaling(self.design, self.model.problem, self.model.labels, self.posterior, self.spec.family)
 
     def _keep(self, group: str, found: xr.Dataset) -> None:

@@ -25,7 +25,10 @@ Source = RowDraws | CategoryDraws
 
 
 def estimate_table(source: Source, ci_prob: float, progress: bool | None) -> pd.DataFrame:
-    """Return mean, sd, median and interval of every row. Never holds more than a piece of the draws."""
+    """Return mean, sd, median and interval of every row, under its label.
+
+    Never holds more than a piece of the draws.
+    """
     found = np.empty((len(ESTIMATES), source.rows.n))
     prob, size = check_prob(ci_prob), source.posterior.size
 
@@ -34,7 +37,7 @@ def estimate_table(source: Source, ci_prob: float, progress: bool | None) -> pd.
         found[:, piece.rows] = row_estimates(source.of(piece, scratch), scratch, prob)
 
     over_pieces(work, pieces(source.rows.n, size), f"predicting {source.rows.n} rows", progress)
-    return pd.DataFrame(dict(zip(ESTIMATES, found, strict=True)))
+    return pd.DataFrame(dict(zip(ESTIMATES, found, strict=True)), index=source.rows.index)
 
 
 def all_draws(source: Source, progress: bool | None) -> Floats:
@@ -68,7 +71,8 @@ def labelled_draws(source: Source, row: str, progress: bool | None) -> xr.DataAr
 
 def category_table(each: Sequence[Source], names: Sequence[str], ci_prob: float, progress: bool | None) -> pd.DataFrame:
     """Return the estimates of every row and category, row by row; `each` gives the draws of one category."""
-    return _row_by_row([estimate_table(source, ci_prob, progress) for source in each], names)
+    tables = [estimate_table(source, ci_prob, progress) for source in each]
+    return _row_by_row(tables, names, each[0].rows.index)
 
 
 def probability_table(
@@ -85,14 +89,19 @@ def probability_table(
             found[k][:, piece.rows] = row_estimates(np.ascontiguousarray(every[..., k]), scratch, prob)
 
     over_pieces(work, pieces(n, size), f"predicting {n} rows", progress)
-    return _row_by_row([pd.DataFrame(dict(zip(ESTIMATES, own, strict=True))) for own in found], names)
+    tables = [pd.DataFrame(dict(zip(ESTIMATES, own, strict=True))) for own in found]
+    return _row_by_row(tables, names, source.rows.index)
 
 
-def _row_by_row(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
-    """Join the tables of the categories."""
-    named = [table.assign(category=name) for table, name in zip(tables, names, strict=True)]
-    joined = pd.concat(named).rename_axis("row").sort_index(kind="stable").reset_index()
-    return joined[["row", "category", *ESTIMATES]]
+def _row_by_row(tables: Sequence[pd.DataFrame], names: Sequence[str], index: pd.Index | None) -> pd.DataFrame:
+    """Join the tables of the categories; the rows of one category by itself have the labels of the data."""
+    n = len(tables[0])
+    named = [
+        table.set_axis(range(n)).assign(category=name).rename_axis("row").reset_index()
+        for table, name in zip(tables, names, strict=True)
+    ]
+    joined = pd.concat(named).sort_values("row", kind="stable")[["row", "category", *ESTIMATES]]
+    return joined.set_axis((pd.RangeIndex(n) if index is None else index).repeat(len(tables)))
 
 
 def labelled_categories(each: Sequence[Source], names: Sequence[str], progress: bool | None) -> xr.DataArray:

@@ -161,7 +161,7 @@ def _pooling(fit: Reported) -> tuple[Block, ...]:
     found = fit.pooling()
     said = "0 is no pooling: each level is estimated from its own rows. 1 is complete pooling: all levels are alike."
     levels = found.levels.groupby(["group", "term"], sort=False)["factor"].agg(["min", "median", "max"])
-    terms = found.terms[found.terms["group"] != "Residual"].set_index(["group", "term"])
+    terms = found.terms[found.terms["group"].isin(fit.design.factors)].set_index(["group", "term"])
     table = terms.rename(columns={"size": "levels", "factor": "all levels"}).join(levels)
     note = (
         "All levels: one less the variance of the levels' posterior means over the mean of their variance (Gelman and "

@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hierbayes.design.row_labels import labels_from_json, labels_to_json
 from hierbayes.design.schema import ColumnSchema, Schema
 from hierbayes.design.table import Categorical, Column, Ints, Numeric
 from hierbayes.errors import DataError
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
 
-def columns_group(columns: Sequence[Column], rows: Ints) -> xr.Dataset:
+def columns_group(columns: Sequence[Column], rows: Ints, labels: pd.Index | None = None) -> xr.Dataset:
     """Return a dataset of the columns: numbers as they are, categories as codes with their levels as an attribute.
 
-    Its coordinate holds the positions of the rows in the user's data. Whole numbers that a float cannot tell apart
-    stand as texts in an attribute of their column.
+    Its coordinate holds the positions of the rows in the user's data, and in an attribute their labels, if they have
+    any. Whole numbers that a float cannot tell apart stand as texts in an attribute of their column.
     """
     import xarray as xr
 
@@ -31,7 +33,9 @@ def columns_group(columns: Sequence[Column], rows: Ints) -> xr.Dataset:
     for column in columns:
         values = column.codes if isinstance(column, Categorical) else column.values
         variables[column.name] = xr.Variable((row,), values, _attributes(column))
-    return xr.Dataset(variables, coords={row: rows})
+    written = labels_to_json(labels)
+    attributes = {} if written is None else {"labels": json.dumps(written)}
+    return xr.Dataset(variables, coords={row: xr.Variable((row,), rows, attributes)})
 
 
 def _attributes(column: Column) -> dict[str, str]:
@@ -44,8 +48,8 @@ def _attributes(column: Column) -> dict[str, str]:
     return {"kind": "numeric", "exact": json.dumps([kind, [int(value) for value in column.exact]])}
 
 
-def columns_of(group: xr.Dataset, schema: Schema) -> tuple[tuple[Column, ...], Ints]:
-    """Return the columns and the positions of their rows that `columns_group` wrote.
+def columns_of(group: xr.Dataset, schema: Schema) -> tuple[tuple[Column, ...], Ints, pd.Index | None]:
+    """Return the columns, the positions of their rows and the labels of these that `columns_group` wrote.
 
     Raises
     ------
@@ -59,7 +63,8 @@ def columns_of(group: xr.Dataset, schema: Schema) -> tuple[tuple[Column, ...], I
     if rows.dtype != np.int64:
         raise DataError("the rows of the columns in the file are not numbered")
     columns = tuple(_column(own, group[own.name]) for own in schema.columns)
-    return columns, rows
+    said = group.coords[row].attrs.get("labels")
+    return columns, rows, None if said is None else labels_from_json(json.loads(said), len(rows))
 
 
 def _column(own: ColumnSchema, found: xr.DataArray) -> Column:

@@ -115,7 +115,7 @@ def _contents(record: Record, data: bool) -> tuple[dict[str, Any], dict[str, xr.
         raise ModelError(f"the tree of the fit has a group {MODEL_DATA!r}, the name that the data take in the file")
     groups = encoded(record.draws.tree, frozenset() if data else _OF_DATA)
     if data:
-        columns = columns_group(record.design.columns, record.design.rows)
+        columns = columns_group(record.design.columns, record.design.rows, record.design.labels)
         groups |= {f"/{MODEL_DATA}": encoded_dataset(columns)}
     shown = {"formula": record.spec.formula.text, "engine": record.draws.engine, "seed": str(record.draws.seed)}
     return texts_of(record), groups, shown
@@ -192,12 +192,12 @@ def _design(spec: ModelSpec, schema: Schema, texts: Mapping[str, Any], group: xr
     bare = bare_design(schema, texts["design"])
     if group is None:
         return bare
-    columns, rows = columns_of(group, schema)
+    columns, rows, labels = columns_of(group, schema)
     if data_fingerprint(columns, rows, bare.rows_given) != texts["fingerprint"]:
         raise DataError("its data are not those of the fit")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        built = from_columns(spec, {column.name: column for column in columns}, rows, bare.rows_given)
+        built = from_columns(spec, {column.name: column for column in columns}, rows, bare.rows_given, labels)
     if built.n != bare.n or built.terms != bare.terms or built.schema.groups != schema.groups:
         raise DataError("its data do not give the design that it was fitted with")
     # what was learnt from the data at fit time holds, even where another machine would differ in the last bit

@@ -19,6 +19,7 @@ from hierbayes.engines.collapsed.estimates import Estimates
 from hierbayes.summaries.cells import number
 from hierbayes.summaries.exporting import Tables
 from hierbayes.summaries.numbers import ESTIMATES, check_prob
+from hierbayes.summaries.own_words import own_word
 from hierbayes.summaries.plain import plain_design, plain_problem
 from hierbayes.summaries.printing import indent
 from hierbayes.summaries.tidying import Effect, tidied
@@ -113,7 +114,7 @@ class ClassicalFit(Tables):
                     terms = self.design.groups[i].terms
                     rows.append((factor, terms[j], terms[k], "corr"))
                     numbers.append(_correlation(*(own[i][j, k] for own in parts), z))
-        rows.append(("Residual", "", "", "sigma"))
+        rows.append((own_word("Residual", self.design.factors), "", "", "sigma"))
         numbers.append(_positive(self._parts.sigma, self._parts.log_sigma_error, z))
         names = pd.DataFrame(rows, columns=["group", "term", "term2", "kind"])
         mean, error, lower, upper = np.array(numbers).T

@@ -13,6 +13,7 @@ from hierbayes.design.table import Floats
 from hierbayes.summaries.covariances import drawn
 from hierbayes.summaries.latent import latent_variance
 from hierbayes.summaries.numbers import check_prob, estimates
+from hierbayes.summaries.own_words import own_word
 from hierbayes.summaries.tables import correlated_pairs
 from hierbayes.summaries.variance_shares import shares_of
 from hierbayes.summaries.variation import group_variances
@@ -116,11 +117,13 @@ def _components(design: Design, draws: xr.Dataset) -> tuple[list[_Name], list[Fl
             values.append(drawn(draws, f"corr_{factor}")[:, i, j])
     for name in design.family.parameters:
         sigma = name == "sigma"
-        names.append((name, "Residual" if sigma else "Family", "", "", scale if sigma else ""))
+        group = own_word("Residual" if sigma else "Family", design.factors)
+        names.append((name, group, "", "", scale if sigma else ""))
         values.append(drawn(draws, name))
     if design.family.unordered:  # each category has shares of its own
         return names, values
-    parts = group_variances(design, draws) | {"Residual": latent_variance(design, draws, design.family)}
+    parts = group_variances(design, draws)
+    parts[own_word("Residual", parts)] = latent_variance(design, draws, design.family)
     names += [("share", group, "", "", "") for group in parts]
     values += list(shares_of(parts).T)
     return names, values

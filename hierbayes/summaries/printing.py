@@ -136,7 +136,7 @@ def random_effects(varcorr: pd.DataFrame) -> pd.DataFrame:
             {
                 "Group": "" if row["group"] == previous else row["group"],
                 # a parameter of the family is no sd: its name says what it is
-                "Name": row["kind"] if row["group"] == "Family" else row["term"],
+                "Name": row["term"] if row["kind"] in ("sd", "sigma") else row["kind"],
                 "sd": number(row["median"], row["sd"]),
                 "lower": number(row["lower"], row["sd"]),
                 "upper": number(row["upper"], row["sd"]),

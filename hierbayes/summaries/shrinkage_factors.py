@@ -25,6 +25,7 @@ from hierbayes.summaries.covariances import (
     spaced,
 )
 from hierbayes.summaries.numbers import estimates
+from hierbayes.summaries.own_words import own_word
 from hierbayes.summaries.printing import indent
 from hierbayes.summaries.variation import row_spread
 
@@ -83,7 +84,7 @@ def pooling_factors(design: Design, posterior: xr.Dataset, ci_prob: float, famil
     if family.name == "gaussian":
         spread = row_spread(design, posterior)
         data = 1 - np.var(spread.mean_error, ddof=1) / np.mean(spread.scaled_error)
-        rows = [*rows, ("Residual", "", design.n, float(data))]
+        rows = [*rows, (own_word("Residual", design.factors), "", design.n, float(data))]
     terms = pd.DataFrame(rows, columns=TERMS)
     known = row_information(design, posterior, family)
     levels = [_by_level(own, known, posterior, ci_prob) for own in factors]

@@ -14,6 +14,7 @@ from hierbayes.estimates import GroupColumns, NoPooling, complete_pooling, fixed
 from hierbayes.summaries.classical_fit import ClassicalFit
 from hierbayes.summaries.covariances import factor_columns
 from hierbayes.summaries.numbers import Floats
+from hierbayes.summaries.own_words import coefficient_word, own_word
 from hierbayes.summaries.tables import correlated_pairs
 from hierbayes.summaries.tidying import NUMBERS, Tabled, component, tidied
 
@@ -44,14 +45,14 @@ class Column:
 
 def parameters(design: Design) -> pd.DataFrame:
     """Return the rows of the comparison: parameter, effect, group, term; coefficients, sds and correlations, sigma."""
-    rows = [(name, "fixed", "", name) for name in design.coefficients]
+    rows = [(coefficient_word(name, ["sigma"]), "fixed", "", name) for name in design.coefficients]
     for factor in design.factors:
         terms = factor_terms(design, factor)
         rows += [(f"sd_{factor}[{term}]", "ran_pars", factor, component("sd", term, "")) for term in terms]
         for i, j in correlated_pairs(design, factor):
             shown = component("corr", terms[i], terms[j])
             rows.append((f"corr_{factor}[{terms[i]}, {terms[j]}]", "ran_pars", factor, shown))
-    rows.append(("sigma", "ran_pars", "Residual", component("sigma", "", "")))
+    rows.append(("sigma", "ran_pars", own_word("Residual", design.factors), component("sigma", "", "")))
     return pd.DataFrame(rows, columns=["parameter", "effect", "group", "term"])
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from hierbayes.design.design import Design
 from hierbayes.summaries.numbers import CONVERGENCE, ESTIMATES, Floats, described
+from hierbayes.summaries.own_words import own_word
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,7 +49,7 @@ def variance_components(posterior: xr.Dataset, design: Design, ci_prob: float) -
             rows.append((factor, terms[i], terms[j], "corr"))
             draws.append(posterior[f"corr_{factor}"].to_numpy()[..., i, j])
     for name in design.family.parameters:
-        rows.append(("Residual" if name == "sigma" else "Family", "", "", name))
+        rows.append((own_word("Residual" if name == "sigma" else "Family", design.factors), "", "", name))
         draws.append(posterior[name].to_numpy())
     columns = ["group", "term", "term2", "kind"]
     if not rows:

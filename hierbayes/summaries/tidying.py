@@ -10,7 +10,7 @@ import pandas as pd
 
 from hierbayes.errors import ModelError
 
-Effect = Literal["fixed", "ran_pars", "ran_vals", "ran_coefs"]
+Effect = Literal["fixed", "ran_pars", "ran_vals", "ran_coefs", "own"]
 EFFECTS = ("fixed", "ran_pars", "ran_vals", "ran_coefs")
 NUMBERS = ["estimate", "std_error", "conf_low", "conf_high"]
 
@@ -29,16 +29,18 @@ def tidied(
     effects: str | Sequence[str] = ("fixed", "ran_pars"),
     ci_prob: float = 0.95,
     estimate: Literal["mean", "median"] | None = None,
+    own: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return one row for each estimate; see `hierbayes.Fit.tidy`."""
+    """Return one row for each estimate; see `hierbayes.Fit.tidy`. `own` is the table of the user's own variables."""
     asked = (effects,) if isinstance(effects, str) else tuple(effects)
-    unknown = [effect for effect in asked if effect not in EFFECTS]
+    known = EFFECTS if own is None else (*EFFECTS, "own")
+    unknown = [effect for effect in asked if effect not in known]
     if unknown or not asked:
-        raise ModelError(
-            f"effects={effects!r} is not understood", 'choose from "fixed", "ran_pars", "ran_vals" and "ran_coefs"'
-        )
+        choices = " and ".join([", ".join(f'"{effect}"' for effect in known[:-1]), f'"{known[-1]}"'])
+        raise ModelError(f"effects={effects!r} is not understood", f"choose from {choices}")
     tables = {"fixed": fit.fixef, "ran_pars": fit.varcorr, "ran_vals": fit.ranef, "ran_coefs": fit.coef}
-    return stacked({effect: tables[effect](ci_prob) for effect in asked}, estimate)
+    found = {effect: tables[effect](ci_prob) if effect in tables else own for effect in asked}
+    return stacked({effect: table for effect, table in found.items() if table is not None}, estimate)
 
 
 def stacked(tables: dict[str, pd.DataFrame], estimate: str | None = None) -> pd.DataFrame:
@@ -48,7 +50,9 @@ def stacked(tables: dict[str, pd.DataFrame], estimate: str | None = None) -> pd.
     parts = []
     for effect, table in tables.items():
         centre = estimate or ("median" if effect == "ran_pars" else "mean")
-        names = {"fixed": _coefficients, "ran_pars": _components}.get(effect, _levels)(table)
+        if effect == "own" and not len(table) and len(tables) > 1:
+            continue
+        names = {"fixed": _coefficients, "own": _coefficients, "ran_pars": _components}.get(effect, _levels)(table)
         numbers = table[[centre, "sd", "lower", "upper"]].to_numpy(dtype=float)
         values = pd.DataFrame(numbers, columns=NUMBERS)
         parts.append(pd.concat([names.assign(effect=effect).reset_index(drop=True), values], axis=1))

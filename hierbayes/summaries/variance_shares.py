@@ -15,6 +15,7 @@ from hierbayes.families import GAUSSIAN, Family
 from hierbayes.summaries.covariances import FactorColumns, covariances, drawn, factor_columns, inner, sums_by
 from hierbayes.summaries.latent import latent_note, latent_variance
 from hierbayes.summaries.numbers import check_flag, described
+from hierbayes.summaries.own_words import own_word
 from hierbayes.summaries.variation import group_variances, population_variance
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ def variance_shares(
     if not check_flag("by_group", by_group):
         parts = {"all groups": np.sum(list(parts.values()), axis=0)} if parts else {}
     if kind == "unadjusted":
-        parts["Fixed"] = population_variance(design, posterior)
-    parts["Residual"] = latent_variance(design, posterior, family)
+        parts[own_word("Fixed", parts)] = population_variance(design, posterior)
+    residual = own_word("Residual", parts)
+    parts[residual] = latent_variance(design, posterior, family)
     shares = shares_of(parts)
     table = described(shares[None], ci_prob, chains_too=False)
     table.insert(0, "group", list(parts))
@@ -50,7 +52,7 @@ def variance_shares(
         own = described(draws[None], ci_prob, chains_too=False)[["mean", "lower", "upper"]]
         table[CORRELATION] = own.to_numpy()
     if family.name != "gaussian":
-        table["note"] = [f"on the {family.link} scale: {latent_note(family)}" if n == "Residual" else "" for n in parts]
+        table["note"] = [f"on the {family.link} scale: {latent_note(family)}" if n == residual else "" for n in parts]
     return table
 
 

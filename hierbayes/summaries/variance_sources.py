@@ -18,6 +18,7 @@ from hierbayes.summaries.classical_tests import TermTest
 from hierbayes.summaries.covariances import FactorColumns, chunks, coefficients, covariances, drawn, factor_columns
 from hierbayes.summaries.latent import latent_note, latent_variance
 from hierbayes.summaries.level_constraints import constraints, span_of
+from hierbayes.summaries.own_words import own_word
 from hierbayes.summaries.superpopulation import batch_sd
 from hierbayes.summaries.variation import row_spread
 
@@ -75,7 +76,8 @@ def sources_table(
     probs = np.array([0.5, tail, 1 - tail])
     scale = WEAK * _response_sd(design, family)
     found = [*_population(design, formula, posterior, probs, scale), *_groups(design, posterior, probs)]
-    found.append(_residual(design, posterior, probs, sum(source.df for source in found), family))
+    residual = own_word("Residual", [source.name for source in found])
+    found.append(_residual(residual, design, posterior, probs, sum(source.df for source in found), family))
     if tests is None:
         return _table(found, [(source.kind, source.df, *source.finite, *source.super, source.note) for source in found])
     rows = []
@@ -196,15 +198,15 @@ def _factor(
     return found
 
 
-def _residual(design: Design, posterior: xr.Dataset, probs: Floats, used: int, family: Family) -> Source:
+def _residual(name: str, design: Design, posterior: xr.Dataset, probs: Floats, used: int, family: Family) -> Source:
     columns = span_of(design.X, np.zeros((design.n, 0)))
     mean = 1 - span_of(np.ones((design.n, 1)), columns).shape[1]  # of the rows, which takes 1 df where X can hold it
     df = max(design.n - mean - used, 0)
     if family.name != "gaussian":
         whole = np.sqrt(latent_variance(design, posterior, family))
         own = np.quantile(np.sqrt(row_spread(design, posterior).error), probs) if family.linear else _NONE
-        return Source("Residual", "residual", df, own, np.quantile(whole, probs), latent_note(family))
+        return Source(name, "residual", df, own, np.quantile(whole, probs), latent_note(family))
     spread = row_spread(design, posterior)
     whole = drawn(posterior, "sigma") * np.sqrt(np.mean(1 / design.weights))
     own = np.quantile(np.sqrt(spread.error), probs)
-    return Source("Residual", "residual", df, own, np.quantile(whole, probs))
+    return Source(name, "residual", df, own, np.quantile(whole, probs))

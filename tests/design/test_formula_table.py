@@ -122,7 +122,7 @@ y ~ poly(z, 2)             ¦ 1 + poly(z, 2)    ¦ Intercept poly(z, 2)[1] poly(
 y ~ poly(z, 2, raw=TRUE)   ¦ 1 + poly(z, 2, raw=True) ¦ Intercept poly(z, 2, raw=True)[1] poly(z, 2, raw=True)[2] ¦
 y ~ bs(z, 4)               ¦ 1 + bs(z, 4)      ¦ Intercept bs(z, 4)[1] bs(z, 4)[2] bs(z, 4)[3] bs(z, 4)[4] ¦
 y ~ (1 | g)                ¦ 1 + (1 | g)       ¦ Intercept   ¦ g: Intercept (n x 1, 4)
-y ~ x | g                  ¦ 1 + x + (1 + x | g) ¦ Intercept x ¦ g: Intercept x (n x 2, 4)
+y ~ x | g                  ¦ 1 + (1 + x | g)     ¦ Intercept   ¦ g: Intercept x (n x 2, 4)
 y ~ x + (0 + x | g)        ¦ 1 + x + (0 + x | g) ¦ Intercept x ¦ g: x (n x 1, 4)
 y ~ x + (x || g)           ¦ 1 + x + (1 + x || g) ¦ Intercept x ¦ g: Intercept (n x 1, 4); g: x (n x 1, 4)
 y ~ (f | g)                ¦ 1 + (1 + f | g)   ¦ Intercept ¦ g: Intercept f[a] f[b] (n x 3, 4)

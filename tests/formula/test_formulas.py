@@ -64,10 +64,11 @@ y ~ poly(x, 2, raw=TRUE) + bs(z, 5) ¦ y         ¦ 1 + poly(x, 2, raw=True) + b
 y ~ scale(x) * C(g, sum)            ¦ y         ¦ 1 + scale(x) + C(g, contrast="sum") + scale(x):C(g, contrast="sum") ¦
 `a b` ~ `x y` + my.var + `1st`      ¦ `a b`     ¦ 1 + `x y` + my.var + `1st` ¦
 größe ~ 温度                          ¦ größe     ¦ 1 + 温度    ¦
-y ~ x | g                           ¦ y         ¦ 1 + x     ¦ (1 + x | g)
+y ~ x | g                           ¦ y         ¦ 1         ¦ (1 + x | g)
 Yield ~ 1 | Batch                   ¦ Yield     ¦ 1         ¦ (1 | Batch)
-y ~ 0 + x | g                       ¦ y         ¦ 0 + x     ¦ (0 + x | g)
-y ~ x || g                          ¦ y         ¦ 1 + x     ¦ (1 || g) ; (0 + x || g)
+y ~ 0 + x | g                       ¦ y         ¦ 1         ¦ (0 + x | g)
+y ~ z + x | a/b                     ¦ y         ¦ 1         ¦ (1 + z + x | a) ; (1 + z + x | a:b)
+y ~ x || g                          ¦ y         ¦ 1         ¦ (1 || g) ; (0 + x || g)
 y ~ x + (x | g)                     ¦ y         ¦ 1 + x     ¦ (1 + x | g)
 y ~ x + (0 + x | g)                 ¦ y         ¦ 1 + x     ¦ (0 + x | g)
 y ~ x + (x - 1 | g)                 ¦ y         ¦ 1 + x     ¦ (0 + x | g)
@@ -153,7 +154,7 @@ def test_what_only_responses_take_may_still_be_a_column() -> None:
     ("text", "expected"),
     [
         ("Reaction ~ Days + (Days | Subject)", "Reaction ~ 1 + Days + (1 + Days | Subject)"),
-        ("Reaction ~ Days || Subject", "Reaction ~ 1 + Days + (1 + Days || Subject)"),
+        ("Reaction ~ Days || Subject", "Reaction ~ 1 + (1 + Days || Subject)"),
         ("Yield ~ 1 | Batch", "Yield ~ 1 + (1 | Batch)"),
         ("y ~ x + (0 + a + b || g) + (0 + c + a || g)", "y ~ 1 + x + (0 + a + b + c || g) + (0 + a || g)"),
         ("y ~ offset(log(n)) - 1 + x", "y ~ 0 + x + offset(log(n))"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -16,11 +16,12 @@ from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula.names import suggest
 from hierbayes.summaries.numbers import Floats
+from hierbayes.summaries.own_variables import Entry, entries, entry_draws
 
 if TYPE_CHECKING:
     import xarray as xr
 
-Kind = Literal["coefficient", "sd", "corr", "sigma", "family", "effect", "total"]
+Kind = Literal["coefficient", "sd", "corr", "sigma", "family", "effect", "total", "own"]
 
 MOST_SUGGESTED = 5000
 """Group-level effects among which the nearest name is looked for."""
@@ -38,10 +39,12 @@ class Parameter:
         coefficient (population level), sd, corr, sigma, family (another parameter of the family), effect (deviation of
         a level) or total (coefficient plus deviation).
     factor : str
-        The grouping factor; empty for coefficients, sigma and parameters of the family.
+        The grouping factor; empty for coefficients, sigma and parameters of the family. The variable, for one of the
+        user's own.
     index : tuple of int
         The place among the coefficients or terms, or among the parameters of the family without sigma; level and term
-        for an effect; the place among the terms and that among the coefficients, -1 where there is none, for a total.
+        for an effect; the place among the terms and that among the coefficients, -1 where there is none, for a total;
+        the place in a variable of the user's own.
     """
 
     name: str
@@ -59,11 +62,15 @@ class Parameters:
         As `Fit.posterior`.
     design : Design
     family : Family
+    own : sequence of str
+        Variables of the user's own in the posterior.
     """
 
-    def __init__(self, posterior: xr.Dataset, design: Design, family: Family = GAUSSIAN) -> None:
+    def __init__(
+        self, posterior: xr.Dataset, design: Design, family: Family = GAUSSIAN, own: Sequence[str] = ()
+    ) -> None:
         self.posterior, self.family = posterior, family
-        self.design = design
+        self.design, self.own = design, own
         self._drawn: dict[Parameter, Floats] = {}
 
     @property
@@ -128,6 +135,8 @@ class Parameters:
                 return np.asarray(self.posterior[f"corr_{factor}"].to_numpy()[..., index[0], index[1]])
             case "effect":
                 return np.asarray(self.posterior[f"b_{factor}"].to_numpy()[..., index[0], index[1]])
+            case "own":
+                return entry_draws(self.posterior, Entry(parameter.name, factor, index))
         level, term, coefficient = index
         total = np.zeros(self.shape)
         if term >= 0:
@@ -149,6 +158,8 @@ class Parameters:
                 named.setdefault(name, []).append(parameter)
         for own in self._of_family():
             named.setdefault(own.name, []).append(own)
+        for name, variable, place in entries(self.posterior, self.own):
+            named.setdefault(name, []).append(Parameter(name, "own", variable, place))
         return named
 
     def _of_family(self) -> Iterator[Parameter]:
@@ -249,5 +260,5 @@ def squeeze(name: str) -> str:
 
 def _described(parameter: Parameter) -> str:
     words = {"coefficient": "a coefficient", "sigma": "the residual sd", "sd": "an sd", "corr": "a correlation"}
-    words["family"] = "a parameter of the family"
+    words |= {"family": "a parameter of the family", "own": "a variable of your own"}
     return words.get(parameter.kind, "a group-level effect")
