@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from joint_problems import FAMILIES, STRUCTURES, problem_of
 from oracles.agreement import largest, z_scores
+from seeds import shifted
 
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.joint import charting
@@ -28,7 +29,7 @@ BERNOULLI = Family("bernoulli", "logit")
 
 
 def sample(engine, draws, seed, chains=4, cores=2, by_pointer=True, tune=None):
-    chosen = settings(draws=draws, chains=chains, cores=cores, seed=seed, progress=False)
+    chosen = settings(draws=draws, chains=chains, cores=cores, seed=shifted(seed), progress=False)
     return run(engine.model(by_pointer), chosen, tune=tune or engine.tune, target_accept=0.8)
 
 
