@@ -13,6 +13,7 @@ import threading
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 VARIABLE = "HIERBAYES_SEED_SHIFT"
 METHODS = ("sample", "sample_theta", "sample_response", "resume")
@@ -29,6 +30,10 @@ def shifted(seed):
     if not shift():
         return seed
     return int(np.random.SeedSequence([seed, shift()]).generate_state(1, np.uint64)[0] >> np.uint64(2))
+
+
+not_shifted = pytest.mark.skipif(shift() != 0, reason="compares with another process, which knows of no shift of seeds")
+"""Marks a test that samples in another process too."""
 
 
 def shift_samplers():

@@ -176,7 +176,8 @@ def test_weights_and_offset_without_groups(sleep):
     # sigma flat: sigma**2 is squares over a chi-squared of n - p - 1
     free = 180 - 2 - 1
     sds = np.sqrt(np.diag(inverse) * squares / (free - 2))
-    np.testing.assert_allclose(table["mean"], beta, atol=0.05 * sds.min())
+    # 20,000 draws: a Monte Carlo error is 0.007 sds
+    np.testing.assert_allclose((table["mean"] - beta) / sds, 0, atol=0.04)
     np.testing.assert_allclose(table["sd"], sds, rtol=0.04)
     sigma = fit.posterior["sigma"].to_numpy()
     assert np.mean(1 / sigma**2) == pytest.approx(free / squares, rel=0.01)
