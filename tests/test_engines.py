@@ -199,7 +199,10 @@ def test_flat_priors_sample_what_reml_maximises(sleep):
     reml = fit.model.reml()
     table = fit.varcorr()
     assert ((table["lower"] < reml.varcorr()["mean"]) & (reml.varcorr()["mean"] < table["upper"])).all()
-    np.testing.assert_allclose(fit.fixef()["mean"], reml.fixef()["mean"], atol=0.3)
+    fixed = fit.fixef()
+    # in a balanced design the estimate of the coefficients is one for all sds
+    errors = fixed["sd"] / np.sqrt(fixed["ess_bulk"])
+    np.testing.assert_array_less((fixed["mean"] - reml.fixef()["mean"]).abs(), 4.5 * errors)
 
 
 @pytest.mark.parametrize(
