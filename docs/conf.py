@@ -27,6 +27,9 @@ myst_heading_anchors = 3
 html_math_renderer = "mathml"
 math_number_all = False
 
+# A draft (`sphinx -t draft`) takes seconds: nothing is fitted, notebooks have no outputs and figures are left out.
+DRAFT = tags.has("draft")  # noqa: F821
+
 # The notebooks come executed, from the tests if these have just run.
 nb_execution_mode = "off"
 nb_merge_streams = True
@@ -39,16 +42,25 @@ numpydoc_class_members_toctree = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = "hierbayes"
-html_static_path = []
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
-html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"], "navigation_with_keys": False}
+# The header holds the sections of the contents, the sidebar the pages of the section that is read.
+html_sidebars = {"index": [], "search": [], "genindex": []}
+html_context = {"default_mode": "auto"}
+html_theme_options = {
+    "header_links_before_dropdown": 6,
+    "show_prev_next": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "navigation_with_keys": False,
+}
 
 
 def _bring_notebooks():
     target = HERE / "notebooks"
     target.mkdir(exist_ok=True)
     for source in execute.sources():
-        shutil.copy2(execute.executed(source), target / source.name)
+        shutil.copy2(source if DRAFT else execute.executed(source), target / source.name)
 
 
 _bring_notebooks()

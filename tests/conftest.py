@@ -1,4 +1,4 @@
-"""What every test starts from: one thread for BLAS and figures that open no window."""
+"""What every test starts from: one thread for BLAS, figures that open no window, other seeds if they are asked for."""
 
 from __future__ import annotations
 
@@ -11,3 +11,9 @@ os.environ["MPLBACKEND"] = "Agg"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 pytest_plugins = ("fits",)
+
+
+def pytest_configure():
+    from seeds import shift_samplers
+
+    shift_samplers()

@@ -176,23 +176,33 @@ def test_the_sds_of_one_predictor_share_a_panel():
 # from end to end
 
 
+def grouped(n=300, levels=15):
+    """Rows whose groups differ. Where they do not, sds lie near nought, and a chain may stand still there for long."""
+    rng = np.random.default_rng(5)
+    codes, x = np.arange(n) % levels, rng.normal(size=n).round(2)
+    utility = np.outer(x, [0.0, 0.5, -0.5]) + rng.normal(size=(levels, 3))[codes] + rng.gumbel(size=(n, 3))
+    kind = pd.Categorical([NAMES[k] for k in utility.argmax(axis=1)], categories=NAMES[:3])
+    return pd.DataFrame({"g": [f"g{code}" for code in codes], "x": x, "kind": kind})
+
+
 @pytest.fixture(scope="module")
 def sampled():
-    data = table(n=200)
+    asked = {"family": "categorical", "draws": 1000, "chains": 2, "seed": 3, "progress": False}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HierBayesWarning)
-        return hb.fit("kind ~ x + (1 | g)", data, family="categorical", draws=200, chains=2, seed=3, progress=False)
+        return hb.fit("kind ~ x + (1 | g)", grouped(), **asked)
 
 
 @pytest.mark.slow
 def test_a_fit_from_end_to_end(sampled, tmp_path):
     fit = sampled
-    assert fit.diagnostics["max_rhat"] < 1.06
-    # the mean probability of each category is near its share of the rows
+    # 370 to 730 effective draws of 2,000 with twelve seeds, and R-hat at most 1.011
+    assert fit.diagnostics["max_rhat"] < 1.03
+    # the mean probability of each category is its share of the rows; its Monte Carlo error is 0.001
     found = fit.category_probabilities(draws=True).mean(("chain", "draw", "row")).to_numpy()
     wanted = np.bincount(fit.design.y.astype(int))[1:] / fit.design.n
-    np.testing.assert_allclose(found, wanted, atol=0.03)
-    assert np.abs(np.roll(found, 1) - wanted).max() > 0.05
+    np.testing.assert_allclose(found, wanted, atol=0.01)
+    assert np.abs(np.roll(found, 1) - wanted).max() > 0.03
     again = hb.load(fit.save(tmp_path / "fit.nc"))
     xr.testing.assert_identical(again.posterior, fit.posterior)
     with warnings.catch_warnings():
@@ -200,9 +210,9 @@ def test_a_fit_from_end_to_end(sampled, tmp_path):
         loo = fit.loo(progress=False)
         longer = again.extend(50)
         page = fit.report(tmp_path / "fit.html").read_text()
-    assert -200 * np.log(3) - 30 < loo.elpd < 0
-    assert longer.posterior.sizes["draw"] == 250
-    xr.testing.assert_equal(longer.posterior.isel(draw=slice(0, 200)), fit.posterior)
+    assert -300 * np.log(3) + 10 < loo.elpd < 0  # better than chance
+    assert longer.posterior.sizes["draw"] == 1050
+    xr.testing.assert_equal(longer.posterior.isel(draw=slice(0, 1000)), fit.posterior)
     assert "<mfrac>" in page
     with pytest.raises(DataError, match="zoe"):
         fit.category_probabilities({"x": 0.0, "g": "zoe"})

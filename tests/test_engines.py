@@ -176,7 +176,8 @@ def test_weights_and_offset_without_groups(sleep):
     # sigma flat: sigma**2 is squares over a chi-squared of n - p - 1
     free = 180 - 2 - 1
     sds = np.sqrt(np.diag(inverse) * squares / (free - 2))
-    np.testing.assert_allclose(table["mean"], beta, atol=0.05 * sds.min())
+    # 20,000 draws: a Monte Carlo error is 0.007 sds
+    np.testing.assert_allclose((table["mean"] - beta) / sds, 0, atol=0.04)
     np.testing.assert_allclose(table["sd"], sds, rtol=0.04)
     sigma = fit.posterior["sigma"].to_numpy()
     assert np.mean(1 / sigma**2) == pytest.approx(free / squares, rel=0.01)
@@ -198,7 +199,10 @@ def test_flat_priors_sample_what_reml_maximises(sleep):
     reml = fit.model.reml()
     table = fit.varcorr()
     assert ((table["lower"] < reml.varcorr()["mean"]) & (reml.varcorr()["mean"] < table["upper"])).all()
-    np.testing.assert_allclose(fit.fixef()["mean"], reml.fixef()["mean"], atol=0.3)
+    fixed = fit.fixef()
+    # in a balanced design the estimate of the coefficients is one for all sds
+    errors = fixed["sd"] / np.sqrt(fixed["ess_bulk"])
+    np.testing.assert_array_less((fixed["mean"] - reml.fixef()["mean"]).abs(), 4.5 * errors)
 
 
 @pytest.mark.parametrize(

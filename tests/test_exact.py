@@ -75,13 +75,16 @@ def test_nuts_agrees_with_quadrature(model, sampled):
     assert {key: z for key, z in scores.items() if not abs(z) < 4} == {}
 
 
-def test_forty_thousand_draws_lie_within_a_fiftieth_of_a_posterior_sd(model):
-    """Means and sds of the collapsed engine's draws against quadrature."""
-    found = numbers(model.fit(draws=10_000, chains=4, seed=1, engine="collapsed", progress=False))
+def test_draws_lie_within_a_fiftieth_of_a_posterior_sd(model):
+    """Means and sds of the collapsed engine's draws against quadrature.
+
+    The largest Monte Carlo error of 160,000 draws, that of the sd of `sd_Batch`, is 0.005 of a posterior sd.
+    """
+    found = numbers(model.fit(draws=40_000, chains=4, seed=1, engine="collapsed", progress=False))
     gaps = {}
     for name, (mean, sd) in exact(model, 600).items():
         draws = found[name].ravel()
-        assert draws.size == 40_000
+        assert draws.size == 160_000
         gaps[name] = max(abs(draws.mean() - mean), abs(draws.std(ddof=1) - sd)) / sd
     assert max(gaps.values()) < 0.02, gaps
 

@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from fits import fake_fit
+from seeds import shifted
 
 import hierbayes as hb
 from hierbayes.sampling import Trace, _collect, settings
@@ -326,11 +327,12 @@ class TestSampling:
 def test_another_process_draws_the_same_bits(tmp_path):
     """The other process also compiles nothing: what it needs is on the disk since this one."""
     hb.fit("Reaction ~ Days + (Days | Subject)", hb.load_data("sleepstudy"), seed=3, draws=300, progress=False)
+    seed = shifted(3)  # the other process knows of no shift
     program = (
         "import sys, numpy as np, hierbayes as hb\n"
         "from numba.core import event\n"
         "with event.install_recorder('numba:compile') as recorder:\n"
-        "    fit = hb.fit('Reaction ~ Days + (Days | Subject)', hb.load_data('sleepstudy'), seed=3, draws=300,\n"
+        f"    fit = hb.fit('Reaction ~ Days + (Days | Subject)', hb.load_data('sleepstudy'), seed={seed}, draws=300,\n"
         "                 cores=int(sys.argv[1]), progress=False)\n"
         "print(len(recorder.buffer), 'pymc' in sys.modules, 'pytensor' in sys.modules)\n"
         "np.savez(sys.argv[2], **{k: v.to_numpy() for k, v in fit.posterior.data_vars.items()})\n"

@@ -1,9 +1,9 @@
-"""A directive that shows the pooling explorer of a catalogue model, drawn when the page is built."""
+"""A directive that shows the pooling explorer of a catalogue model, drawn when the page is built; not in a draft."""
 
 import functools
 
 from docutils import nodes
-from docutils.parsers.rst import Directive
+from sphinx.util.docutils import SphinxDirective
 
 
 @functools.cache
@@ -16,12 +16,14 @@ def _drawn(name):
     return fit.explore()._repr_html_()
 
 
-class LiveExplorer(Directive):
+class LiveExplorer(SphinxDirective):
     """``{explorer} sleepstudy``: the explorer of the model of that name."""
 
     required_arguments = 1
 
     def run(self):
+        if self.env.app.tags.has("draft"):
+            return []
         return [nodes.raw("", _drawn(self.arguments[0]), format="html")]
 
 

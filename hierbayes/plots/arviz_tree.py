@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -175,11 +178,11 @@ def in_one_column(tree: xr.DataTree, names: list[str]) -> xr.DataTree:
     return xr.DataTree.from_dict({"/posterior": xr.Dataset({"parameter": whole})})
 
 
-def look() -> Any:
-    """Return the context in which ArviZ draws.
+@contextmanager
+def look() -> Iterator[None]:
+    """Give ArviZ, while it draws, its own style, with smaller letters and a layout in which no texts overlap.
 
-    Its own style, with smaller letters, names as they are (dollar signs begin no formula), and a layout in which no
-    texts overlap.
+    Names are written as they are: dollar signs begin no formula. Afterwards the settings are the user's again.
     """
     from arviz_plots import style as arviz_style  # registers the styles
     from matplotlib import style
@@ -187,4 +190,19 @@ def look() -> Any:
     smaller = {"axes.titlesize": 10, "axes.titleweight": "normal", "axes.labelsize": 9, "xtick.labelsize": 8.5,
                "ytick.labelsize": 8.5, "legend.fontsize": 9, "font.size": 9, "text.parse_math": False}  # fmt: skip
     assert "arviz-variat" in arviz_style.available()["matplotlib"]
-    return style.context(["arviz-variat", smaller])
+    _start_backend()
+    with style.context(["arviz-variat", smaller]):
+        yield
+
+
+@cache
+def _start_backend() -> None:
+    """Start the backend of pyplot, once in a process, as its first figure would do.
+
+    A notebook's backend turns the interactive mode on when it starts. Within a style's context, which brings every
+    setting back at its end, that would be undone, and the notebook would show no further figure.
+    """
+    import matplotlib
+    from matplotlib import pyplot
+
+    pyplot.switch_backend(matplotlib.get_backend())

@@ -180,7 +180,7 @@ def test_sigma_against_quadrature(plain):
         expected = np.interp(point, grid, density) / (2 * stats.t(3, scale=scale).pdf(point))
         row = plain.hypothesis(f"sigma = {point}").table.loc[0]
         assert abs(row["evidence_ratio"] - expected) < 4 * row["evidence_mcse"] + 0.005 * expected
-        assert row["evidence_mcse"] < 0.08 * expected
+        assert row["evidence_mcse"] < 0.1 * expected
         # negative control: not the ratio at a neighbouring point
         other = np.interp(point + 12, grid, density) / (2 * stats.t(3, scale=scale).pdf(point + 12))
         assert abs(row["evidence_ratio"] - other) > 4 * row["evidence_mcse"]

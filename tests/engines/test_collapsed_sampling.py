@@ -8,6 +8,7 @@ import collapsed_problems as oracle
 import numpy as np
 import pytest
 from collapsed_problems import PROBLEMS, tape_of
+from seeds import shifted
 
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.collapsed import tape
@@ -29,7 +30,7 @@ from hierbayes.sampling import run, settings
 
 
 def sample(chart, draws, tune, chains, cores, seed, by_pointer=True):
-    chosen = settings(draws=draws, chains=chains, cores=cores, seed=seed, progress=False)
+    chosen = settings(draws=draws, chains=chains, cores=cores, seed=shifted(seed), progress=False)
     return run(nutpie_model(chart, by_pointer=by_pointer), chosen, tune=tune)
 
 
@@ -96,8 +97,8 @@ def test_draws_agree_with_quadrature(way):
         theta = trace.draws["theta"]
         assert trace.stats["diverging"].sum() == 0
     else:
-        surrogate = fit_surrogate(words, mode, cores=2, seed=4)
-        walked = sample_by_surrogate(words, surrogate, 4000, 4, 2, seed=4, hold=1)
+        surrogate = fit_surrogate(words, mode, cores=2, seed=shifted(4))
+        walked = sample_by_surrogate(words, surrogate, 4000, 4, 2, seed=shifted(4), hold=1)
         theta = walked.theta
         assert walked.accepted.mean() > 0.9
     for i in range(table.dim):
@@ -115,9 +116,9 @@ def test_draws_are_exact_whatever_the_surrogate():
     """
     words, table = tape_of(PROBLEMS["intercept"], False)
     mode = find_mode(words)
-    good = fit_surrogate(words, mode, cores=2, seed=4)
+    good = fit_surrogate(words, mode, cores=2, seed=shifted(4))
     poor = replace(good, mode=good.mode + 0.5 * good.factor.sum(axis=1))
-    walked = sample_by_surrogate(words, poor, 1500, 4, 2, seed=4, hold=1)
+    walked = sample_by_surrogate(words, poor, 1500, 4, 2, seed=shifted(4), hold=1)
     for i in range(table.dim):
         mean, sd = grid_moments(words, mode, i)
         draws = walked.theta[:, :, i].ravel()

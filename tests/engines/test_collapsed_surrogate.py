@@ -6,6 +6,7 @@ import collapsed_problems as oracle
 import numpy as np
 import pytest
 from collapsed_problems import PROBLEMS, tape_of
+from seeds import shifted
 
 from hierbayes.engines.collapsed import tape
 from hierbayes.engines.collapsed.conditional import conditional_modes
@@ -114,8 +115,9 @@ def test_effects_of_the_walk_follow_the_conditional_of_its_theta():
     """Drawn on the way or recovered afterwards: the same means and sds of beta and b."""
     problem = PROBLEMS["crossed"]
     words, table = tape_of(problem, True)
-    walked = sample_by_surrogate(words, fit_surrogate(words, find_mode(words), 2, 8), 4000, 4, 2, 8)
-    after = recover(problem, words, walked.theta.reshape(-1, table.dim), seed=9, cores=2)
+    seed = shifted(8)
+    walked = sample_by_surrogate(words, fit_surrogate(words, find_mode(words), 2, seed), 4000, 4, 2, seed)
+    after = recover(problem, words, walked.theta.reshape(-1, table.dim), seed=shifted(9), cores=2)
     ours = np.hstack([walked.beta.reshape(-1, problem.p), walked.b.reshape(16000, -1)])
     theirs = np.hstack([after.beta, *(b.reshape(16000, -1) for b in after.b)])
     gap = (ours.mean(axis=0) - theirs.mean(axis=0)) / theirs.std(axis=0)

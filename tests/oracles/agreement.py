@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import stats
 
 
 def moments(values):
@@ -56,3 +57,8 @@ def largest(scores):
     every = np.concatenate([values.ravel() for values in scores.values()])
     assert np.isfinite(every).all()
     return float(np.abs(every).max()), every.size
+
+
+def limit(count):
+    """Return the absolute z score that the largest of so many passes by chance once in 10,000 times, at most."""
+    return float(stats.norm.isf(1e-4 / (2 * count)))

@@ -11,6 +11,7 @@ from arviz_plots import PlotCollection
 from fits import fake_fit
 
 import hierbayes as hb
+from hierbayes.plots.accessor import FitPlots
 from hierbayes.plots.arviz_tree import parameters, tree_of, with_power_scaling, with_prior
 
 ONE_CALL = ("trace", "rank", "forest", "ppc", "prior_posterior", "psense", "loo_khat", "energy")
@@ -137,12 +138,22 @@ def test_power_scaling_reads_the_densities_of_the_fit(sleep) -> None:
     np.testing.assert_allclose(table["prior"].to_numpy(), numbers["prior"].to_numpy(), atol=1e-5)
 
 
-def test_the_fit_and_the_settings_of_matplotlib_are_left_alone(sleep) -> None:
-    before, groups = dict(plt.rcParams), set(sleep.tree.children)
+def test_the_fit_is_left_alone(sleep) -> None:
+    groups = set(sleep.tree.children)
     sleep.plot.trace()
     sleep.plot.prior_posterior(draws=200)
-    assert dict(plt.rcParams) == before
     assert set(sleep.tree.children) == groups
+
+
+@pytest.mark.parametrize("name", [name for name in dir(FitPlots) if name[0] != "_" and name != "arviz"])
+@pytest.mark.filterwarnings("ignore::hierbayes.errors.HierBayesWarning")
+def test_the_settings_of_matplotlib_are_left_alone(sleep, name) -> None:
+    own = {"lines.linewidth": 7.0, "font.size": 5.0, "text.parse_math": True, "interactive": True, "axes.grid": True}
+    with plt.rc_context(own):
+        before = dict(plt.rcParams)
+        getattr(sleep.plot, name)()
+        assert dict(plt.rcParams) == before
+        assert before | own == before
 
 
 def test_the_same_seed_gives_the_same_picture(sleep) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from oracles.structures import STRUCTURES, table
+from seeds import not_shifted
 
 import hierbayes as hb
 from hierbayes import run as run_module
@@ -259,6 +260,7 @@ def first(found, n):
 
 
 @pytest.mark.slow
+@not_shifted
 def test_processes_give_the_same_numbers(right):
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         other = hb.calibrate(model_of(), n=20, seed=1, draws=50, executor=pool, progress=False)
