@@ -172,7 +172,7 @@ class Runner:
         ModelError
             If the draws are more than the memory that is free.
         """
-        self._require_memory(name, chosen)
+        self.check_memory(name, chosen)
         if name == "pymc":
             return self._sample_pymc(chosen)
         if name == "joint":
@@ -181,7 +181,7 @@ class Runner:
         named = as_given(self.problem, self.labels, expanded, chosen.chains)
         return replace(found, draws={**named, THETA: found.draws["theta"]})
 
-    def _require_memory(self, name: str, chosen: Settings) -> None:
+    def check_memory(self, name: str, chosen: Settings) -> None:
         """Refuse draws that cannot be held: nutpie keeps warm-up steps too, and ends the process where it cannot."""
         blocks = self.problem.blocks
         sizes = [(block.n_levels, block.Z.shape[1]) for block in blocks]
@@ -204,7 +204,7 @@ class Runner:
             If it is interrupted.
         """
         engine = self.collapsed
-        self._require_memory("collapsed", chosen)
+        self.check_memory("collapsed", chosen)
         if engine.layout.dim == 0:
             return _still(chosen).draws["theta"]
         found = self._walk(chosen)[0] if engine.dear else self._by_nuts(chosen)
@@ -272,7 +272,7 @@ class Runner:
             Where the chains of the collapsed engine stand. Without it, with PyMC and where a surrogate proposes, the
             chains start afresh.
         """
-        self._require_memory(name, chosen)
+        self.check_memory(name, chosen)
         if name != "collapsed" or theta is None or theta.shape[1] == 0 or self.collapsed.dear:
             return self.sample(name, chosen)
         seeds = np.random.SeedSequence(chosen.seed).generate_state(len(theta) + 1, np.uint64) >> np.uint64(2)

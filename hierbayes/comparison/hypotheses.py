@@ -19,7 +19,7 @@ from hierbayes.comparison.prior_parameters import PriorParameters
 from hierbayes.errors import FormulaError, ModelError
 from hierbayes.summaries.cells import number
 from hierbayes.summaries.exporting import Tables
-from hierbayes.summaries.numbers import Floats, check_prob, mean_error
+from hierbayes.summaries.numbers import Floats, check_prob, mean_error, moments
 from hierbayes.summaries.printing import indent
 from hierbayes.summaries.questions.expressions import Hypothesis, Operation, evaluate
 from hierbayes.summaries.questions.linear_forms import Linear, linear_form
@@ -133,11 +133,12 @@ def _row(asked: Asked, hypothesis: Hypothesis, ci_prob: float, region: tuple[flo
     quantity, draws = _quantity(hypothesis, sides)
     tail = (1 - ci_prob) / 2
     lower, upper = np.quantile(draws, [tail, 1 - tail])
+    mean, sd = moments(draws.reshape(-1))
     row: dict[str, Any] = {
         "hypothesis": " ".join(hypothesis.text.split()),
         "quantity": quantity,
-        "mean": float(draws.mean()),
-        "sd": float(draws.std(ddof=1)) if draws.size > 1 else math.nan,
+        "mean": float(mean),
+        "sd": float(sd),
         "lower": float(lower),
         "upper": float(upper),
     }

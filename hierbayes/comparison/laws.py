@@ -80,15 +80,17 @@ def prior_law(form: Linear, problem: Problem, priors: ResolvedPriors, factors: t
 
 
 def _normal_law(form: Linear, problem: Problem) -> Law:
-    mean = variance = 0.0
+    mean = variance = spread = 0.0
     for weight, prior in zip(coefficient_weights(form, problem), problem.beta_priors, strict=True):
         if weight == 0:
             continue
         if not isinstance(prior, Normal):
             raise NoLawError(why_no_density(prior))
         mean += weight * prior.mu
-        variance += (weight * prior.sigma) ** 2
-    law = stats.norm(mean, math.sqrt(variance))
+        own = abs(float(weight)) * prior.sigma
+        variance, spread = variance + own * own, math.hypot(spread, own)
+    # a variance may be beyond the largest double where the sd is not
+    law = stats.norm(mean, math.sqrt(variance) if math.isfinite(variance) else spread)
     return Law(lambda x: float(law.pdf(x)), lambda x: float(law.cdf(x)))
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hierbayes.design.table import Floats
-from hierbayes.errors import DataError
+from hierbayes.errors import DataError, warn
 from hierbayes.memory import require_memory
 from hierbayes.predict.category_draws import CategoryDraws
 from hierbayes.predict.pieces import Piece, over_pieces, pieces
@@ -37,6 +38,7 @@ def estimate_table(source: Source, ci_prob: float, progress: bool | None) -> pd.
         found[:, piece.rows] = row_estimates(source.of(piece, scratch), scratch, prob)
 
     over_pieces(work, pieces(source.rows.n, size), f"predicting {source.rows.n} rows", progress)
+    say_infinite(~np.isfinite(found[0]))
     return pd.DataFrame(dict(zip(ESTIMATES, found, strict=True)), index=source.rows.index)
 
 
@@ -50,13 +52,26 @@ def all_draws(source: Source, progress: bool | None) -> Floats:
     """
     n, size = source.rows.n, source.posterior.size
     check_memory(n, size)
-    found = np.empty((size, n))
+    found, lost = np.empty((size, n)), np.zeros(n, dtype=bool)
 
     def work(piece: Piece) -> None:
-        found[:, piece.rows] = source.of(piece, np.empty((piece.stop - piece.start, size))).T
+        drawn = source.of(piece, np.empty((piece.stop - piece.start, size)))
+        lost[piece.rows] = ~np.isfinite(drawn).all(axis=1)
+        found[:, piece.rows] = drawn.T
 
     over_pieces(work, pieces(n, size), f"predicting {n} rows", progress)
+    say_infinite(lost)
     return found
+
+
+def say_infinite(lost: NDArray[np.bool_]) -> None:
+    """Warn of rows whose numbers are beyond the largest double."""
+    rows = int(lost.sum())
+    if rows:
+        warn(
+            f"the numbers of {rows} row{'s' if rows > 1 else ''} are beyond the largest that a computer holds, "
+            "1.8e308: they stand as inf, -inf or NaN. Look at the columns that they are predicted from."
+        )
 
 
 def labelled_draws(source: Source, row: str, progress: bool | None) -> xr.DataArray:
@@ -89,6 +104,7 @@ def probability_table(
             found[k][:, piece.rows] = row_estimates(np.ascontiguousarray(every[..., k]), scratch, prob)
 
     over_pieces(work, pieces(n, size), f"predicting {n} rows", progress)
+    say_infinite(~np.isfinite(found[:, 0]).all(axis=0))
     tables = [pd.DataFrame(dict(zip(ESTIMATES, own, strict=True))) for own in found]
     return _row_by_row(tables, names, source.rows.index)
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
+
 from hierbayes.sampling import counting
 
 STEP = 16
@@ -39,16 +41,22 @@ def over_pieces(work: Callable[[Piece], None], todo: list[Piece], message: str, 
 
     The work on one piece must not depend on another, so the result does not depend on the cores.
     """
+
+    def quiet(piece: Piece) -> None:
+        # what is beyond the largest double is infinite; numpy would warn in words of its own
+        with np.errstate(over="ignore", invalid="ignore"):
+            work(piece)
+
     with counting(message, len(todo), progress) as advance:
         cores = min(available_cores(), len(todo))
         if cores < 2:
             for piece in todo:
-                work(piece)
+                quiet(piece)
                 advance()
             return
         pool = ThreadPoolExecutor(cores)
         try:
-            for _ in pool.map(work, todo):
+            for _ in pool.map(quiet, todo):
                 advance()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

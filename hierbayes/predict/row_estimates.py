@@ -7,6 +7,7 @@ import numpy as np
 from hierbayes.design.table import Floats
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def row_estimates(draws: Floats, work: Floats, ci_prob: float) -> Floats:
     """Return mean, sd (ddof 1), median and the limits of the equal-tailed interval of each row.
 
@@ -33,7 +34,21 @@ def row_estimates(draws: Floats, work: Floats, ci_prob: float) -> Floats:
         found[1] = np.sqrt(np.add.reduce(work, axis=1) / (size - 1))
     tail = (1 - ci_prob) / 2
     found[2:] = _quantiles(draws, (0.5, tail, 1 - tail))
+    lost = np.flatnonzero(~np.isfinite(found[:2]).all(axis=0) & (size > 1))
+    if lost.size:
+        found[:2, lost] = _large_moments(draws[lost])
     return found
+
+
+def _large_moments(draws: Floats) -> Floats:
+    """Return mean and sd of rows whose sums or squares are beyond the largest double, though they need not be.
+
+    Of draws that are infinite themselves the mean is, and the sd is not a number.
+    """
+    top = np.abs(draws).max(axis=1)
+    share = draws / top[:, None]
+    mean = np.where(np.isfinite(top), top * share.mean(axis=1), draws.mean(axis=1))
+    return np.stack([mean, top * share.std(axis=1, ddof=1)])
 
 
 def _quantiles(draws: Floats, probs: tuple[float, ...]) -> Floats:
@@ -54,4 +69,9 @@ def _quantiles(draws: Floats, probs: tuple[float, ...]) -> Floats:
 def _between(low: Floats, high: Floats, share: float) -> Floats:
     # from the nearer end, as numpy does, so that the result cannot leave [low, high] by rounding
     gap = high - low
-    return low + gap * share if share < 0.5 else high - gap * (1 - share)
+    found = low + gap * share if share < 0.5 else high - gap * (1 - share)
+    if np.isfinite(gap).all():
+        return found
+    # what is infinite has no gap, and a gap beyond the largest double is no number to take a share of
+    apart = np.where(share == 0, low, low * (1 - share) + high * share)
+    return np.where(np.isfinite(gap), found, np.where(low == high, low, apart))

@@ -127,6 +127,7 @@ def calibrate(
         raise ModelError(f"executor={executor!r} is no executor", "pass a concurrent.futures.Executor")
     own = _model(model)
     name = own.runner.choose(engine, progress)[0]
+    own.runner.check_memory(name, chosen)
     task = make_task(own, chosen, name)
     formula = own.spec.formula.text
     store = None if resume is None else Store(resume, header_of(task, formula, name, chosen.seed))

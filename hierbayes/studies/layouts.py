@@ -143,7 +143,7 @@ def _check_name(name: str, key: str, cells: _Cells, columns: Collection[str]) ->
 def _levels(key: str, value: Any) -> _Levels:
     """Read a number of levels, their labels, rows level by level, or both in a mapping."""
     if _is_whole(value):
-        return _Levels(_numbered(_at_least_one(key, value)))
+        return _Levels(_numbered(_checked_count(_at_least_one(key, value))))
     if isinstance(value, Mapping) and value:
         return _Levels(_labels(key, list(value)), _counts(key, list(value.values())))
     if isinstance(value, Sequence | np.ndarray | pd.Index | range) and not isinstance(value, str) and len(value):
@@ -174,6 +174,7 @@ def _counts(key: str, items: list[Any], least: int = 1) -> Ints:
     bad = next((item for item in items if not _is_whole(item) or item < least), None)
     if bad is not None:
         raise DataError(f"sizes[{key!r}] counts {bad!r} rows; it takes whole numbers from {least} up")
+    _checked_count(sum(map(int, items)))
     return np.asarray([int(item) for item in items], dtype=np.int64)
 
 
@@ -199,7 +200,9 @@ def _nested(cells: _Cells, parent: str, name: str, key: str, value: Any) -> _Cel
     if parent not in cells.labels:
         raise DataError(f"sizes[{key!r}] comes before the size of {parent!r}", f"name {parent!r} first")
     outer = cells.labels[parent]
-    own = np.full(len(outer), _at_least_one(key, value)) if _is_whole(value) else _within(key, value, outer)
+    if _is_whole(value):
+        _checked_count(_at_least_one(key, value) * len(outer))
+    own = np.full(len(outer), int(value)) if _is_whole(value) else _within(key, value, outer)
     labels = tuple(f"{label}:{i + 1}" for label, count in zip(outer, own, strict=True) for i in range(count))
     starts = np.concatenate([[0], np.cumsum(own)[:-1]])
     times = own[cells.codes[parent]]
@@ -228,7 +231,8 @@ def _within(key: str, value: Any, outer: tuple[str, ...]) -> Ints:
 def _cell_rows(value: Any, count: int) -> Ints:
     """Return the rows of each cell."""
     if _is_whole(value):
-        return np.full(count, _at_least_one(ROWS, value), dtype=np.int64)
+        _checked_count(_at_least_one(ROWS, value) * count)
+        return np.full(count, int(value), dtype=np.int64)
     if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray) or len(value) != count:
         raise DataError(f"sizes[{ROWS!r}] is {value!r}", f"write a number, or one for each of the {count} cells")
     return _counts(ROWS, list(value), least=0)

@@ -50,9 +50,31 @@ def estimates(draws: Floats, ci_prob: float) -> dict[str, Floats]:
     """Return mean, sd (ddof 1), median and the limits of the equal-tailed interval, over chains and draws."""
     tail = (1 - check_prob(ci_prob)) / 2
     flat = draws.reshape(-1, *draws.shape[2:])
-    lower, median, upper = np.quantile(flat, [tail, 0.5, 1 - tail], axis=0)
-    sd = flat.std(axis=0, ddof=1) if len(flat) > 1 else np.full(flat.shape[1:], np.nan)
-    return {"mean": flat.mean(axis=0), "sd": sd, "median": median, "lower": lower, "upper": upper}
+    with np.errstate(over="ignore", invalid="ignore"):
+        lower, median, upper = np.quantile(flat, [tail, 0.5, 1 - tail], axis=0)
+    mean, sd = moments(flat)
+    return {"mean": mean, "sd": sd, "median": median, "lower": lower, "upper": upper}
+
+
+def moments(draws: Floats) -> tuple[Floats, Floats]:
+    """Return mean and sd (ddof 1, NaN of a single draw) over the first axis, of large numbers too.
+
+    Examples
+    --------
+    >>> mean, sd = moments(np.array([1e200, 2e200, 3e200]))
+    >>> f"{mean:.3g} and {sd:.3g}"
+    '2e+200 and 1e+200'
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = np.asarray(draws.mean(axis=0))
+        sd = np.asarray(draws.std(axis=0, ddof=1)) if len(draws) > 1 else np.full(draws.shape[1:], np.nan)
+        if len(draws) < 2 or (np.isfinite(mean).all() and np.isfinite(sd).all()):
+            return mean, sd
+        top = np.abs(draws).max(axis=0)
+        share = draws / top
+        large = np.isfinite(top) & ~(np.isfinite(mean) & np.isfinite(sd))
+        sd = np.where(large, top * share.std(axis=0, ddof=1), sd)
+        return np.where(large, top * share.mean(axis=0), mean), sd
 
 
 def convergence(draws: Floats) -> dict[str, Floats]:

@@ -53,7 +53,8 @@ def predictor_draws(posterior: xr.Dataset, X: Floats, offset: Floats) -> Floats:
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], len(offset))
     if X.shape[1] == 0:
         return np.broadcast_to(offset, shape).copy()
-    return np.asarray(posterior["beta"].to_numpy() @ X.T + offset)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond the largest double is infinite
+        return np.asarray(posterior["beta"].to_numpy() @ X.T + offset)
 
 
 def grid_means(posterior: xr.Dataset, family: Family, design: Design, grid: Grid) -> Floats:
