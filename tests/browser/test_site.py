@@ -53,6 +53,12 @@ def test_every_page_is_built(site):
     assert {name for name in built if not name.startswith("_")} == {*PAGES, *WITHOUT_SECTION}
 
 
+def test_the_first_page_lists_all(site, page):
+    page.goto((site / "index.html").as_uri())
+    places = page.locator(".toctree-wrapper a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    assert sorted(places) == sorted(f"{name}.html" for name in PAGES)
+
+
 def sidebar(page):
     """The text and the address of each link that is visible in the page's list of its section."""
     holder = page.locator("#pst-primary-sidebar")
