@@ -6,6 +6,7 @@ import numpy as np
 
 from hierbayes.engines.base import Floats, Ints, Problem
 from hierbayes.engines.joint import tape as at
+from hierbayes.engines.joint.entries import working
 from hierbayes.engines.joint.surface import Peak
 from hierbayes.engines.theta import ThetaLayout, unpack
 from hierbayes.priors import Fixed
@@ -46,18 +47,36 @@ def with_chart(words: Ints, problem: Problem, layout: ThetaLayout, peak: Peak) -
             at.AT_COUPLING: coupling,
             at.AT_BORDER: border,
         },
+        at.FIXED_CHART,
     )
 
 
-def append(words: Ints, sections: dict[int, Ints | Floats]) -> Ints:
-    """Return a copy of the tape with a chart: further sections at its end."""
+def with_moving_chart(words: Ints, peak: Peak) -> Ints:
+    """Return a tape whose density is that of z in the chart that moves with theta, see `moving`."""
+    model = working(words, peak.theta, peak.at)
+    return append(
+        words,
+        {
+            at.AT_MODE: peak.theta,
+            at.AT_CURVES: theta_factor(peak.hessian),
+            at.AT_LEVELS: model.levels,
+            at.AT_COUPLING: model.coupling,
+            at.AT_BORDER: model.border,
+            at.AT_TARGET: model.target,
+        },
+        at.MOVING_CHART,
+    )
+
+
+def append(words: Ints, sections: dict[int, Ints | Floats], chart: int) -> Ints:
+    """Return a copy of the tape with a chart of that kind: further sections at its end."""
     pieces, place = [words.copy()], len(words)
     for key, section in sections.items():
         own = np.ascontiguousarray(section).ravel().view(np.int64)
         pieces[0][key] = place
         pieces.append(own)
         place += len(own)
-    pieces[0][at.CHART_ON], pieces[0][at.TOTAL] = 1, place
+    pieces[0][at.CHART_ON], pieces[0][at.TOTAL] = chart, place
     return np.concatenate(pieces)
 
 

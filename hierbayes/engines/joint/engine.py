@@ -17,7 +17,7 @@ from hierbayes.engines.collapsed.threads import one_blas_thread
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.arrange import KINDS, Rows, arrange
 from hierbayes.engines.joint.cells import find_cells
-from hierbayes.engines.joint.charting import with_chart
+from hierbayes.engines.joint.charting import with_chart, with_moving_chart
 from hierbayes.engines.joint.entries import functions, log_density, size_of, walk_of
 from hierbayes.engines.joint.pack import build_tape, term_table
 from hierbayes.engines.joint.surface import Peak, Surface, find_peak, first_guess, rough_curvatures
@@ -88,7 +88,17 @@ class JointEngine:
         if self.peak is None:
             return self.tape
         with one_blas_thread():
+            if self.chart == "moving":
+                return with_moving_chart(self.tape, self.peak)
             return with_chart(self.tape, self.problem, self.layout, self.peak)
+
+    @cached_property
+    def chart(self) -> str:
+        """The kind of chart: none, fixed or moving."""
+        import os
+        if self.peak is None:
+            return "none"
+        return "moving" if os.environ.get("MOVING") else "fixed"
 
     @property
     def tune(self) -> int:
