@@ -11,9 +11,9 @@ import pytest
 from joint_problems import FAMILIES, problem_of, response
 from oracles.moving import dense_chart
 
-from hierbayes.engines.joint.charting import with_moving_chart
 from hierbayes.engines.joint.engine import JointEngine
 from hierbayes.engines.joint.entries import expanded, log_density, size_of
+from hierbayes.engines.joint.moving_chart import with_moving_chart
 from hierbayes.families import Family
 from hierbayes.priors import LKJ, Fixed, HalfNormal, Normal
 

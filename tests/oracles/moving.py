@@ -1,7 +1,7 @@
 """The chart that moves with theta in dense matrices, from the model's definition and the families' Fisher information.
 
-Nothing here reads the engine's elimination: the working model is formed from all rows, A is a dense matrix with its rows
-and columns put in the order of elimination, and the Cholesky factor is numpy's.
+Nothing here reads the engine's elimination: the working model is formed from all rows, A is a dense matrix with its
+rows and columns put in the order of elimination, and the Cholesky factor is numpy's.
 """
 
 from __future__ import annotations
@@ -38,13 +38,19 @@ class DenseChart:
 
     @property
     def elimination(self):
-        """Places of (v, beta) in the order in which they are eliminated: last column first, and the border from its end."""
-        size = self.information.shape[0]
-        if not self.order:
-            return np.arange(size)[::-1]
-        k = self.blocks[0].Z.shape[1]
-        first = self.blocks[0].n_levels * k
-        return np.concatenate([np.arange(first).reshape(-1, k)[:, ::-1].ravel(), np.arange(first, size)[::-1]])
+        """Places of (v, beta) in the order of elimination: the last column of each level first, coefficients last."""
+        places, start = np.arange(self.information.shape[0]), 0
+        for block in self.blocks:
+            k = block.Z.shape[1]
+            size = block.n_levels * k
+            places[start : start + size] = places[start : start + size].reshape(-1, k)[:, ::-1].ravel()
+            start += size
+        return places
+
+    def ordered(self, z):
+        """Return z in the order of elimination, in which the border's lies already."""
+        first = self.blocks[0].n_levels * self.blocks[0].Z.shape[1] if self.order else 0
+        return np.concatenate([z[self.elimination[:first]], z[first:]])
 
     def factors(self, value):
         return [value.sds[i][:, None] * value.factors[i] for i in self.order]
@@ -66,11 +72,11 @@ class DenseChart:
         places = self.elimination
         R = np.linalg.cholesky(A[np.ix_(places, places)]).T
         u = np.empty(len(T))
-        u[places] = np.linalg.solve(A[np.ix_(places, places)], r[places]) + solve_triangular(R, z[dim:][places])
+        u[places] = np.linalg.solve(A[np.ix_(places, places)], r[places]) + solve_triangular(R, self.ordered(z[dim:]))
         return theta, u, T @ u, -np.sum(np.log(np.diag(R)))
 
     def log_density(self, z):
-        """Return log p(y, theta, v, beta) with every Jacobian of the way from z, but that of theta's constant factor."""
+        """Return log p(y, theta, v, beta) with every Jacobian of the way from z but the constant one of theta."""
         theta, _, w, jacobian = self.at(z)
         value, start, b = unpack(self.layout, theta), 0, [None] * len(self.order)
         for i, block in zip(self.order, self.blocks, strict=True):

@@ -17,8 +17,9 @@ from hierbayes.engines.collapsed.threads import one_blas_thread
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.arrange import KINDS, Rows, arrange
 from hierbayes.engines.joint.cells import find_cells
-from hierbayes.engines.joint.charting import with_chart, with_moving_chart
+from hierbayes.engines.joint.charting import with_chart
 from hierbayes.engines.joint.entries import functions, log_density, size_of, walk_of
+from hierbayes.engines.joint.moving_chart import moves, with_moving_chart
 from hierbayes.engines.joint.pack import build_tape, term_table
 from hierbayes.engines.joint.surface import Peak, Surface, find_peak, first_guess, rough_curvatures
 from hierbayes.engines.theta import Theta, ThetaLayout, layout, log_jacobian, pack, unpack_draws
@@ -94,11 +95,16 @@ class JointEngine:
 
     @cached_property
     def chart(self) -> str:
-        """The kind of chart: none, fixed or moving."""
-        import os
+        """The chart in which the chains walk: ``"moving"`` or ``"fixed"``, ``"none"`` where the mode was not found."""
         if self.peak is None:
             return "none"
-        return "moving" if os.environ.get("MOVING") else "fixed"
+        with one_blas_thread():
+            return "moving" if moves(self.tape, self.layout, self.peak) else "fixed"
+
+    @property
+    def target_accept(self) -> float:
+        """The share of proposals that the step size aims at: see "What is measured" in the page on the engine."""
+        return 0.9 if self.chart == "moving" else 0.8
 
     @property
     def tune(self) -> int:

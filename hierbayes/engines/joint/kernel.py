@@ -8,7 +8,15 @@ from numba import njit
 
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.chart import pull_back, pull_theta, to_point, to_theta
-from hierbayes.engines.joint.effects import HALF_LOG_2PI, coefficient_prior, fill_factors, gather, spread, turn, turn_back
+from hierbayes.engines.joint.effects import (
+    HALF_LOG_2PI,
+    coefficient_prior,
+    fill_factors,
+    gather,
+    spread,
+    turn,
+    turn_back,
+)
 from hierbayes.engines.joint.elementary import add_scaled, copy_into, dot
 from hierbayes.engines.joint.moving import move, retrace, room
 from hierbayes.engines.joint.rows import part, pass_over_rows, term_table
@@ -95,7 +103,7 @@ def moving_density(ints, floats, z, grad):
     by_u, moments = pull.copy(), np.zeros(ints[at.FLAT])
     turn_back(terms, lower, pull, by_u)
     add_scaled(-1.0, v, by_u[:effects_count])
-    retrace(ints, terms, z[dim:], e, by_u, moments)
+    retrace(terms, z[dim:], e, by_u, moments)
     push(ints, terms, blocks, theta, factors, moments, slopes, by_parameters, by_theta)
     pull_theta(ints, floats, by_theta, grad)
     copy_into(by_u, grad[dim:])

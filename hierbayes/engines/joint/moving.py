@@ -1,22 +1,25 @@
 """The chart that moves with theta: effects and coefficients as the working Gaussian model draws them, from given z.
 
-At the mode the log likelihood has the information G in the effects, in units of b, and G b + its slope is the target c.
-With T = diag(L, ..., L, I), which takes (v, beta) to (b, beta), let at each theta
+At the mode the log likelihood has the information G in the effects, in units of b, and G b plus its slope is the target
+c. With T = diag(L, ..., L, I), which takes (v, beta) to (b, beta), let at each theta
 
     A = T' G T + P      r = T' c + P m      (v, beta) = A^-1 r + R^-1 z      R' R = A,
 
 P and m the prior precision and mean of (v, beta). So z is nearly a standard normal vector given any theta, where the
 likelihood is nearly that of the working model. The log Jacobian is ``-log |R|``.
 
-R is lower triangular: the last column is eliminated first, level by level and then in the border. Let a bar mark
-derivatives of the log density, with `s = R^-T r + z` and `a = A^-1 r`. In reverse, ``z_bar = R^-T (v, beta)_bar``,
-``r_bar = R^-1 z_bar``, and for a step ``dL = L K`` of a term the log density changes by ``tr(M' K)`` with
+R is upper triangular in the order of elimination: the levels of the largest term, then the border. Within a level the
+last column is eliminated first. Let a bar mark derivatives of the log density, with ``a = A^-1 r`` and ``y = R^-1 z``.
+In reverse, ``z_bar = R^-T (v, beta)_bar``, ``r_bar = R^-1 z_bar``, and for a step ``dL = L K`` of a term the log
+density changes by ``tr(M' K)`` with
 
-    M = sum over levels of  v v' - I + r_bar a' + a r_bar' + [R^-1 (I + N) R^-T],     N_xy = z_bar_x z_y for x >= y,
+    M = sum over levels of  v v' - I + r_bar a' + a r_bar' + B,     B = R^-1 (I + N) R^-T,
 
-N symmetric and the bracket its diagonal block at the level. That the last column comes first makes the part of the
-derivative in A that lies off the diagonal blocks fall away, because K is lower triangular. Where the model is Gaussian
-``z_bar = -z`` and M is that of the collapsed engine.
+the diagonal block of B at the level, N symmetric with ``N_xy = z_bar_x z_y`` for x not after y. That the last column
+comes first makes the part of the derivative in A that lies off the diagonal blocks fall away, for K is lower
+triangular. B follows from ``R B = (I + N) R^-T``, whose entries above the diagonal are ``z_bar_x y_y``: a recursion
+from the last row to the first that visits the places that R holds and no others, as that of Takahashi for the inverse
+of A. Where the model is Gaussian ``z_bar = -z`` and M is that of the collapsed engine.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
@@ -28,31 +31,34 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from hierbayes.engines.base import Floats
+from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.effects import turn_back
-from hierbayes.engines.joint.elementary import add_scaled, copy_into, dot
-from hierbayes.engines.joint.hessian import turn_right
+from hierbayes.engines.joint.elementary import add_scaled, dot
 from hierbayes.engines.joint.rows import part
 
 _ORDER_FREE = {"reassoc", "contract", "nsz"}
 
 
 class Elimination(NamedTuple):
-    """What the elimination at one theta leaves for the reverse pass.
+    """What the elimination at one theta leaves for the reverse pass; the border is in the order of elimination.
 
     Attributes
     ----------
     roots : array, (levels, k, k) flat
-        R of each level of the largest term.
+        R of each level of the largest term, lower triangular, for its last column comes first.
     cross : array
         ``R_j^-T`` times the cells of level j: k rows of its border columns.
     border : array, shape (m, m)
-        R of the border in its lower triangle.
+        R of the border in its upper triangle.
     t : array, shape (effects + p,)
         ``R^-T r``.
     u : array, shape (effects + p,)
-        (v, beta).
+        (v, beta), in the order of w.
+    starts, lists : array of int
+        For each place of the border the later ones that its row of R holds.
+    pointers, columns : array of int
+        For each level of the largest term the places of the border that it meets, rising.
     """
 
     roots: Floats
@@ -60,6 +66,10 @@ class Elimination(NamedTuple):
     border: Floats
     t: Floats
     u: Floats
+    starts: Ints
+    lists: Ints
+    pointers: Ints
+    columns: Ints
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -76,89 +86,129 @@ def room(ints, terms):
     levels, k = first_size(terms)
     size = ints[at.EFFECTS] + ints[at.P]
     m = size - levels * k
+    starts = part(ints, ints[at.AT_LIST_STARTS], m + 1)
     return Elimination(
-        np.empty(levels * k * k), np.empty(ints[at.CELLS] * k), np.empty((m, m)), np.empty(size), np.empty(size)
+        np.empty(levels * k * k),
+        np.empty(ints[at.CELLS] * k),
+        np.empty((m, m)),
+        np.empty(size),
+        np.empty(size),
+        starts,
+        part(ints, ints[at.AT_LISTS], starts[m]).view(np.uint64),
+        part(ints, ints[at.AT_POINTERS], levels + 1),
+        part(ints, ints[at.AT_COLUMNS], ints[at.CELLS]).view(np.uint64),
     )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def cholesky_lower(a):
-    """Overwrite the lower triangle of `a` with R, ``a = R' R``; returns its log determinant, or NaN."""
-    log_det = 0.0
-    for j in range(a.shape[0] - 1, -1, -1):
-        if not a[j, j] > 0.0:
+def reverse(terms, x):
+    """Reverse the columns of each level in the border: from the order of w to that of elimination, and back."""
+    for t in range(1, terms.shape[0]):
+        k = terms[t, at.K]
+        for j in range(terms[t, at.LEVELS] if k > 1 else 0):
+            start = terms[t, at.START] + j * k
+            for c in range(k // 2):
+                x[start + c], x[start + k - 1 - c] = x[start + k - 1 - c], x[start + c]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def factor_border(e):
+    """Overwrite the upper triangle of the border with R; returns its log determinant, or NaN."""
+    a, m, log_det = e.border, e.border.shape[0], 0.0
+    for i in range(m):
+        if not a[i, i] > 0.0:
             return math.nan
-        root = math.sqrt(a[j, j])
+        root, row = math.sqrt(a[i, i]), a[i]
         log_det += math.log(root)
-        a[j, j] = root
-        row = a[j, :j]
-        for i in range(j):
-            row[i] /= root
-        for i in range(j):
-            add_scaled(-row[i], row[: i + 1], a[i, : i + 1])
+        row[i] = root
+        first, stop = e.starts[i], e.starts[i + 1]
+        if stop - first == m - 1 - i:
+            for c in range(i + 1, m):
+                row[c] /= root
+            for c in range(i + 1, m):
+                add_scaled(-row[c], row[c:], a[c, c:])
+            continue
+        for c in range(first, stop):
+            row[e.lists[c]] /= root
+        for c in range(first, stop):
+            x, into = row[e.lists[c]], a[e.lists[c]]
+            for d in range(c, stop):
+                into[e.lists[d]] -= x * row[e.lists[d]]
     return log_det
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def solve_lower(root, x):
-    """Overwrite x with ``R^-1 x``."""
-    for i in range(x.shape[0]):
-        x[i] = (x[i] - dot(root[i, :i], x[:i])) / root[i, i]
+def solve_border(e, x):
+    """Overwrite the border's x with ``R^-1 x``."""
+    m = x.shape[0]
+    for i in range(m - 1, -1, -1):
+        first, stop, row, s = e.starts[i], e.starts[i + 1], e.border[i], x[i]
+        if stop - first == m - 1 - i:
+            s -= dot(row[i + 1 :], x[i + 1 :])
+        else:
+            for c in range(first, stop):
+                s -= row[e.lists[c]] * x[e.lists[c]]
+        x[i] = s / row[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def solve_transposed(root, x):
-    """Overwrite x with ``R^-T x``."""
-    for i in range(x.shape[0] - 1, -1, -1):
-        x[i] /= root[i, i]
-        add_scaled(-x[i], root[i, :i], x[:i])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def level_part(ints, k, j, cross):
-    """Return the border columns of a level and its part of the cells."""
-    pointers = part(ints, ints[at.AT_POINTERS] + j, 2)
-    start, width = pointers[0], pointers[1] - pointers[0]
-    columns = part(ints, ints[at.AT_COLUMNS] + start, width).view(np.uint64)
-    return columns, cross[start * k : (start + width) * k].reshape(k, width)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def times(row, columns, x):
-    """Return the product of a row of cells with the border's x."""
-    if row.shape[0] == x.shape[0]:
-        return dot(row, x)
-    s = 0.0
-    for i in range(row.shape[0]):
-        s += row[i] * x[columns[i]]
-    return s
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def add_times(factor, row, columns, x):
-    """Add a multiple of a row of cells to the border's x."""
-    if row.shape[0] == x.shape[0]:
-        add_scaled(factor, row, x)
-    else:
-        for i in range(row.shape[0]):
-            x[columns[i]] += factor * row[i]
+def solve_border_transposed(e, x):
+    """Overwrite the border's x with ``R^-T x``."""
+    m = x.shape[0]
+    for i in range(m):
+        first, stop, row = e.starts[i], e.starts[i + 1], e.border[i]
+        x[i] /= row[i]
+        if stop - first == m - 1 - i:
+            add_scaled(-x[i], row[i + 1 :], x[i + 1 :])
+        else:
+            for c in range(first, stop):
+                x[e.lists[c]] -= x[i] * row[e.lists[c]]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def fill_border(ints, floats, terms, lower, border):
     """Fill the border's part of A."""
     levels, k = first_size(terms)
-    m, p = border.shape[0], ints[at.P]
+    m, p, place = border.shape[0], ints[at.P], ints[at.AT_BORDER]
+    scales = np.ones(m)
+    for t in range(1, terms.shape[0]):
+        if terms[t, at.K] == 1:
+            first = terms[t, at.START] - levels * k
+            scales[first : first + terms[t, at.LEVELS]] = lower[terms[t, at.L]]
     for i in range(m):
-        copy_into(part(floats, ints[at.AT_BORDER] + i * m, m), border[i])
+        row, scale = border[i], scales[i]
+        for j in range(m):
+            row[j] = scale * scales[j] * floats[place + i * m + j]
     for t in range(1, terms.shape[0]):
         wide, flat = terms[t, at.K], terms[t, at.L]
-        for j in range(terms[t, at.LEVELS]):
-            a = terms[t, at.START] - levels * k + j * wide
-            turn_right(border[:, a : a + wide], lower, flat, wide)
-            turn_right(border[a : a + wide].T, lower, flat, wide)
+        first = terms[t, at.START] - levels * k
+        for j in range(terms[t, at.LEVELS] if wide > 1 else 0):
+            turn_rows(border, first + j * wide, wide, lower, flat)
+            for i in range(m):
+                turn_run(border[i], first + j * wide, wide, lower, flat)
     for i in range(m):
         border[i, i] += 1.0 if i < m - p else floats[ints[at.AT_PRIOR] + p + i - (m - p)]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def turn_rows(border, start, k, lower, flat):
+    """Turn the rows of one level from b to v; the last column's row comes first."""
+    for c in range(k):
+        row, x = border[start + k - 1 - c], lower[flat + c * k + c]
+        for i in range(row.shape[0]):
+            row[i] *= x
+        for h in range(c + 1, k):
+            add_scaled(lower[flat + h * k + c], border[start + k - 1 - h], row)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def turn_run(row, start, k, lower, flat):
+    """Turn the columns of one level from b to v: column c becomes the sum of those from c on; the last comes first."""
+    for c in range(k):
+        s = 0.0
+        for h in range(c, k):
+            s += row[start + k - 1 - h] * lower[flat + h * k + c]
+        row[start + k - 1 - c] = s
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -213,35 +263,30 @@ def fill_cell(floats, place, k, width, lower, root, cell):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def turn_columns(terms, lower, columns, width, cell):
+def turn_columns(terms, lower, columns, width, row):
     """Turn a row of cells from b to v on the border's side; the coefficients' columns, past `width`, stay."""
     size1 = terms[0, at.LEVELS] * terms[0, at.K]
     t, a = 1, 0
     while a < width:
         while columns[a] >= terms[t, at.START] - size1 + terms[t, at.LEVELS] * terms[t, at.K]:
             t += 1
-        k, flat = terms[t, at.K], terms[t, at.L]
-        for c in range(k):
-            s = 0.0
-            for e in range(c, k):
-                s += cell[a + e] * lower[flat + e * k + c]
-            cell[a + c] = s
-        a += k
+        turn_run(row, a, terms[t, at.K], lower, terms[t, at.L])
+        a += terms[t, at.K]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def take_square(row, columns, border):
-    """Take ``row' row`` out of the border's lower triangle."""
+    """Take ``row' row`` out of the border's upper triangle."""
     width = row.shape[0]
     if width == border.shape[0]:
         for a in range(width):
             x = row[a]
-            for b in range(a + 1):
+            for b in range(a, width):
                 border[a, b] -= x * row[b]
         return
     for a in range(width):
         x, into = row[a], columns[a]
-        for b in range(a + 1):
+        for b in range(a, width):
             border[into, columns[b]] -= x * row[b]
 
 
@@ -249,14 +294,12 @@ def take_square(row, columns, border):
 def fill_levels(ints, floats, terms, lower, e):
     """Fill R and the cells of every level, and take their share out of the border; returns log |R|, or NaN."""
     levels, k = first_size(terms)
-    pointers = part(ints, ints[at.AT_POINTERS], levels + 1)
-    columns = part(ints, ints[at.AT_COLUMNS], ints[at.CELLS]).view(np.uint64)
     information, coupling, others = ints[at.AT_LEVELS], ints[at.AT_COUPLING], terms.shape[0] > 1
     log_det = 0.0
     for j in range(levels):
-        base, start, width = j * k * k, pointers[j], pointers[j + 1] - pointers[j]
+        base, start, width = j * k * k, e.pointers[j], e.pointers[j + 1] - e.pointers[j]
         log_det += fill_root(floats, information + base, k, lower, e.roots, base)
-        cell, own = e.cross[start * k : (start + width) * k], columns[start : start + width]
+        cell, own = e.cross[start * k : (start + width) * k], e.columns[start : start + width]
         fill_cell(floats, coupling + start * k, k, width, lower, e.roots[base : base + k * k], cell)
         for i in range(k):
             row = cell[i * width : (i + 1) * width]
@@ -276,25 +319,26 @@ def move(ints, floats, terms, lower, z, e):
     for i in range(p):
         prior = ints[at.AT_PRIOR] + i
         t[effects + i] = target[effects + i] + floats[prior + p] * floats[prior]
+    reverse(terms, t)
     fill_border(ints, floats, terms, lower, e.border)
-    log_det = fill_levels(ints, floats, terms, lower, e) + cholesky_lower(e.border)
+    log_det = fill_levels(ints, floats, terms, lower, e) + factor_border(e)
     if not np.isfinite(log_det):
         return math.nan
-    forward_substitute(ints, terms, e, t)
+    forward_substitute(terms, e, t)
     for i in range(u.shape[0]):
         u[i] = t[i] + z[i]
-    back_substitute(ints, terms, e, u)
+    back_substitute(terms, e, u)
+    reverse(terms, u)
     return log_det
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_ORDER_FREE)
-def back_substitute(ints, terms, e, x):
+def back_substitute(terms, e, x):
     """Overwrite x with ``R^-1 x``."""
     levels, k = first_size(terms)
     rest = x[levels * k :]
-    solve_lower(e.border, rest)
-    pointers = part(ints, ints[at.AT_POINTERS], levels + 1)
-    columns = part(ints, ints[at.AT_COLUMNS], ints[at.CELLS]).view(np.uint64)
+    solve_border(e, rest)
+    pointers, columns = e.pointers, e.columns
     for j in range(levels):
         start, width, base = pointers[j], pointers[j + 1] - pointers[j], j * k * k
         for i in range(k):
@@ -312,12 +356,11 @@ def back_substitute(ints, terms, e, x):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def forward_substitute(ints, terms, e, x):
+def forward_substitute(terms, e, x):
     """Overwrite x with ``R^-T x``."""
     levels, k = first_size(terms)
     rest = x[levels * k :]
-    pointers = part(ints, ints[at.AT_POINTERS], levels + 1)
-    columns = part(ints, ints[at.AT_COLUMNS], ints[at.CELLS]).view(np.uint64)
+    pointers, columns = e.pointers, e.columns
     for j in range(levels):
         start, width, base = pointers[j], pointers[j + 1] - pointers[j], j * k * k
         for i in range(k - 1, -1, -1):
@@ -332,25 +375,51 @@ def forward_substitute(ints, terms, e, x):
             else:
                 for a in range(width):
                     rest[columns[start + a]] -= s * e.cross[cell + a]
-    solve_transposed(e.border, rest)
+    solve_border_transposed(e, rest)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def retrace(ints, terms, z, e, by_u, moments):
+def retrace(terms, z, e, by_u, moments):
     """Turn derivatives in (v, beta) into those in z, in place, and fill M of every term."""
-    forward_substitute(ints, terms, e, by_u)
+    reverse(terms, by_u)
+    forward_substitute(terms, e, by_u)
     by_r, y = by_u.copy(), z.copy()
-    back_substitute(ints, terms, e, by_r)
-    back_substitute(ints, terms, e, y)
+    back_substitute(terms, e, by_r)
+    back_substitute(terms, e, y)
     levels, k = first_size(terms)
-    spread = border_blocks(e.border, by_u[levels * k :], z[levels * k :])
+    spread = border_spread(e, by_u[levels * k :], y[levels * k :])
     moments[:] = 0.0
+    if levels > 0:
+        add_levels(terms, z, e, by_u, y[levels * k :], spread, moments)
+    reverse(terms, by_r)
+    reverse(terms, y)
     for t in range(terms.shape[0]):
         add_means(terms, t, e.u, by_r, y, moments)
         if t > 0:
             add_blocks(terms, t, spread, moments)
-    if levels > 0:
-        add_levels(ints, terms, z, e, by_u, y[levels * k :], spread, moments)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def border_spread(e, by_z, y):
+    """Return the border's part of B, symmetric, at the places that R holds."""
+    m = e.border.shape[0]
+    spread = np.zeros((m, m))
+    for i in range(m - 1, -1, -1):
+        first, stop, row = e.starts[i], e.starts[i + 1], e.border[i]
+        whole, last = stop - first == m - 1 - i, 1.0 / row[i] + by_z[i] * y[i]
+        for c in range(first, stop):
+            j = e.lists[c]
+            s = by_z[i] * y[j]
+            if whole:
+                s -= dot(row[i + 1 :], spread[j, i + 1 :])
+            else:
+                for d in range(first, stop):
+                    s -= row[e.lists[d]] * spread[j, e.lists[d]]
+            spread[i, j] = s / row[i]
+            spread[j, i] = spread[i, j]
+            last -= row[j] * spread[i, j]
+        spread[i, i] = last / row[i]
+    return spread
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -369,56 +438,30 @@ def add_means(terms, t, u, by_r, y, moments):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def add_blocks(terms, t, spread, moments):
-    """Add the diagonal blocks of a symmetric matrix over the border to M of one of its terms."""
+    """Add the diagonal blocks of B over the border, the last column first, to M of one of its terms."""
     k, place = terms[t, at.K], terms[t, at.L]
     first = terms[t, at.START] - terms[0, at.LEVELS] * terms[0, at.K]
     for j in range(terms[t, at.LEVELS]):
-        start = first + j * k
+        last = first + j * k + k - 1
         for i in range(k):
             for h in range(k):
-                moments[place + i * k + h] += spread[start + i, start + h]
+                moments[place + i * k + h] += spread[last - i, last - h]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def border_blocks(root, by_z, z):
-    """Return ``R^-1 (I + N) R^-T`` of the border, whole."""
-    m = root.shape[0]
-    inverse, product = np.zeros((m, m)), np.empty(m)
-    for i in range(m):
-        row = inverse[i]
-        for a in range(i):
-            add_scaled(-root[i, a], inverse[a, : a + 1], row[: a + 1])
-        for a in range(i):
-            row[a] /= root[i, i]
-        row[i] = 1.0 / root[i, i]
-    found = np.empty((m, m))
-    for i in range(m):
-        row = inverse[i]
-        # N is built of two vectors, so that a row times N is two running sums
-        above, below = dot(row[: i + 1], by_z[: i + 1]), 0.0
-        for b in range(i + 1):
-            product[b] = row[b] + above * z[b] + below * by_z[b]
-            above -= row[b] * by_z[b]
-            below += row[b] * z[b]
-        for h in range(i + 1):
-            found[i, h] = dot(product[: h + 1], inverse[h, : h + 1])
-            found[h, i] = found[i, h]
-    return found
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def add_levels(ints, terms, z, e, by_z, y, spread, moments):
-    """Add the brackets of the largest term's levels to its M."""
+def add_levels(terms, z, e, by_z, y, spread, moments):
+    """Add the blocks of B at the largest term's levels to its M."""
     levels, k = first_size(terms)
-    pointers = part(ints, ints[at.AT_POINTERS], levels + 1)
-    columns = part(ints, ints[at.AT_COLUMNS], ints[at.CELLS]).view(np.uint64)
     block, crossed = np.empty((k, k)), np.empty(k)
     turned = np.empty(spread.shape[0])
     for j in range(levels):
-        start, width, first = pointers[j], pointers[j + 1] - pointers[j], j * k
-        own = columns[start : start + width]
+        start, width, first = e.pointers[j], e.pointers[j + 1] - e.pointers[j], j * k
+        own = e.columns[start : start + width]
         for i in range(k):
             row = e.cross[start * k + i * width : start * k + (i + 1) * width]
+            if k == 1:
+                crossed[0], block[0, 0] = square(row, own, spread, y)
+                continue
             crossed[i] = spread_row(row, own, spread, y, turned)
             for h in range(i + 1):
                 block[i, h] = products(e.cross, start * k + h * width, turned, width)
@@ -433,6 +476,27 @@ def add_levels(ints, terms, z, e, by_z, y, spread, moments):
         for i in range(k):
             for h in range(k):
                 moments[i * k + h] += block[i, h]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_ORDER_FREE)
+def square(row, columns, spread, y):
+    """Return a row of cells times y, and the row times the border's symmetric matrix times the row."""
+    width, crossed, total = row.shape[0], 0.0, 0.0
+    if width == spread.shape[0]:
+        for a in range(width):
+            s = 0.0
+            for b in range(a):
+                s += row[b] * spread[a, b]
+            total += row[a] * (2.0 * s + row[a] * spread[a, a])
+            crossed += row[a] * y[a]
+        return crossed, total
+    for a in range(width):
+        s, into = 0.0, columns[a]
+        for b in range(a):
+            s += row[b] * spread[into, columns[b]]
+        total += row[a] * (2.0 * s + row[a] * spread[into, into])
+        crossed += row[a] * y[into]
+    return crossed, total
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_ORDER_FREE)

@@ -47,7 +47,9 @@ TOTAL, N, P, DIM, TERMS, EFFECTS, SCALARS, FLAT, KIND, COUNTS, CHART_ON, CELLS, 
     AT_COUPLING,  # chart: per border column of a level, k numbers
     AT_BORDER,  # chart: lower triangular factor of the border; its information where the chart moves
     AT_TARGET,  # chart that moves: information times the working response, per effect and coefficient
-) = range(16, 43)
+    AT_LIST_STARTS,  # chart that moves: per place of the border, where its list starts
+    AT_LISTS,  # chart that moves: the later places that its row of R holds
+) = range(16, 45)
 
 # charts
 NO_CHART, FIXED_CHART, MOVING_CHART = range(3)

@@ -11,8 +11,8 @@ from hierbayes.engines.joint.effects import fill_factors, turn
 from hierbayes.engines.joint.elementary import add_scaled, dot
 from hierbayes.engines.joint.hessian import add_rows
 from hierbayes.engines.joint.kernel import block_table, sds_count, unpacked
-from hierbayes.engines.joint.moving import add_times, first_size, level_part, times
-from hierbayes.engines.joint.rows import pass_over_rows, term_table
+from hierbayes.engines.joint.moving import first_size
+from hierbayes.engines.joint.rows import part, pass_over_rows, term_table
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -45,10 +45,13 @@ def add_product(ints, terms, effects, own, coupling, border, target):
     rest, by_rest = effects[levels * k :], target[levels * k :]
     for i in range(rest.shape[0]):
         by_rest[i] += dot(border[i], rest)
+    pointers = part(ints, ints[at.AT_POINTERS], levels + 1)
+    columns = part(ints, ints[at.AT_COLUMNS], ints[at.CELLS])
     for j in range(levels):
-        mine = effects[j * k : (j + 1) * k]
-        columns, cell = level_part(ints, k, j, coupling)
+        start, width = pointers[j], pointers[j + 1] - pointers[j]
         for i in range(k):
-            add_scaled(mine[i], own[(j * k + i) * k : (j * k + i + 1) * k], target[j * k : (j + 1) * k])
-            target[j * k + i] += times(cell[i], columns, rest)
-            add_times(mine[i], cell[i], columns, by_rest)
+            effect, cell = effects[j * k + i], start * k + i * width
+            add_scaled(effect, own[(j * k + i) * k : (j * k + i + 1) * k], target[j * k : (j + 1) * k])
+            for a in range(width):
+                target[j * k + i] += coupling[cell + a] * rest[columns[start + a]]
+                by_rest[columns[start + a]] += effect * coupling[cell + a]
