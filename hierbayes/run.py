@@ -293,7 +293,7 @@ class Runner:
         engine = self.joint
         with working("looking for the mode (longer, once, after installation)", chosen.progress):
             model = engine.model()
-        found = run(model, chosen, tune=engine.tune, target_accept=0.8)
+        found = run(model, chosen, tune=engine.tune, target_accept=engine.target_accept)
         kept = found.draws["theta"]
         expanded = engine.expand(kept.reshape(-1, kept.shape[2]))
         return replace(found, draws=as_given(self.problem, self.labels, expanded, chosen.chains))

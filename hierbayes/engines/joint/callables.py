@@ -9,6 +9,7 @@ from numba import carray
 from hierbayes.engines.joint import kernel
 from hierbayes.engines.joint import laplace as approximation
 from hierbayes.engines.joint import tape as at
+from hierbayes.engines.joint import working as model
 
 
 def hierbayes_joint_density(dim, x, grad, value, tape):
@@ -59,5 +60,21 @@ def hierbayes_joint_laplace(dim, size, own, cells, width, tape, theta, w, levels
         carray(levels, (own,), np.float64),
         carray(coupling, (cells,), np.float64),
         carray(border, (width, width), np.float64),
+    )
+    return 0
+
+
+def hierbayes_joint_working(dim, size, own, cells, width, tape, theta, w, levels, coupling, border, target):
+    """Fill the information of the rows and the target of the moving chart at theta and w."""
+    total = carray(tape, (at.HEADER,), np.int64)[at.TOTAL]
+    model.working(
+        carray(tape, (total,), np.int64),
+        carray(tape, (total,), np.float64),
+        carray(theta, (dim,), np.float64),
+        carray(w, (size,), np.float64),
+        carray(levels, (own,), np.float64),
+        carray(coupling, (cells,), np.float64),
+        carray(border, (width, width), np.float64),
+        carray(target, (size,), np.float64),
     )
     return 0

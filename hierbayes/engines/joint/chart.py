@@ -37,6 +37,23 @@ def to_point(ints, floats, terms, z, theta, w):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def to_theta(ints, floats, z, theta):
+    """Fill theta alone at z: ``mode + C z_theta``."""
+    dim = ints[at.DIM]
+    for i in range(dim):
+        theta[i] = floats[ints[at.AT_MODE] + i] + dot(part(floats, ints[at.AT_CURVES] + i * dim, dim), z[:dim])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def pull_theta(ints, floats, by_theta, grad):
+    """Fill the derivatives in ``z_theta`` from those in theta alone."""
+    dim = ints[at.DIM]
+    grad[:dim] = 0.0
+    for i in range(dim):
+        add_scaled(by_theta[i], part(floats, ints[at.AT_CURVES] + i * dim, dim), grad[:dim])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def border(ints, floats, terms, z, w):
     """Fill the border's move: the lower triangular factor times its z."""
     first = terms[0, at.LEVELS] * terms[0, at.K] if terms.shape[0] > 0 else 0

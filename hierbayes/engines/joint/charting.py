@@ -13,8 +13,8 @@ from hierbayes.priors import Fixed
 CENTRED_FROM = 1.0
 """Information of the data on a level's effects, in units of their prior's, from which w holds b there."""
 
-_TAIL = 2.0
-"""Posterior sds below the mode at which the sds that decide it are taken: a chain gets there too."""
+TAIL = 2.0
+"""Posterior sds from the mode at which the sds that decide it are taken: a chain gets there too."""
 
 _FLOOR = 0.1
 """Least curvature of theta that the chart believes; see `collapsed.mode`."""
@@ -25,7 +25,7 @@ def with_chart(words: Ints, problem: Problem, layout: ThetaLayout, peak: Peak) -
     terms = words[words[at.AT_TERMS] :][: int(words[at.TERMS]) * at.TERM_WORDS].reshape(-1, at.TERM_WORDS)
     effects, p = int(words[at.EFFECTS]), int(words[at.P])
     factors = _lowers(layout, terms, peak.theta)
-    flags = _centred(problem, layout, terms, peak, factors)
+    flags = _centred(problem, layout, terms, peak)
     mode = _mixed(terms, flags, factors, peak.at.w)
     curves = np.empty((len(peak.theta), effects + p))
     for i, step in enumerate(peak.steps):
@@ -46,18 +46,19 @@ def with_chart(words: Ints, problem: Problem, layout: ThetaLayout, peak: Peak) -
             at.AT_COUPLING: coupling,
             at.AT_BORDER: border,
         },
+        at.FIXED_CHART,
     )
 
 
-def append(words: Ints, sections: dict[int, Ints | Floats]) -> Ints:
-    """Return a copy of the tape with a chart: further sections at its end."""
+def append(words: Ints, sections: dict[int, Ints | Floats], chart: int) -> Ints:
+    """Return a copy of the tape with a chart of that kind: further sections at its end."""
     pieces, place = [words.copy()], len(words)
     for key, section in sections.items():
         own = np.ascontiguousarray(section).ravel().view(np.int64)
         pieces[0][key] = place
         pieces.append(own)
         place += len(own)
-    pieces[0][at.CHART_ON], pieces[0][at.TOTAL] = 1, place
+    pieces[0][at.CHART_ON], pieces[0][at.TOTAL] = chart, place
     return np.concatenate(pieces)
 
 
@@ -74,40 +75,63 @@ def _lowers(layout: ThetaLayout, terms: Ints, theta: Floats) -> list[Floats]:
     return [value.sds[block][:, None] * value.factors[block] for block in terms[:, at.BLOCK]]
 
 
-def _centred(problem: Problem, layout: ThetaLayout, terms: Ints, peak: Peak, factors: list[Floats]) -> list[Ints]:
+def _centred(problem: Problem, layout: ThetaLayout, terms: Ints, peak: Peak) -> list[Ints]:
     """Return for every level of each term whether w holds b: where the data tell more than the prior in all directions.
 
     That is asked with small sds, such as the chains will meet, for there b would follow every move of them. A term with
     a fixed sd keeps v, so that an sd of 0 stays possible.
     """
+    flags = []
+    for term, informed in zip(terms, relative_information(layout, terms, peak, -TAIL), strict=True):
+        fixed = any(isinstance(prior, Fixed) for prior in problem.blocks[term[at.BLOCK]].sd_priors)
+        least = informed[:, 0] if not fixed else np.zeros(len(informed))
+        flags.append((least >= CENTRED_FROM).astype(np.int64))
+    return flags
+
+
+def relative_information(layout: ThetaLayout, terms: Ints, peak: Peak, tails: float) -> list[Floats]:
+    """Return the information of the data on the effects of each level, in units of their prior's, term by term.
+
+    Parameters
+    ----------
+    layout, terms, peak
+        Of one tape.
+    tails : float
+        All sds are taken at their mode plus this many posterior sds.
+
+    Returns
+    -------
+    list of array, shape (levels, k)
+        The eigenvalues of ``L' G L``, rising, with G the information at the mode; that of a border term is what the
+        largest term leaves of it.
+    """
     found = []
-    low = _lowers(layout, terms, _lower_tail(layout, peak))
+    factors, moved = _lowers(layout, terms, peak.theta), _lowers(layout, terms, _moved_sds(layout, peak, tails))
     precision = np.triu(peak.at.border)
     precision = precision.T @ precision
     first = int(terms[0, at.LEVELS] * terms[0, at.K]) if len(terms) else 0
     for t, term in enumerate(terms):
         levels, k = int(term[at.LEVELS]), int(term[at.K])
-        if any(isinstance(prior, Fixed) for prior in problem.blocks[term[at.BLOCK]].sd_priors):
-            found.append(np.zeros(levels, dtype=np.int64))
+        if np.any(np.diag(factors[t]) == 0):  # an sd fixed at 0 tells nothing
+            found.append(np.zeros((levels, k)))
             continue
         if t == 0:
             own = np.linalg.inv(peak.at.levels)
         else:
             index = int(term[at.START]) - first + np.arange(levels * k).reshape(levels, k)
             own = precision[index[:, :, None], index[:, None, :]]
-        turn = np.linalg.solve(factors[t], low[t])
-        least = np.linalg.eigvalsh(turn.T @ (own - np.eye(k)) @ turn)[:, 0]
-        found.append((least >= CENTRED_FROM).astype(np.int64))
+        turn = np.linalg.solve(factors[t], moved[t])
+        found.append(np.linalg.eigvalsh(turn.T @ (own - np.eye(k)) @ turn))
     return found
 
 
-def _lower_tail(layout: ThetaLayout, peak: Peak) -> Floats:
-    """Return theta with every sd of group-level effects at the lower end of what its posterior holds."""
+def _moved_sds(layout: ThetaLayout, peak: Peak, tails: float) -> Floats:
+    """Return theta with every sd of group-level effects so many posterior sds above its mode."""
     moved = peak.theta.copy()
     spread = np.linalg.norm(theta_factor(peak.hessian), axis=1)
     for place in layout.scalar_ints[: layout.sigma, 2]:
         if place >= 0:
-            moved[place] -= _TAIL * spread[place]
+            moved[place] += tails * spread[place]
     return moved
 
 

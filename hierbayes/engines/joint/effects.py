@@ -10,7 +10,7 @@ from numba import njit
 
 from hierbayes.engines.joint import tape as at
 
-_HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -67,7 +67,7 @@ def spread(ints, terms, lower, w, effects, v):
         squares = 0.0
         for i in range(start, start + k * terms[t, at.LEVELS]):
             squares += v[i] * v[i]
-        value -= 0.5 * squares + k * terms[t, at.LEVELS] * _HALF_LOG_2PI
+        value -= 0.5 * squares + k * terms[t, at.LEVELS] * HALF_LOG_2PI
         if given > 0:
             value -= given * log_det
     return value

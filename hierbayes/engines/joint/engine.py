@@ -19,6 +19,7 @@ from hierbayes.engines.joint.arrange import KINDS, Rows, arrange
 from hierbayes.engines.joint.cells import find_cells
 from hierbayes.engines.joint.charting import with_chart
 from hierbayes.engines.joint.entries import functions, log_density, size_of, walk_of
+from hierbayes.engines.joint.moving_chart import moves, with_moving_chart
 from hierbayes.engines.joint.pack import build_tape, term_table
 from hierbayes.engines.joint.surface import Peak, Surface, better, find_peak, first_guess, rough_curvatures
 from hierbayes.engines.theta import Theta, ThetaLayout, far_start, layout, log_jacobian, pack, unpack_draws
@@ -93,7 +94,22 @@ class JointEngine:
         if self.peak is None:
             return self.tape
         with one_blas_thread():
+            if self.chart == "moving":
+                return with_moving_chart(self.tape, self.peak)
             return with_chart(self.tape, self.problem, self.layout, self.peak)
+
+    @cached_property
+    def chart(self) -> str:
+        """The chart in which the chains walk: ``"moving"`` or ``"fixed"``, ``"none"`` where the mode was not found."""
+        if self.peak is None:
+            return "none"
+        with one_blas_thread():
+            return "moving" if moves(self.tape, self.layout, self.peak) else "fixed"
+
+    @property
+    def target_accept(self) -> float:
+        """The share of proposals that the step size aims at: see "What is measured" in the page on the engine."""
+        return 0.9 if self.chart == "moving" else 0.8
 
     @property
     def tune(self) -> int:

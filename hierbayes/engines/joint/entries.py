@@ -19,6 +19,7 @@ _ENTRIES = {
     "hierbayes_joint_value": "ippp",
     "hierbayes_joint_expand": "iippp",
     "hierbayes_joint_laplace": "iiiiippppppp",
+    "hierbayes_joint_working": "iiiiippppppp",
 }
 
 
@@ -94,3 +95,37 @@ def laplace(words: Ints, theta: Floats, into: Hessian) -> float:
         *(array.ctypes.data for array in arrays),
     )  # fmt: skip
     return float(value[0])
+
+
+@dataclass(frozen=True)
+class Working:
+    """The working Gaussian model at a mode, in units of b.
+
+    Attributes
+    ----------
+    levels : array, shape (levels, k, k)
+        Information on the effects of each level of the largest term.
+    coupling : array
+        What couples them to the border, cell by cell.
+    border : array, shape (border, border)
+        Information on the border.
+    target : array, shape (effects + p,)
+        The information times the mode, plus the slope of the log likelihood there.
+    """
+
+    levels: Floats
+    coupling: Floats
+    border: Floats
+    target: Floats
+
+
+def working(words: Ints, theta: Floats, mode: Hessian) -> Working:
+    """Return the working model at theta and the mode of (v, beta) there."""
+    found = Working(*(np.empty_like(array) for array in (mode.levels, mode.coupling, mode.border, mode.w)))
+    theta = np.ascontiguousarray(theta, dtype=np.float64)
+    arrays = (words, theta, mode.w, found.levels, found.coupling, found.border, found.target)
+    functions()["hierbayes_joint_working"](
+        len(theta), len(mode.w), found.levels.size, found.coupling.size, len(found.border),
+        *(array.ctypes.data for array in arrays),
+    )  # fmt: skip
+    return found

@@ -21,9 +21,18 @@ from hierbayes.engines.joint.rows import codes_of, column_of, first_level, part,
 @njit(cache=True, nogil=True, error_model="numpy")
 def assemble(ints, floats, terms, lower, parameters, w, own, coupling, border):
     """Fill the Hessian: `own` (levels, k, k), `coupling` (k numbers a cell), the upper triangle of `border`."""
-    p, n = ints[at.P], ints[at.N]
     effects = w.copy()
     turn(terms, lower, w, effects)
+    add_rows(ints, floats, terms, effects, parameters, own, coupling, border)
+    turn_own(ints, terms, lower, own, coupling)
+    turn_border(terms, lower, border)
+    add_priors(ints, floats, terms, own, border)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_rows(ints, floats, terms, effects, parameters, own, coupling, border):
+    """Fill the information of the rows on the effects and coefficients, in units of b, without priors."""
+    p, n = ints[at.P], ints[at.N]
     own[:] = 0.0
     coupling[:] = 0.0
     border[:] = 0.0
@@ -52,9 +61,6 @@ def assemble(ints, floats, terms, lower, parameters, w, own, coupling, border):
             add_first(ints, floats, terms, first, m, level, weight, weighted, own, coupling)
         level = after
         first += m
-    turn_own(ints, terms, lower, own, coupling)
-    turn_border(terms, lower, border)
-    add_priors(ints, floats, terms, own, border)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

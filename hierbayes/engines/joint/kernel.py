@@ -7,8 +7,18 @@ import numpy as np
 from numba import njit
 
 from hierbayes.engines.joint import tape as at
-from hierbayes.engines.joint.chart import pull_back, to_point
-from hierbayes.engines.joint.effects import coefficient_prior, fill_factors, gather, spread
+from hierbayes.engines.joint.chart import pull_back, pull_theta, to_point, to_theta
+from hierbayes.engines.joint.effects import (
+    HALF_LOG_2PI,
+    coefficient_prior,
+    fill_factors,
+    gather,
+    spread,
+    turn,
+    turn_back,
+)
+from hierbayes.engines.joint.elementary import add_scaled, copy_into, dot
+from hierbayes.engines.joint.moving import move, retrace, room
 from hierbayes.engines.joint.rows import part, pass_over_rows, term_table
 from hierbayes.engines.theta import push_moment, unpack_theta
 
@@ -60,6 +70,49 @@ def log_density(ints, floats, z, grad):
 
     Where the tape carries a chart, it is the density of z up to a constant. An empty `grad` is left alone.
     """
+    if ints[at.CHART_ON] == at.MOVING_CHART:
+        return moving_density(ints, floats, z, grad)
+    return fixed_density(ints, floats, z, grad)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def moving_density(ints, floats, z, grad):
+    """Return the log density of z in the moving chart, see `moving`, and fill its gradient unless that is empty."""
+    dim, p, effects_count = ints[at.DIM], ints[at.P], ints[at.EFFECTS]
+    size = effects_count + p
+    terms, blocks = term_table(ints), block_table(ints)
+    theta, by_theta = np.empty(dim), np.zeros(dim)
+    to_theta(ints, floats, z, theta)
+    values, slopes = np.empty(ints[at.SCALARS]), np.empty(ints[at.SCALARS])
+    factors, lower = np.empty(ints[at.FLAT]), np.empty(ints[at.FLAT])
+    value = unpacked(ints, floats, theta, values, slopes, factors, by_theta)
+    fill_factors(terms, blocks, values, factors, lower)
+    e = room(ints, terms)
+    value -= move(ints, floats, terms, lower, z[dim:], e)
+    v, beta = e.u[:effects_count], e.u[effects_count:]
+    effects = e.u.copy()
+    turn(terms, lower, v, effects)
+    value -= 0.5 * dot(v, v) + effects_count * HALF_LOG_2PI
+    pull = np.zeros(size if grad.shape[0] > 0 else 0)
+    first, prior = sds_count(blocks), ints[at.AT_PRIOR]
+    by_parameters = np.zeros(max(2, ints[at.SCALARS] - first))
+    value += coefficient_prior(part(floats, prior, p), part(floats, prior + p, p), beta, pull[effects_count:])
+    value += pass_over_rows(ints, floats, effects, values[first:], pull, by_parameters)
+    if grad.shape[0] == 0:
+        return value
+    by_u, moments = pull.copy(), np.zeros(ints[at.FLAT])
+    turn_back(terms, lower, pull, by_u)
+    add_scaled(-1.0, v, by_u[:effects_count])
+    retrace(terms, z[dim:], e, by_u, moments)
+    push(ints, terms, blocks, theta, factors, moments, slopes, by_parameters, by_theta)
+    pull_theta(ints, floats, by_theta, grad)
+    copy_into(by_u, grad[dim:])
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fixed_density(ints, floats, z, grad):
+    """Return the log density of z in the fixed chart or of (theta, w) without one; see `log_density`."""
     dim, p, effects_count = ints[at.DIM], ints[at.P], ints[at.EFFECTS]
     size = effects_count + p
     terms, blocks = term_table(ints), block_table(ints)
@@ -116,10 +169,20 @@ def expand(ints, floats, z, out):
     dim, effects_count = ints[at.DIM], ints[at.EFFECTS]
     terms = term_table(ints)
     theta, w = out[:dim], np.empty(effects_count + ints[at.P])
-    to_point(ints, floats, terms, z, theta, w)
+    moves = ints[at.CHART_ON] == at.MOVING_CHART
+    if moves:
+        to_theta(ints, floats, z, theta)
+    else:
+        to_point(ints, floats, terms, z, theta, w)
     values, slopes = np.empty(ints[at.SCALARS]), np.empty(ints[at.SCALARS])
     factors, lower = np.empty(ints[at.FLAT]), np.empty(ints[at.FLAT])
     unpacked(ints, floats, theta, values, slopes, factors, np.zeros(dim))
     fill_factors(terms, block_table(ints), values, factors, lower)
+    if moves:
+        e = room(ints, terms)
+        move(ints, floats, terms, lower, z[dim:], e)
+        turn(terms, lower, e.u, out[dim:])
+        out[dim + effects_count :] = e.u[effects_count:]
+        return
     spread(ints, terms, lower, w, out[dim:], np.empty(effects_count))
     out[dim + effects_count :] = w[effects_count:]

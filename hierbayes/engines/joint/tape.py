@@ -41,12 +41,18 @@ TOTAL, N, P, DIM, TERMS, EFFECTS, SCALARS, FLAT, KIND, COUNTS, CHART_ON, CELLS, 
     AT_COLUMNS,  # the border columns that meet a level of the first term
     AT_POSITIONS,  # per term but the first, per row: place of its columns among those of the level
     AT_LAPACK,
-    AT_MODE,  # chart: theta, then w
-    AT_CURVES,  # chart: factor of theta (dim by dim), then d w / d theta (a row each of theta)
-    AT_LEVELS,  # chart: factor of each level of the first term
+    AT_MODE,  # chart: theta, then w where it is fixed
+    AT_CURVES,  # chart: factor of theta (dim by dim), then d w / d theta (a row each of theta) where it is fixed
+    AT_LEVELS,  # chart: factor of each level of the first term; its information where the chart moves
     AT_COUPLING,  # chart: per border column of a level, k numbers
-    AT_BORDER,  # chart: lower triangular factor of the border
-) = range(16, 42)
+    AT_BORDER,  # chart: lower triangular factor of the border; its information where the chart moves
+    AT_TARGET,  # chart that moves: information times the working response, per effect and coefficient
+    AT_LIST_STARTS,  # chart that moves: per place of the border, where its list starts
+    AT_LISTS,  # chart that moves: the later places that its row of R holds
+) = range(16, 45)
+
+# charts
+NO_CHART, FIXED_CHART, MOVING_CHART = range(3)
 
 # columns of the table of terms
 LEVELS, K, START, BLOCK, ONES, Z, CENTRED, L = range(8)

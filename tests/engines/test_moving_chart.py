@@ -1,0 +1,148 @@
+"""The chart that moves with theta: density, gradient and draws against dense matrices, on tidy and on poor designs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import collapsed_problems as gaussian
+import numpy as np
+import pytest
+from joint_problems import FAMILIES, problem_of, response
+from oracles.moving import dense_chart
+
+from hierbayes.engines.joint.engine import JointEngine
+from hierbayes.engines.joint.entries import expanded, log_density, size_of
+from hierbayes.engines.joint.moving_chart import with_moving_chart
+from hierbayes.families import Family
+from hierbayes.priors import LKJ, Fixed, HalfNormal, Normal
+
+STRUCTURES = tuple(name for name in gaussian.PROBLEMS if name not in ("fixed sds and correlation", "fixed sigma"))
+"""The second holds the sd of a family that has none; the first is tested apart."""
+
+POOR = ("one level", "single rows", "zero column", "equal columns", "far origin", "poor cells", "wide")
+
+
+def poor(name):
+    """Return a binomial problem whose levels leave directions of their effects undetermined."""
+    rng = np.random.default_rng(len(name))
+    n = 24
+    codes, columns = np.arange(n) // 4, np.column_stack([np.ones(n), rng.normal(size=n)])
+    if name == "one level":
+        codes = np.zeros(n, dtype=int)
+    elif name == "single rows":
+        codes = np.arange(n)
+    elif name == "zero column":
+        columns[:, 0] = 0.0
+    elif name == "equal columns":
+        columns[:, 1] = columns[:, 0]
+    elif name == "far origin":
+        columns[:, 1] += 2000.0
+    elif name == "poor cells":
+        codes = np.repeat(np.arange(12), [1, 1, 1, 1, 1, 1, 2, 2, 2, 3, 4, 5])
+        columns = np.eye(3)[rng.integers(0, 3, n)]
+    elif name == "wide":
+        codes, columns = np.arange(n) % 12, rng.normal(size=(n, 4)) * [1, 1, 0, 1]
+    k = columns.shape[1]
+    blocks = (
+        gaussian.block(rng, codes, columns=columns, priors=(HalfNormal(1.0),) * k, corr_prior=LKJ(2.0)),
+        gaussian.block(rng, np.arange(n) % 3, priors=(HalfNormal(0.5),)),
+    )
+    base = gaussian.problem(rng, blocks, n, p=2)
+    trials = rng.integers(1, 20, n).astype(float)
+    y = response(Family("binomial", "logit"), rng.normal(size=n), trials, rng)
+    return replace(
+        base, y=y, trials=trials, family="binomial", link="logit", sigma_prior=Fixed(1.0),
+        beta_priors=(Normal(0.0, 2.0), Normal(0.3, 1.0)),
+    )  # fmt: skip
+
+
+CASES = [
+    *((Family("binomial", "logit"), structure) for structure in STRUCTURES),
+    *((family, "crossed slopes") for family in FAMILIES if family.name != "binomial"),
+    *((family, "three columns") for family in FAMILIES if family.name in ("poisson", "ordinal", "categorical")),
+    *((None, name) for name in POOR),
+]
+
+
+@cache
+def charts(family, structure):
+    """Return the tape with its chart, and the dense one."""
+    engine = JointEngine(poor(structure) if family is None else problem_of(family, structure))
+    assert engine.peak is not None
+    return with_moving_chart(engine.tape, engine.peak), dense_chart(engine)
+
+
+def points(words, count):
+    rng = np.random.default_rng(8)
+    return [rng.normal(size=size_of(words)) * scale for scale in (0.3, 1.0, 2.0)[:count]]
+
+
+def agree(found, right, bound):
+    """Say whether numbers agree to a share of each, or of the typical one where a number is near 0."""
+    size = np.maximum(np.abs(right), np.sqrt(np.mean(np.square(right))))
+    return bool(np.all(np.abs(found - right) <= bound * size))
+
+
+@pytest.mark.parametrize(("family", "structure"), CASES, ids=str)
+def test_density_and_draws_are_those_of_dense_matrices(family, structure):
+    words, dense = charts(family, structure)
+    for z in points(words, 3):
+        theta, _, w, _ = dense.at(z)
+        assert agree(expanded(words, z), np.concatenate([theta, w]), 1e-9)
+        assert log_density(words, z) == pytest.approx(dense.log_density(z), rel=1e-10, abs=1e-9)
+
+
+@pytest.mark.parametrize(("family", "structure"), CASES, ids=str)
+def test_gradient_is_that_of_differences_of_the_dense_density(family, structure):
+    words, dense = charts(family, structure)
+    rng = np.random.default_rng(9)
+    for z in points(words, 2):
+        grad = np.empty(len(z))
+        assert log_density(words, z, grad) == pytest.approx(log_density(words, z), rel=1e-13)
+        # every number of theta, and twelve directions in all of z
+        dim = len(dense.mode)
+        directions = [*np.eye(len(z))[:dim], *rng.normal(size=(12, len(z))) / np.sqrt(len(z))]
+        right = np.array([slope(dense.log_density, z, each) for each in directions])
+        assert agree(np.array([grad @ each for each in directions]), right, 1e-7)
+
+
+def slope(function, z, direction, h=4e-3):
+    """Return the derivative along a direction, by differences of the sixth order."""
+    near, mid, far = (function(z + m * h * direction) - function(z - m * h * direction) for m in (1, 2, 3))
+    return (45 * near - 9 * mid + far) / (60 * h)
+
+
+def test_the_check_sees_a_jacobian_left_out_and_a_working_model_off_by_a_millionth():
+    words, dense = charts(Family("binomial", "logit"), "correlated slope")
+    z = points(words, 2)[1]
+    _, _, _, jacobian = dense.at(z)
+    assert log_density(words, z) != pytest.approx(dense.log_density(z) - jacobian, rel=1e-6)
+    off = replace(dense, information=dense.information * (1 + 1e-6))
+    assert log_density(words, z) != pytest.approx(off.log_density(z), rel=1e-10, abs=1e-9)
+
+
+def test_for_a_normal_response_z_is_a_standard_normal_vector_given_any_theta():
+    """At the mode's sigma the working model is the model: the density of z given theta is exactly normal."""
+    problem = problem_of(Family("gaussian", "identity"), "crossed slopes")
+    engine = JointEngine(replace(problem, sigma_prior=Fixed(0.8)))
+    words, dim = with_moving_chart(engine.tape, engine.peak), engine.layout.dim
+    rng = np.random.default_rng(3)
+    for scale in (0.5, 2.0):
+        theta = scale * rng.normal(size=dim)
+        first, second = (np.concatenate([theta, rng.normal(size=size_of(words) - dim)]) for _ in range(2))
+        squares = 0.5 * (second[dim:] @ second[dim:] - first[dim:] @ first[dim:])
+        assert log_density(words, first) - log_density(words, second) == pytest.approx(squares, abs=1e-8)
+
+
+def test_an_sd_fixed_at_0_keeps_its_effects_at_0():
+    problem = problem_of(Family("poisson", "log"), "nested")
+    blocks = (replace(problem.blocks[0], sd_priors=(Fixed(0.0),)), problem.blocks[1])
+    engine = JointEngine(replace(problem, blocks=blocks))
+    words, dim = with_moving_chart(engine.tape, engine.peak), engine.layout.dim
+    z, grad = points(words, 1)[0], np.empty(size_of(words))
+    assert np.isfinite(log_density(words, z, grad))
+    assert np.all(np.isfinite(grad))
+    first = engine.rows.order.index(0)
+    start = dim + sum(problem.blocks[i].n_levels for i in engine.rows.order[:first])
+    np.testing.assert_array_equal(expanded(words, z)[start : start + blocks[0].n_levels], 0.0)
