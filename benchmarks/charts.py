@@ -1,18 +1,15 @@
 """The fixed chart of the joint engine beside the one that moves with theta: steps, ESS and seconds of each.
 
-Run from the checkout: ``python benchmarks/charts.py [model ...] [--draws 1000] [--seeds 1]``. The least bulk ESS is over
-every number of the posterior, effects included; gradients count the warm-up; ``auto`` marks the chart that is chosen.
+Run from the checkout: ``python benchmarks/charts.py [model ...] [--draws 1000] [--seeds 1]``. The least bulk ESS is
+over every number of the posterior, effects included; gradients count the warm-up; ``auto`` marks the chart that is
+chosen.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import time
 import warnings
-
-for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
 
 import numpy as np
 import pandas as pd
@@ -35,7 +32,9 @@ def slopes() -> tuple[str, pd.DataFrame, str]:
     g = np.repeat(np.arange(100), 40)
     x = rng.normal(size=4000)
     b = rng.multivariate_normal([0, 0], [[0.25, 0.06], [0.06, 0.09]], size=100)
-    data = pd.DataFrame({"y": rng.poisson(np.exp(1 + 0.3 * x + b[g, 0] + b[g, 1] * x)), "x": x, "g": [f"g{i}" for i in g]})
+    data = pd.DataFrame(
+        {"y": rng.poisson(np.exp(1 + 0.3 * x + b[g, 0] + b[g, 1] * x)), "x": x, "g": [f"g{i}" for i in g]}
+    )
     return "y ~ x + (x | g)", data, "poisson"
 
 
@@ -84,7 +83,9 @@ MODELS = {
     "few": few,
     "slopes": slopes,
     "hazard": hazard,
-    "grouseticks": bundled("grouseticks", "TICKS ~ YEAR + cHEIGHT + (1 | BROOD) + (1 | INDEX) + (1 | LOCATION)", "poisson"),
+    "grouseticks": bundled(
+        "grouseticks", "TICKS ~ YEAR + cHEIGHT + (1 | BROOD) + (1 | INDEX) + (1 | LOCATION)", "poisson"
+    ),
     "verbagg": bundled("verbagg", "r2 ~ Anger + Gender + btype + situ + (1 | id) + (1 | item)", "bernoulli"),
     "answers": bundled("verbagg", "resp ~ 1 + Anger + Gender + btype + situ + (1 || id)", "categorical"),
 }
@@ -103,8 +104,8 @@ def main() -> None:
     from hierbayes.engines.joint.engine import JointEngine
 
     rule = JointEngine.chart.func
-    print("| model | chart | acceptance | seed | us a gradient | steps | gradients | divergences | R-hat | ESS | seconds | ESS/s |")
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
+    columns = "model chart acceptance seed us_a_gradient steps gradients divergences R-hat ESS seconds ESS/s".split()
+    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for name in asked.models:
         formula, data, family = MODELS[name]()
         model = hb.Model(formula, data, family=family)
@@ -124,12 +125,12 @@ def main() -> None:
                     rhat, ess = worst(fit)
                     told = fit.diagnostics
                     steps = float(np.mean(fit.tree["sample_stats"]["n_steps"]))
-                    print(
-                        f"| {name} | {chart}{' (auto)' if chart == auto else ''} | {accept or 'default'} | {seed} | {cost:.0f} "
-                        f"| {steps:.1f} | {told['gradients']} | {told['divergences']} | {rhat:.3f} | {ess:.0f} | {gone:.1f} "
-                        f"| {ess / gone:.0f} |",
-                        flush=True,
-                    )
+                    row = [
+                        name, f"{chart}{' (auto)' if chart == auto else ''}", accept or "default", seed, f"{cost:.0f}",
+                        f"{steps:.1f}", told["gradients"], told["divergences"], f"{rhat:.3f}", f"{ess:.0f}",
+                        f"{gone:.1f}", f"{ess / gone:.0f}",
+                    ]  # fmt: skip
+                    print(f"| {' | '.join(map(str, row))} |", flush=True)
 
 
 if __name__ == "__main__":
