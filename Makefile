@@ -8,7 +8,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# A compiled kernel is kept beside its own file and knows of no other: when one source changes, all are compiled anew.
+# When a source of kernels changes, all are compiled anew; nothing is where only what calls them has changed.
 WARM := $(VENV)/.warmed
 KERNELS := $(wildcard hierbayes/engines/*.py hierbayes/engines/collapsed/*.py hierbayes/engines/joint/*.py)
 JOBS ?= 2
@@ -53,7 +53,6 @@ warm: $(WARM) ## compile the kernels into the disk cache, where a source has cha
 
 $(WARM): $(STAMP) $(KERNELS)
 	@echo "compiling the kernels, once (two or three minutes)"
-	@find hierbayes -name '*.nb[ic]' -delete
 	@$(BIN)/python -m hierbayes.warm
 	@touch $@
 

@@ -98,7 +98,7 @@ def _objects(room: Path) -> list[str]:
     from hierbayes.engines.joint import entries as joint
 
     every = (("hierbayes.engines.callables", entries), ("hierbayes.engines.joint.callables", joint))
-    sources = stale.digest(room)
+    sources = stale.kernel_digest(room)
     with _ONE_AT_A_TIME, mock.patch.object(native, "digest", return_value=sources):
         places = [native._place(module, own._ENTRIES) for module, own in every]
     return [place.name for place in places if place is not None]
@@ -112,7 +112,7 @@ def _keep_kernels(room: Path, before: list[str]) -> None:
     for old, new in zip(before, _objects(room), strict=True):
         if (folder / old).exists():
             (folder / old).rename(folder / new)
-    (folder / "kernels.stamp").write_text(stale.digest(room))
+    (folder / "kernels.stamp").write_text(stale.kernel_digest(room))
 
 
 def run_tests(copy: Path, tests: Sequence[str], hasty: bool = False) -> Seen:

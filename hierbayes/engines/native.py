@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hierbayes.engines.stale import OWN_FOLDERS, digest
+from hierbayes.engines.stale import OWN_FOLDERS, kernel_digest
 from hierbayes.errors import warn
 
 _WEAK = "weak_odr"
@@ -69,7 +69,7 @@ def _place(module: str, entries: Mapping[str, str]) -> Path | None:
     from numba.core.caching import FunctionCache
 
     machine = (binding.get_process_triple(), binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten())
-    sources = digest(Path(__file__).parent)
+    sources = kernel_digest(Path(__file__).parent)
     parts = (sources, numba.__version__, llvmlite.__version__, *machine, module, *entries.keys(), *entries.values())
     key = hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
     with contextlib.suppress(RuntimeError, OSError):

@@ -1,7 +1,8 @@
 """Compiled functions on disk: where they may be kept, and those that no longer match their sources.
 
 Numba recompiles a function when its own file has changed, not when a function that it calls in another file has: the
-old code of the latter lives on inside the former. Here a change in any of the files drops what was compiled from all.
+old code of the latter lives on inside the former. Here a change in any file of kernels drops what was compiled from
+all.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import atexit
 import contextlib
 import hashlib
+import re
 import shutil
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hierbayes.errors import SamplingError
@@ -22,7 +25,7 @@ OWN_FOLDERS: list[str] = []
 
 
 def drop_stale(room: Path = _ROOM) -> bool:
-    """Delete the compiled functions below a folder where a source has changed since they were made.
+    """Delete the compiled functions below a folder where a source of kernels has changed since they were made.
 
     Parameters
     ----------
@@ -42,7 +45,7 @@ def drop_stale(room: Path = _ROOM) -> bool:
     """
     mark = room / "__pycache__" / "kernels.stamp"
     with contextlib.suppress(OSError):
-        now = digest(room)
+        now = kernel_digest(room)
         if mark.exists() and mark.read_text() == now:
             return False
         for compiled in [*room.rglob("*.nbi"), *room.rglob("*.nbc"), *room.rglob("native-*.o")]:
@@ -96,8 +99,37 @@ def find_cache() -> str | None:
 
 def digest(room: Path) -> str:
     """Return a digest of names and contents of all sources."""
+    return _digest(room, sorted(room.rglob("*.py")))
+
+
+def kernel_digest(room: Path) -> str:
+    """Return a digest of what compiled functions are made of: the sources that `kernel_sources` names."""
+    return _digest(room, kernel_sources(room))
+
+
+def kernel_sources(room: Path) -> list[Path]:
+    """Return the sources that numba compiles, and the modules of the room that they import, for their constants.
+
+    What only prepares, calls or describes kernels may change without a new compilation.
+    """
+    texts = {path: path.read_text(encoding="utf-8") for path in room.rglob("*.py")}
+    named = {path: [".".join(path.relative_to(room).with_suffix("").parts)] for path in texts}
+    compiled = {path for path, text in texts.items() if "numba" in text}
+    imported = {name for path in compiled for name in _imports(texts[path], room.name)}
+    return sorted(compiled | {path for path, names in named.items() if imported.intersection(names)})
+
+
+def _imports(text: str, room: str) -> Iterator[str]:
+    """Yield the names, below the room, of what a source imports from it: modules, and what may be one."""
+    for module, names in re.findall(rf"^from \S*\b{room}\.?([\w.]*) import (\([^)]*\)|.*)$", text, re.MULTILINE):
+        yield module
+        for name in re.findall(r"(\w+)(?: as \w+)?", names):
+            yield f"{module}.{name}".lstrip(".")
+
+
+def _digest(room: Path, paths: Iterable[Path]) -> str:
     found = hashlib.sha256()
-    for path in sorted(room.rglob("*.py")):
+    for path in paths:
         code = path.read_bytes()
         found.update(f"{path.relative_to(room)} {len(code)}\n".encode() + code)
     return found.hexdigest()
