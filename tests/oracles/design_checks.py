@@ -47,7 +47,9 @@ def gap(what, found, wanted, scale, ratio):
     found, wanted = np.asarray(found, dtype=float), np.asarray(wanted, dtype=float)
     if found.size == 0:
         return Gap(what, 0.0)
-    return Gap(what, float(np.max(np.abs(found - wanted) / scale)) / (ROOM * EPS * ratio**2))
+    # a dense normal that has lost all its digits may give a size of 0; it is taken again in more of them
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return Gap(what, float(np.max(np.abs(found - wanted) / scale)) / (ROOM * EPS * ratio**2))
 
 
 def collapsed_gaps(design, effects=True):
