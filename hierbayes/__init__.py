@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from hierbayes.summaries.exporting import export
     from hierbayes.summaries.mean_variance import variance_of_mean
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _HOMES = {
     "hierbayes.comparison.bayes_factors": ("BayesFactor", "bayes_factor"),
