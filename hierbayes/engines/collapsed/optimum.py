@@ -64,9 +64,9 @@ class Optimum:
 
     @property
     def agreed(self) -> bool:
-        """Whether more than half of the starts ended in the best optimum."""
+        """Whether there was one start, or more than half of them ended in the best optimum."""
         best = sum(value < self.value + _SAME for value in self.reached)
-        return 2 * best > len(self.reached)
+        return len(self.reached) < 2 or 2 * best > len(self.reached)
 
 
 def search(criterion: Criterion) -> Optimum:
