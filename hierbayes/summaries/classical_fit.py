@@ -113,7 +113,8 @@ class ClassicalFit(Tables):
                 for j, k in combinations(range(len(self.design.groups[i].terms)), 2):
                     terms = self.design.groups[i].terms
                     rows.append((factor, terms[j], terms[k], "corr"))
-                    numbers.append(_correlation(*(own[i][j, k] for own in parts), z))
+                    corr, atanh, error = (float(own[i][j, k]) for own in parts)
+                    numbers.append(_correlation(corr, atanh, error, z))
         rows.append((own_word("Residual", self.design.factors), "", "", "sigma"))
         numbers.append(_positive(self._parts.sigma, self._parts.log_sigma_error, z))
         names = pd.DataFrame(rows, columns=["group", "term", "term2", "kind"])

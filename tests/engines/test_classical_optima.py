@@ -57,7 +57,7 @@ def test_random_fits_are_the_best_known(tens):
 
 def test_singular_is_what_lme4_says_where_it_reaches_the_optimum():
     rows = [row for row in BEST.values() if "lme4" in row and abs(row["lme4"]["criterion"] - row["best"]) < SAME]
-    assert len(rows) >= 20
+    assert len(rows) >= 15
     assert all(row["singular"] == row["lme4"]["singular"] for row in rows)
 
 

@@ -68,11 +68,13 @@ class Piece:
 class Criterion:
     """Minus the log likelihood of the roots of all pieces, with sigma profiled out unless it is known."""
 
+    # `known` is the sigma that is held, 0 where it is estimated
     def __init__(self, problem: Problem, criterion: int) -> None:
         self.criterion = criterion
         self.problem = problem
         self.free = problem.n - (problem.p if criterion == at.REML else 0)
-        self.known = float(problem.sigma_prior.value) if isinstance(problem.sigma_prior, Fixed) else 0.0
+        held = problem.sigma_prior.value if isinstance(problem.sigma_prior, Fixed) else 0.0
+        self.known = held if isinstance(held, float) else 0.0
         statistics = accumulate(problem)
         self.work = statistics.work
         self.words = build_tape(problem, statistics, layout(problem))

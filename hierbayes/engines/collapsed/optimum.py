@@ -27,8 +27,11 @@ _SAME = 5e-5
 """Optima whose log likelihoods differ by less count as one: 1e-4 in the criterion."""
 _PROMISED = 1e-5
 """A search that ends where a step still promises more log likelihood has not converged."""
+_FEW = 2
+"""Columns up to which an optimum inside is taken for the only one."""
 _ENOUGH = 3
-"""Starts that agree; where they do not, all others are tried too."""
+"""Starts that must agree, twice as many where there are more columns; where they do not, all others are tried too."""
+_RANDOM = 9
 _CHEAP = 2e9
 """Multiplications of one more descent up to which it is made where several optima are likely."""
 
@@ -64,24 +67,26 @@ class Optimum:
 
     @property
     def agreed(self) -> bool:
-        """Whether more than half of the starts ended in the best optimum."""
+        """Whether there was one start, or more than half of them ended in the best optimum."""
         best = sum(value < self.value + _SAME for value in self.reached)
-        return 2 * best > len(self.reached)
+        return len(self.reached) < 2 or 2 * best > len(self.reached)
 
 
 def search(criterion: Criterion) -> Optimum:
-    """Return the best optimum found: of one descent, or of several where the first is on the boundary.
+    """Return the best optimum found: of one descent, or of several where more than one optimum is likely.
 
-    There, two optima side by side are no rarity: a correlation of 1 and one of -1, or the sd of one term at 0 or that
-    of another.
+    On the boundary two optima side by side are no rarity: a correlation of 1 and one of -1, or the sd of one term at 0
+    or that of another. With many columns there may be two inside.
     """
     first = _local(criterion, _start(criterion, 1.0), warm_up=2)
     singular = any(rank < piece.k for rank, piece in zip(first.ranks, criterion.pieces, strict=True))
+    columns = sum(piece.k for piece in criterion.pieces)
     found = [first]
-    if singular and first.converged and criterion.work * criterion.evaluations < _CHEAP:
+    if (singular or columns > _FEW) and first.converged and criterion.work * criterion.evaluations < _CHEAP:
+        enough = _ENOUGH if columns <= _FEW else 2 * _ENOUGH
         for start in _other_starts(criterion, first):
             found.append(_local(criterion, start, warm_up=0))
-            if len(found) == _ENOUGH and _agree(found):
+            if len(found) >= enough and _agree(found):
                 break
     best = min(found, key=lambda each: each.value)
     return Optimum(best.x, best.value, best.ranks, best.promised, tuple(each.value for each in found))
@@ -97,13 +102,13 @@ def _start(criterion: Criterion, size: float) -> Floats:
 
 
 def _other_starts(criterion: Criterion, found: Optimum) -> list[Floats]:
-    """Return starts far from an optimum on the boundary: turned away from it, small, and at random."""
+    """Return starts far from an optimum: turned away from the boundary, small, and at random."""
     rng = np.random.default_rng(1)
     away = found.x.copy()
     for piece, rank in zip(criterion.pieces, found.ranks, strict=True):
         if rank < piece.k:
             away[piece.part] = _turned_away(piece.root(found.x)).ravel()
-    return [away, _start(criterion, 0.2), *(_random_start(criterion, rng) for _ in range(3))]
+    return [away, _start(criterion, 0.2), *(_random_start(criterion, rng) for _ in range(_RANDOM))]
 
 
 def _random_start(criterion: Criterion, rng: np.random.Generator) -> Floats:
