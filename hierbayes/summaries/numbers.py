@@ -66,15 +66,15 @@ def moments(draws: Floats) -> tuple[Floats, Floats]:
     '2e+200 and 1e+200'
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = np.asarray(draws.mean(axis=0))
-        sd = np.asarray(draws.std(axis=0, ddof=1)) if len(draws) > 1 else np.full(draws.shape[1:], np.nan)
+        mean: Any = draws.mean(axis=0)
+        sd: Any = draws.std(axis=0, ddof=1) if len(draws) > 1 else np.full(draws.shape[1:], np.nan)
         if len(draws) < 2 or (np.isfinite(mean).all() and np.isfinite(sd).all()):
             return mean, sd
         top = np.abs(draws).max(axis=0)
         share = draws / top
         large = np.isfinite(top) & ~(np.isfinite(mean) & np.isfinite(sd))
-        sd = np.where(large, top * share.std(axis=0, ddof=1), sd)
-        return np.where(large, top * share.mean(axis=0), mean), sd
+        sd = np.where(large, top * share.std(axis=0, ddof=1), sd)[()]
+        return np.where(large, top * share.mean(axis=0), mean)[()], sd
 
 
 def convergence(draws: Floats) -> dict[str, Floats]:
