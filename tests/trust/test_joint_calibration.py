@@ -44,10 +44,20 @@ def calibrated(family, n, planted):
     return Calibration(model.spec.formula.text, "joint", task.quantities, 20, seeds, run_sets(task, seeds))
 
 
+def suspicious(found):
+    """Say whether ranks are far from uniform: once in 2,000 times where the sampler is right.
+
+    `passed` fails for one right sampler of a hundred, and here are thirteen. Below 6e-5 the p value of the band is the
+    smallest that there is.
+    """
+    own = found.table()
+    return bool((own["p_chi2"] < 1e-5).any() or (own["p_ecdf"] < 6e-5).any())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("family", [Family(*each) for each in KINDS], ids=str)
 def test_a_kernel_is_calibrated_and_a_likelihood_counted_twice_is_found(family):
     found = calibrated(family, 200, planted=False)
-    assert found.passed, found.table()
+    assert not suspicious(found), found.table()
     assert len(found.failures) == 0
-    assert not calibrated(family, 60, planted=True).passed
+    assert suspicious(calibrated(family, 60, planted=True))
