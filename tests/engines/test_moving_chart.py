@@ -8,12 +8,12 @@ from functools import cache
 import collapsed_problems as gaussian
 import numpy as np
 import pytest
-from hierbayes.engines.joint.moving_chart import with_moving_chart
 from joint_problems import FAMILIES, problem_of, response
 from oracles.moving import dense_chart
 
 from hierbayes.engines.joint.engine import JointEngine
 from hierbayes.engines.joint.entries import expanded, log_density, size_of
+from hierbayes.engines.joint.moving_chart import with_moving_chart
 from hierbayes.families import Family
 from hierbayes.priors import LKJ, Fixed, HalfNormal, Normal
 
