@@ -1,8 +1,9 @@
 """Columns of group-level terms in which a search does not depend on their coding.
 
 Treatment, sum or cell-mean contrasts, a predictor near or far from 0, grams or tonnes: each is the same term after a
-map of its columns. The search for REML and ML takes the columns that are orthonormal over the rows, and so meets the
-same surface whatever the coding.
+map of its columns. The search for REML and ML takes columns that are orthonormal over the rows, turned to the main
+axes of what the levels say of the response, and so meets the same surface, and starts at the same places, whatever
+the coding.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Orthonormal:
     problem : Problem
         With ``Z_new`` such that ``Z = Z_new @ turn``.
     turns : tuple of array, shape (k, k)
-        One a block, upper triangular; diagonal where correlations are fixed at 0 or columns depend on each other.
+        One a block; diagonal where correlations are fixed at 0 or columns depend on each other.
     """
 
     problem: Problem
@@ -48,11 +49,13 @@ def orthonormal(problem: Problem) -> Orthonormal:
     True
     """
     root = np.sqrt(np.asarray(problem.weights, dtype=np.float64))[:, None]
-    moved = [_turned(block, root) for block in problem.blocks]
+    y = np.asarray(problem.y - problem.offset, dtype=np.float64)
+    response = root[:, 0] * (y - np.mean(y))
+    moved = [_turned(block, root, response) for block in problem.blocks]
     return Orthonormal(replace(problem, blocks=tuple(block for block, _ in moved)), tuple(turn for _, turn in moved))
 
 
-def _turned(block: Block, root: Floats) -> tuple[Block, Floats]:
+def _turned(block: Block, root: Floats, response: Floats) -> tuple[Block, Floats]:
     """Return a block in its orthonormal columns, and the map from these to its own."""
     n, k = block.Z.shape
     weighted = block.Z * (root / math.sqrt(n))
@@ -61,6 +64,20 @@ def _turned(block: Block, root: Floats) -> tuple[Block, Floats]:
     if k > 1 and n >= k and isinstance(block.corr_prior, LKJ):
         basis, upper = np.linalg.qr(weighted / sizes)
         if np.min(np.abs(np.diag(upper))) > _DEPENDENT:
-            Z = np.ascontiguousarray(basis * (math.sqrt(n) / root))
-            return replace(block, Z=Z), np.asarray(upper * sizes)
+            axes = _axes(basis, block, response)
+            Z = np.ascontiguousarray((basis @ axes) * (math.sqrt(n) / root))
+            return replace(block, Z=Z), np.asarray(axes.T @ (upper * sizes))
     return replace(block, Z=np.ascontiguousarray(block.Z / sizes)), np.diag(sizes)
+
+
+def _axes(basis: Floats, block: Block, response: Floats) -> Floats:
+    """Return the main axes of the products of basis and response, level by level, each pointing to their sum."""
+    products = basis * response[:, None]
+    scores = np.stack([np.bincount(block.codes, column, block.n_levels) for column in products.T], axis=1)
+    # products that cannot be squared have no axes
+    largest = float(np.max(np.abs(scores), initial=0.0))
+    if not 0 < largest < math.inf:
+        return np.eye(basis.shape[1])
+    scores = scores / largest
+    _, vectors = np.linalg.eigh(scores.T @ scores)
+    return np.asarray(vectors * np.where(np.sum(scores @ vectors, axis=0) < 0, -1.0, 1.0))

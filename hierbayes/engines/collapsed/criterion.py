@@ -111,6 +111,10 @@ class Criterion:
         squares = self.squares(lam)
         return math.sqrt(squares / self.free) if squares > self.least else math.nan
 
+    def leaves_nothing(self, x: Floats) -> bool:
+        """Say whether the squares left over are near those of rounding: sigma then tends to 0."""
+        return not self.known and not self.squares(self.factors(x)) > 100 * self.least
+
     def value(self, x: Floats) -> float:
         """Return minus the log likelihood; infinite where it cannot be computed."""
         return self._at(self.factors(x), np.zeros(0))

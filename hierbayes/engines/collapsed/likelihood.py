@@ -63,7 +63,7 @@ def _fit(problem: Problem, criterion: int) -> Estimates:
     found = search(profile)
     lam = profile.factors(found.x)
     sigma = profile.sigma(lam)
-    _refuse_no_sigma(profile, found, sigma)
+    _refuse_no_sigma(profile, found)
     beta, covariance, modes, spreads = _effects(moved, profile, lam, sigma)
     factors = _factors(moved, profile, lam, sigma)
     blocks = [described(factor) for factor in factors]
@@ -149,9 +149,9 @@ def _refuse_no_residuals(profile: Criterion) -> None:
         raise _exact("coefficients fit")
 
 
-def _refuse_no_sigma(profile: Criterion, found: Optimum, sigma: float) -> None:
+def _refuse_no_sigma(profile: Criterion, found: Optimum) -> None:
     """Refuse data that coefficients and effects fit exactly, and models that leave nothing to sigma."""
-    if math.isfinite(found.value) and (profile.known or profile.free * sigma**2 > 100 * profile.least):
+    if math.isfinite(found.value) and not profile.leaves_nothing(found.x):
         return
     if _explained(profile.problem):
         raise _exact("group-level terms fit")

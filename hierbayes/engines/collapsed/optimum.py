@@ -32,7 +32,7 @@ _FEW = 2
 _ENOUGH = 3
 """Starts that must agree, twice as many where there are more columns; where they do not, all others are tried too."""
 _RANDOM = 9
-_CHEAP = 2e9
+_CHEAP = 5e8
 """Multiplications of one more descent up to which it is made where several optima are likely."""
 
 
@@ -82,7 +82,8 @@ def search(criterion: Criterion) -> Optimum:
     singular = any(rank < piece.k for rank, piece in zip(first.ranks, criterion.pieces, strict=True))
     columns = sum(piece.k for piece in criterion.pieces)
     found = [first]
-    if (singular or columns > _FEW) and first.converged and criterion.work * criterion.evaluations < _CHEAP:
+    cheap = criterion.work * criterion.evaluations < _CHEAP and not criterion.leaves_nothing(first.x)
+    if (singular or columns > _FEW) and first.converged and cheap:
         enough = _ENOUGH if columns <= _FEW else 2 * _ENOUGH
         for start in _other_starts(criterion, first):
             found.append(_local(criterion, start, warm_up=0))
