@@ -14,6 +14,7 @@ from hierbayes.priors import Prior
 from hierbayes.priors_bambi import without_bambi
 
 Missing = Literal["drop", "raise"]
+Rank = Literal["drop", "raise"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class ModelSpec:
         the gaussian the weight multiplies the row's log likelihood.
     missing : "drop" or "raise"
         What to do with rows that miss a value in a column that the model uses.
+    rank : "drop" or "raise"
+        What to do with columns that no row determines.
     """
 
     formula: Formula
@@ -57,6 +60,7 @@ class ModelSpec:
     contrasts: Mapping[str, Contrast] = field(default_factory=lambda: MappingProxyType({}))
     weights: str | None = None
     missing: Missing = "drop"
+    rank: Rank = "drop"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -73,10 +77,13 @@ def make_spec(
     contrasts: Mapping[str, Any] | None = None,
     weights: str | None = None,
     missing: str = "drop",
+    rank: str = "drop",
 ) -> ModelSpec:
     """Check the user's arguments and freeze them."""
     if missing not in ("drop", "raise"):
         raise ModelError(f'missing={missing!r} is not understood: write "drop" or "raise"')
+    if rank not in ("drop", "raise"):
+        raise ModelError(f'rank={rank!r} is not understood: write "drop" or "raise"')
     if weights is not None and not isinstance(weights, str):
         raise ModelError(f"weights takes the name of a column, not {type(weights).__name__}")
     read = formula if isinstance(formula, Formula) else parse(formula)
@@ -89,6 +96,7 @@ def make_spec(
         contrasts=_freeze_contrasts(contrasts),
         weights=weights,
         missing="drop" if missing == "drop" else "raise",
+        rank="drop" if rank == "drop" else "raise",
     )
 
 

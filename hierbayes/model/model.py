@@ -67,6 +67,9 @@ class Model(KeptModel):
         the gaussian the weight multiplies the row's log likelihood.
     missing : "drop" or "raise"
         Drop rows with missing values, with one warning that counts them, or refuse them.
+    rank : "drop" or "raise"
+        Drop columns that no row determines, as where a cell of ``f * h`` is empty, with one warning that names them,
+        or refuse them. Means and predictions of such a cell are NaN or refused.
 
     Raises
     ------
@@ -103,9 +106,16 @@ class Model(KeptModel):
         contrasts: Mapping[str, Any] | None = None,
         weights: str | None = None,
         missing: str = "drop",
+        rank: str = "drop",
     ) -> None:
         self._spec = make_spec(
-            formula, family_name=family, priors=priors, contrasts=contrasts, weights=weights, missing=missing
+            formula,
+            family_name=family,
+            priors=priors,
+            contrasts=contrasts,
+            weights=weights,
+            missing=missing,
+            rank=rank,
         )
         self._design = build(self._spec, data)
         warn_of_bare_bar(self._spec.formula)
@@ -460,8 +470,8 @@ def fit(formula: str, data: Any, **options: Any) -> Fit:
     formula : str
     data : data frame
     **options
-        Those of `Model` (family, priors, contrasts, weights, missing) and of `Model.fit` (draws, tune, chains, cores,
-        seed, engine, target_accept, progress, cache).
+        Those of `Model` (family, priors, contrasts, weights, missing, rank) and of `Model.fit` (draws, tune, chains,
+        cores, seed, engine, target_accept, progress, cache).
 
     Returns
     -------
@@ -472,7 +482,7 @@ def fit(formula: str, data: Any, **options: Any) -> Fit:
     >>> import hierbayes as hb
     >>> fit = hb.fit("Yield ~ 1 | Batch", hb.load_data("dyestuff"), seed=1, progress=False)  # doctest: +SKIP
     """
-    of_model = {"family", "priors", "contrasts", "weights", "missing"}
+    of_model = {"family", "priors", "contrasts", "weights", "missing", "rank"}
     of_fit = {"draws", "tune", "chains", "cores", "seed", "engine", "target_accept", "progress", "cache"}
     unknown = sorted(set(options) - of_model - of_fit)
     if unknown:

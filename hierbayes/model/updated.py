@@ -21,7 +21,7 @@ from hierbayes.priors_bambi import without_bambi
 from hierbayes.spec import ModelSpec, make_spec
 from hierbayes.storage.fingerprint import data_fingerprint
 
-OF_MODEL = ("family", "contrasts", "weights", "missing")
+OF_MODEL = ("family", "contrasts", "weights", "missing", "rank")
 
 
 class Changed(NamedTuple):
@@ -81,6 +81,7 @@ def _changed_spec(
         contrasts=contrasts,
         weights=options.get("weights", old.weights),
         missing=options.get("missing", old.missing),
+        rank=options.get("rank", old.rank),
     )
 
 
@@ -161,4 +162,5 @@ def _without_lost(spec: ModelSpec, given: Any, design: Design) -> ModelSpec:
         contrasts=spec.contrasts,
         weights=spec.weights,
         missing=spec.missing,
+        rank=spec.rank,
     )
