@@ -43,7 +43,7 @@ def build(spec: ModelSpec, data: Any) -> Design:
     """
     table = to_pandas(data)
     check_column_names(spec.columns, table.columns)
-    check_formula(spec, [name for name in table.columns if isinstance(name, str)])
+    check_formula(spec, [name for name in table.columns if isinstance(name, str)], table.index.names)
     rows = complete_rows(table, spec.columns, spec.missing)
     columns = {name: read_column(table, name, rows) for name in spec.columns}
     return _design(spec, columns, rows, len(table), labels_of_rows(table, rows))
