@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family, family
-from hierbayes.formula import Formula, parse, show
+from hierbayes.formula import Formula, parse
 from hierbayes.priors import Prior
 from hierbayes.priors_bambi import without_bambi
 
@@ -85,9 +85,14 @@ def make_spec(
     if rank not in ("drop", "raise"):
         raise ModelError(f'rank={rank!r} is not understood: write "drop" or "raise"')
     if weights is not None and not isinstance(weights, str):
-        raise ModelError(f"weights takes the name of a column, not {type(weights).__name__}")
+        raise ModelError(
+            f"weights takes the name of a column here, not {type(weights).__name__}", "put the weights into the data"
+        )
     read = formula if isinstance(formula, Formula) else parse(formula)
     chosen = family(family_name)
+    if chosen.name == "binomial" and read.trials is None:
+        # as in R a single outcome is a trial; whether it is 0 or 1 the design will see
+        chosen = family(f"bernoulli({chosen.link})")
     _check_left(read, chosen)
     return ModelSpec(
         formula=read,
@@ -101,20 +106,17 @@ def make_spec(
 
 
 def _check_left(formula: Formula, chosen: Family) -> None:
-    """Refuse trials or standard errors that the family does not take, and a binomial response without trials."""
+    """Refuse trials or standard errors that the family does not take."""
     if formula.trials is not None and chosen.name != "binomial":
+        several = "; a response of several columns is not available: model each" if "cbind" in formula.text else ""
         raise ModelError(
-            f"the response has trials, which the {chosen.name} family does not take", 'write family="binomial"'
+            f"the response has trials, which the {chosen.name} family does not take",
+            f'write family="binomial" if successes are counted{several}',
         )
     if formula.se is not None and chosen.name != "gaussian":
         raise ModelError(
             f"the response has known standard errors, which the {chosen.name} family does not take",
             'write family="gaussian", or leave se() out',
-        )
-    if formula.trials is None and chosen.name == "binomial":
-        raise ModelError(
-            f"the response {show(formula.response)!r} has no trials, which the binomial family needs",
-            'write p(successes, trials) ~ ...; for single outcomes, 0 or 1, write family="bernoulli"',
         )
 
 

@@ -79,7 +79,9 @@ def index_error(formula: Formula, name: str) -> FormulaError:
     """Return the error for a name that is the index of the data, and no column."""
     place, what = find_column(formula, name), f"{name!r} is the index of the data, and no column"
     hint = "Make it a column: data.reset_index()."
-    return FormulaError(what, *(() if place is None else (formula.text, place.start, place.stop)), hint=hint)
+    if place is None:
+        return FormulaError(what, hint=hint)
+    return FormulaError(what, formula.text, place.start, place.stop, hint)
 
 
 def twin_of(name: str, columns: Iterable[str]) -> str | None:
