@@ -201,7 +201,7 @@ class ArvizPlots:
 _OTHER_PLOTS = {
     "ppc_dist": 'kind is "kde", "hist" or "ecdf"; a statistic is drawn by fit.plot.arviz("ppc_tstat", t_stat="mean")'
 }
-_REFUSALS = (ValueError, TypeError, KeyError, AttributeError, IndexError, NotImplementedError)
+_REFUSALS = (ImportError, ValueError, TypeError, KeyError, AttributeError, IndexError, NotImplementedError)
 
 
 @contextmanager
