@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from hierbayes.errors import ModelError
+from hierbayes.formula import suggest
 from hierbayes.ordinal import gap_names, gaps_of
 from hierbayes.ordinal import mean as ordinal_mean
 
@@ -206,6 +207,14 @@ _ALIASES = {
     "negbinomial": "negative_binomial",
     "negativebinomial": "negative_binomial",
     "nbinom": "negative_binomial",
+    "nbinom2": "negative_binomial",
+    "nb": "negative_binomial",
+    "nb2": "negative_binomial",
+    "t_family": "student_t",
+    "beta_family": "beta",
+    "beta_regression": "beta",
+    "betar": "beta",
+    "shiftedlognormal": "shifted_lognormal",
     "exgaussian": "exgaussian",
     "ex_gaussian": "exgaussian",
     "log_normal": "lognormal",
@@ -213,6 +222,52 @@ _ALIASES = {
     "multinomial": "categorical",
     "nominal": "categorical",
 }
+
+
+_OTHERS: dict[str, str] = {
+    **dict.fromkeys(
+        ("nbinom1", "nb1", "quasipoisson", "genpois", "compois", "com_poisson"),
+        'near is "negative_binomial" (nbinom2), whose variance is mu + mu**2 / alpha; nbinom1 has mu (1 + alpha). '
+        'With "poisson" an effect of each row, (1 | row), is another way to overdispersion',
+    ),
+    **dict.fromkeys(
+        ("quasibinomial", "betabinomial", "beta_binomial", "betabinomial2"),
+        'near is "binomial" with an effect of each row, (1 | row), which takes up the overdispersion',
+    ),
+    **dict.fromkeys(("inverse_gaussian", "wald", "weibull", "exponential", "frechet"), 'near are "gamma", "lognormal"'),
+    **dict.fromkeys(("skew_normal", "laplace", "asymmetriclaplace", "asym_laplace"), 'near is "student_t"'),
+    **dict.fromkeys(("sratio", "cratio", "acat", "stopping_ratio"), 'near is "ordinal", the cumulative model'),
+    **dict.fromkeys(("tweedie", "ziplnm"), 'near is "gamma" where nothing is 0'),
+    **dict.fromkeys(("dirichlet", "dirichlet_multinomial", "multivariate_normal"), "a response is one column here"),
+    **dict.fromkeys(("vonmises", "von_mises"), "directions have no family here"),
+    **dict.fromkeys(("cox", "coxph"), 'in discrete time: "bernoulli(cloglog)" of events, one row a person and period'),
+}
+"""Families of R and Bambi that are not there, with what is near."""
+
+_OF_LINK = {
+    "logit": "bernoulli",
+    "logistic": "bernoulli",
+    "probit": "bernoulli(probit)",
+    "cloglog": "bernoulli(cloglog)",
+}
+_ZEROS = ("zero_inflated", "hurdle", "truncated", "zi")
+
+
+def _not_there(name: str) -> ModelError:
+    """Return the error for a family that is not available, with what is near."""
+    hint = f"available: {', '.join(FAMILIES)}"
+    nearest = suggest(name, [*FAMILIES, *_ALIASES])
+    if nearest:
+        hint = f"did you mean {_ALIASES.get(nearest, nearest)!r}? {hint}"
+    if name in _OF_LINK:
+        hint = f'that is a link: write family="{_OF_LINK[name]}" for outcomes 0 and 1, or "{_trials(name)}" for trials'
+    elif name.startswith(_ZEROS):
+        hint = 'zero-inflated, hurdle and truncated families are not there; near is "negative_binomial" for counts'
+    return ModelError(f"family {name!r} is not available", _OTHERS.get(name, hint))
+
+
+def _trials(link: str) -> str:
+    return _OF_LINK[link].replace("bernoulli", "binomial")
 
 
 def _logistic(predictor: Any) -> Any:
@@ -289,14 +344,14 @@ def family(name: str | Family) -> Family:
     if isinstance(name, Family):
         return replace(_checked(name.name, name.link), categories=name.categories)
     found = re.fullmatch(r"\s*([\w. -]+?)\s*(?:\(\s*(?:link\s*=\s*)?[\"']?(\w+)[\"']?\s*\))?\s*", str(name))
-    key = found.group(1).lower().replace(" ", "_").replace("-", "_") if found else str(name)
+    key = found.group(1).lower().replace(" ", "_").replace("-", "_").replace(".", "_") if found else str(name)
     return _checked(_ALIASES.get(key, key), found.group(2) if found else None)
 
 
 def _checked(name: str, link: str | None) -> Family:
     kind = FAMILIES.get(name)
     if kind is None:
-        raise ModelError(f"family {name!r} is not available", f"available: {', '.join(FAMILIES)}")
+        raise _not_there(name)
     if link is not None and link not in kind.links:
         raise ModelError(f"the family {name!r} does not take the link {link!r}", f"it takes: {', '.join(kind.links)}")
     return Family(name, link or kind.links[0])

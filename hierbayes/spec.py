@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family, family
-from hierbayes.formula import Formula, parse, show
+from hierbayes.formula import Formula, parse
 from hierbayes.priors import Prior
 from hierbayes.priors_bambi import without_bambi
 
 Missing = Literal["drop", "raise"]
+Rank = Literal["drop", "raise"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class ModelSpec:
         the gaussian the weight multiplies the row's log likelihood.
     missing : "drop" or "raise"
         What to do with rows that miss a value in a column that the model uses.
+    rank : "drop" or "raise"
+        What to do with columns that no row determines.
     """
 
     formula: Formula
@@ -57,6 +60,7 @@ class ModelSpec:
     contrasts: Mapping[str, Contrast] = field(default_factory=lambda: MappingProxyType({}))
     weights: str | None = None
     missing: Missing = "drop"
+    rank: Rank = "drop"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -73,14 +77,22 @@ def make_spec(
     contrasts: Mapping[str, Any] | None = None,
     weights: str | None = None,
     missing: str = "drop",
+    rank: str = "drop",
 ) -> ModelSpec:
     """Check the user's arguments and freeze them."""
     if missing not in ("drop", "raise"):
         raise ModelError(f'missing={missing!r} is not understood: write "drop" or "raise"')
+    if rank not in ("drop", "raise"):
+        raise ModelError(f'rank={rank!r} is not understood: write "drop" or "raise"')
     if weights is not None and not isinstance(weights, str):
-        raise ModelError(f"weights takes the name of a column, not {type(weights).__name__}")
+        raise ModelError(
+            f"weights takes the name of a column here, not {type(weights).__name__}", "put the weights into the data"
+        )
     read = formula if isinstance(formula, Formula) else parse(formula)
     chosen = family(family_name)
+    if chosen.name == "binomial" and read.trials is None:
+        # as in R a single outcome is a trial; whether it is 0 or 1 the design will see
+        chosen = family(f"bernoulli({chosen.link})")
     _check_left(read, chosen)
     return ModelSpec(
         formula=read,
@@ -89,24 +101,22 @@ def make_spec(
         contrasts=_freeze_contrasts(contrasts),
         weights=weights,
         missing="drop" if missing == "drop" else "raise",
+        rank="drop" if rank == "drop" else "raise",
     )
 
 
 def _check_left(formula: Formula, chosen: Family) -> None:
-    """Refuse trials or standard errors that the family does not take, and a binomial response without trials."""
+    """Refuse trials or standard errors that the family does not take."""
     if formula.trials is not None and chosen.name != "binomial":
+        several = "; a response of several columns is not available: model each" if "cbind" in formula.text else ""
         raise ModelError(
-            f"the response has trials, which the {chosen.name} family does not take", 'write family="binomial"'
+            f"the response has trials, which the {chosen.name} family does not take",
+            f'write family="binomial" if successes are counted{several}',
         )
     if formula.se is not None and chosen.name != "gaussian":
         raise ModelError(
             f"the response has known standard errors, which the {chosen.name} family does not take",
             'write family="gaussian", or leave se() out',
-        )
-    if formula.trials is None and chosen.name == "binomial":
-        raise ModelError(
-            f"the response {show(formula.response)!r} has no trials, which the binomial family needs",
-            'write p(successes, trials) ~ ...; for single outcomes, 0 or 1, write family="bernoulli"',
         )
 
 

@@ -37,6 +37,7 @@ ANNEXES = {
     "priors_bambi": "priors",
     "priors_text": "priors",
     "memory": "errors",
+    "options": "spec",
     "run_tree": "run",
     "averages": "likelihoods",
     "category_averages": "likelihoods",

@@ -78,8 +78,8 @@ def test_only_treatment_and_sum_take_a_level(kind: str) -> None:
 BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"missing": "keep"}, ModelError, r"missing='keep' is not understood: write \"drop\" or \"raise\""),
     ({"missing": None}, ModelError, "missing=None is not understood"),
-    ({"weights": 3}, ModelError, "weights takes the name of a column, not int"),
-    ({"weights": [1.0, 2.0]}, ModelError, "weights takes the name of a column, not list"),
+    ({"weights": 3}, ModelError, "weights takes the name of a column here, not int"),
+    ({"weights": [1.0, 2.0]}, ModelError, "weights takes the name of a column here, not list"),
     ({"priors": "wide"}, ModelError, "priors='wide' is not understood"),
     ({"priors": [hb.Normal()]}, ModelError, "priors takes a mapping of names to priors, not list"),
     ({"priors": {"x": 1}}, ModelError, "the prior of 'x' is 1, which is not a prior\nwrite one of hb.Normal"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -103,6 +104,9 @@ class HypothesisTable(Tables):
         """Write odds, over those before; where all draws agree they are beyond what the draws can tell."""
         if math.isnan(odds):
             return ""
+        if math.isnan(before):  # a ratio of densities, which no draws bound but the reach of numbers
+            beyond = {math.inf: f"> {sys.float_info.max:.2g}", 0.0: f"< {sys.float_info.min:.2g}"}
+            return beyond.get(odds, f"{odds:.4g}")
         if math.isinf(odds):
             return f"> {self.draws / before:.4g}"
         return f"< {1 / (self.draws * before):.2g}" if odds == 0 else f"{odds:.4g}"
@@ -202,7 +206,16 @@ def _of_order(asked: Asked, hypothesis: Hypothesis, sides: list[Floats]) -> dict
         if 0 < prob < 1
         else (math.nan)
     )
-    return _judged(prob, error, prior, Ratio(ratio, spread, ""))
+    return _judged(prob, error, prior, Ratio(ratio, spread, _certain(sides, prob, before)))
+
+
+def _certain(sides: list[Floats], prob: float, before: float) -> str:
+    """Say how far the draws bound an evidence ratio where all of them agree, for there it is infinite or 0."""
+    draws = int(np.broadcast(*sides).size)
+    if prob not in (0.0, 1.0):
+        return ""
+    bound = f"more than {draws / before:.4g}" if prob == 1 else f"less than {1 / (draws * before):.2g}"
+    return f"all {draws} draws agree, which tell no more than that the evidence ratio is {bound}"
 
 
 def _share(holds: NDArray[np.bool_]) -> tuple[float, float]:

@@ -10,6 +10,7 @@ import contextlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,20 @@ _FUNCTIONS: Mapping[str, Any] = {
     "floor": np.floor,
     "ceiling": np.ceil,
     "round": np.round,
+    "pmax": lambda *values: reduce(np.maximum, values),
+    "pmin": lambda *values: reduce(np.minimum, values),
+    "ifelse": lambda condition, yes, no: np.where(_holds(condition), yes, no),
     "I": transforms.I,
 }
+
+
+def _holds(condition: Any) -> Any:
+    return np.asarray(condition, dtype=np.float64) != 0
+
+
+def _denied(condition: Any) -> Any:
+    """Return 1 where a condition is 0 or False, as R's ``!`` does."""
+    return np.where(_holds(condition), 0.0, 1.0)
 
 
 @dataclass
@@ -84,6 +97,8 @@ def call_columns(call: Call, columns: Mapping[str, Column], n: int, states: Stat
     """
     shown = show(call)
     _check_text(call, shown, columns)
+    if call.function == "poly" and states.learning:
+        _check_degree(call, shown, columns)
     names = _Names(columns, states)
     # bare arithmetic would be read as formula operators; inside a function it is arithmetic
     text = f"0 + whole({_written(call, names)})"
@@ -98,6 +113,20 @@ def call_columns(call: Call, columns: Mapping[str, Column], n: int, states: Stat
         raise
     except Exception as error:
         raise DataError(f"{shown!r} cannot be computed from the data: {error}") from error
+
+
+def _check_degree(call: Call, shown: str, columns: Mapping[str, Column]) -> None:
+    """Refuse a polynomial that has as many powers as its column has values, or more."""
+    first = call.args[0]
+    degree = next((int(literal(value)) for key, value in call.kwargs if key == "degree"), None)
+    if degree is None:
+        degree = int(literal(call.args[1])) if len(call.args) > 1 else 1
+    if not isinstance(first, Name):
+        return
+    values = len(np.unique(as_numbers(column))) if not isinstance(column := columns[first.name], Categorical) else 2
+    if degree >= values:
+        instead = f"write poly({show(first)}, {values - 1}) or less, or C({show(first)}) for a coefficient each"
+        raise DataError(f"{shown!r} needs more than {degree} values, and {first.name!r} has {values}", instead)
 
 
 def _check_text(expression: Expression, shown: str, columns: Mapping[str, Column], compared: bool = False) -> None:
@@ -131,6 +160,9 @@ def _written(expression: Expression, names: _Names) -> str:
         case Call(args=args, kwargs=kwargs):
             given = [_written(a, names) for a in args] + [f"{k}={_written(v, names)}" for k, v in kwargs]
             return f"{names.function(expression)}({', '.join(given)})"
+        case Unary(operator="!", operand=operand):
+            names.namespace["f_not"] = _denied
+            return f"f_not({_written(operand, names)})"
         case Unary(operator=operator, operand=operand):
             return f"({operator}{_written(operand, names)})"
         case Binary(operator=operator, left=left, right=right):

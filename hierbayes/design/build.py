@@ -12,13 +12,14 @@ import pandas as pd
 from hierbayes.design.checks import check_column_names, check_contrasts, check_formula
 from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock, build_groups
+from hierbayes.design.rank import Dropped, combinations, kept_columns, say_dropped
 from hierbayes.design.response import check_spread, read_errors, read_response
 from hierbayes.design.row_labels import labels_of_rows
 from hierbayes.design.schema import schema_of
 from hierbayes.design.stacked import stacked_design
 from hierbayes.design.stateful import States
 from hierbayes.design.table import Categorical, Column, Floats, Ints, complete_rows, read_column, to_pandas
-from hierbayes.design.terms import evaluate, evaluate_numeric
+from hierbayes.design.terms import Evaluated, evaluate, evaluate_numeric
 from hierbayes.design.text_numbers import warn_of_text_numbers
 from hierbayes.errors import DataError, FormulaError, warn
 from hierbayes.families import on_location
@@ -42,7 +43,7 @@ def build(spec: ModelSpec, data: Any) -> Design:
     """
     table = to_pandas(data)
     check_column_names(spec.columns, table.columns)
-    check_formula(spec, [name for name in table.columns if isinstance(name, str)])
+    check_formula(spec, [name for name in table.columns if isinstance(name, str)], table.index.names)
     rows = complete_rows(table, spec.columns, spec.missing)
     columns = {name: read_column(table, name, rows) for name in spec.columns}
     return _design(spec, columns, rows, len(table), labels_of_rows(table, rows))
@@ -84,10 +85,11 @@ def _design(
     check_spread(on_location(response.y, spec.family), response, spec.family, shown)
     population = evaluate(spec.formula.population, columns, spec.contrasts, n, states)
     _check_labels(population.labels)
+    population, dropped = _determined(population, spec)
     offset = np.zeros(n)
     for expression in spec.formula.offsets:
         offset = offset + evaluate_numeric(expression, columns, n, "offset", states)
-    groups = build_groups(spec.formula.groups, columns, spec.contrasts, n, states)
+    groups = build_groups(spec.formula.groups, columns, spec.contrasts, n, states, spec.rank)
     design = Design(
         response=shown,
         y=response.y,
@@ -102,10 +104,10 @@ def _design(
         rows=rows,
         rows_given=rows_given,
         labels=labels,
-        schema=schema_of(spec, response.levels, population.labels, columns.values(), states.freeze(), groups),
+        schema=schema_of(spec, response.levels, population.labels, columns.values(), states.freeze(), groups, dropped),
     )
-    _check_rows(design)
     _check_weights(spec.weights, design.weights)
+    _warn_of_many(len(population.labels), n)
     for block in design.groups:
         _check_block(block, n, spec)
     _warn_told_twice(spec, columns)
@@ -119,6 +121,22 @@ def _design(
             "thresholds free: leave out the 0 in the formula unless that is meant"
         )
     return design
+
+
+def _determined(population: Evaluated, spec: ModelSpec) -> tuple[Evaluated, tuple[Dropped, ...]]:
+    """Return the columns without those that no row determines, and these."""
+    kept = kept_columns(population.matrix, spec.formula.population.intercept)
+    dropped = combinations(population.matrix, kept, population.labels)
+    say_dropped(dropped, "of the population part", spec.formula.population.intercept, spec.rank)
+    return population.at(kept), dropped
+
+
+def _warn_of_many(p: int, n: int) -> None:
+    if p >= n:
+        warn(
+            f"{p} population-level coefficients for {n} rows: the data alone do not determine them, and what they do "
+            "not say the priors decide. If an identifier is among the predictors, it belongs right of a bar"
+        )
 
 
 def _refuse_offset(formula: Formula) -> None:
@@ -193,14 +211,6 @@ def _check_labels(labels: tuple[str, ...]) -> None:
     repeated = {label for label in labels if labels.count(label) > 1}
     if repeated:
         raise DataError(f"two population columns would both be called {sorted(repeated)[0]!r}", "rename a level")
-
-
-def _check_rows(design: Design) -> None:
-    if len(design.coefficients) >= design.n:
-        raise DataError(
-            f"{design.n} rows are too few for {len(design.coefficients)} population-level coefficients",
-            "use fewer predictors or more data",
-        )
 
 
 def _check_block(block: GroupBlock, n: int, spec: ModelSpec) -> None:

@@ -6,9 +6,21 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from hierbayes.design.table import Categorical, Column
 from hierbayes.errors import DataError, FormulaError, warn
-from hierbayes.formula import Call, Formula, Name, Span, column_error, names_in, show, suggest, with_population
+from hierbayes.formula import (
+    Call,
+    Formula,
+    Name,
+    Span,
+    column_error,
+    index_error,
+    names_in,
+    show,
+    suggest,
+    with_population,
+)
 from hierbayes.formula.names import factor_places
 from hierbayes.formula.roles import coded_columns
+from hierbayes.formula.syntax import Binary, Expression, Number, Unary
 from hierbayes.spec import ModelSpec
 
 
@@ -35,8 +47,8 @@ def _reads_as(name: str, other: object) -> bool:
     return name in map(str, other) if isinstance(other, tuple) else str(other) == name
 
 
-def check_formula(spec: ModelSpec, available: Sequence[str]) -> None:
-    """Check that every column exists and plays one part only.
+def check_formula(spec: ModelSpec, available: Sequence[str], index: Sequence[object] = ()) -> None:
+    """Check that every column exists and plays one part only; `index` names the levels of the frame's index.
 
     Raises
     ------
@@ -49,7 +61,8 @@ def check_formula(spec: ModelSpec, available: Sequence[str]) -> None:
     formula = spec.formula
     for name in formula.columns:
         if name not in available:
-            raise column_error(formula, name, available)
+            raise index_error(formula, name) if name in index else column_error(formula, name, available)
+    _check_pi(formula, available)
     if "Intercept" in formula.columns:
         raise FormulaError(
             "a column called 'Intercept' would be mixed up with the model's intercept", hint="rename the column"
@@ -58,6 +71,34 @@ def check_formula(spec: ModelSpec, available: Sequence[str]) -> None:
     _check_response(formula)
     _check_own_levels(formula)
     _check_factor_names(formula)
+
+
+def _check_pi(formula: Formula, available: Sequence[str]) -> None:
+    """Refuse ``pi`` inside a call where the data have a column of that name too."""
+    places = [node.span for each in formula.expressions() for node in _numbers(each)]
+    for place in places:
+        if "pi" in available and formula.text[place.start : place.stop] == "pi":
+            raise FormulaError(
+                "inside a call pi is the number 3.14159..., and the data have a column of that name",
+                formula.text,
+                place.start,
+                place.stop,
+                "write `pi` between backquotes for the column, or 3.141592653589793 for the number",
+            )
+
+
+def _numbers(expression: Expression) -> Iterator[Number]:
+    match expression:
+        case Number():
+            yield expression
+        case Call(args=args):
+            for argument in args:
+                yield from _numbers(argument)
+        case Unary(operand=operand):
+            yield from _numbers(operand)
+        case Binary(left=left, right=right):
+            yield from _numbers(left)
+            yield from _numbers(right)
 
 
 def _check_options(spec: ModelSpec, available: Sequence[str]) -> None:

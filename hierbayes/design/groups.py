@@ -8,12 +8,13 @@ from itertools import count
 
 import numpy as np
 
+from hierbayes.design.rank import Dropped, combinations, kept_columns, say_dropped
 from hierbayes.design.stateful import States
 from hierbayes.design.table import Categorical, Column, Floats, Ints, as_factor
 from hierbayes.design.terms import evaluate
 from hierbayes.errors import DataError
 from hierbayes.formula.syntax import Group
-from hierbayes.spec import Contrast
+from hierbayes.spec import Contrast, Rank
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class GroupBlock:
         Whether the term was split off by ``||``.
     intercept : bool
         Whether the first column is the intercept.
+    dropped : tuple of Dropped
+        Columns of the term that no row determines.
     """
 
     factor: str
@@ -52,6 +55,7 @@ class GroupBlock:
     Z: Floats
     split: bool
     intercept: bool
+    dropped: tuple[Dropped, ...] = ()
 
     @property
     def n_levels(self) -> int:
@@ -70,8 +74,12 @@ def build_groups(
     contrasts: Mapping[str, Contrast],
     n: int,
     states: States,
+    rank: Rank = "drop",
 ) -> tuple[GroupBlock, ...]:
-    """Return a block for every group-level term, with labels that are unique within each factor."""
+    """Return a block for every group-level term, with labels that are unique within each factor.
+
+    Columns that no row determines are left out, unless they would be all of a term.
+    """
     factors: dict[tuple[str, ...], tuple[tuple[tuple[str, ...], ...], Ints]] = {}
     blocks = []
     for group in groups:
@@ -80,6 +88,10 @@ def build_groups(
         keys, codes = factors[group.factor]
         _check_levels(group.label, len(keys))
         part = evaluate(group.part, columns, contrasts, n, states)
+        kept = kept_columns(part.matrix, group.part.intercept)
+        dropped = combinations(part.matrix, kept, part.labels) if len(kept) else ()
+        say_dropped(dropped, f"of the term of {group.label!r}", group.part.intercept, rank)
+        part = part.at(kept) if len(kept) else part
         blocks.append(
             GroupBlock(
                 factor=group.label,
@@ -91,6 +103,7 @@ def build_groups(
                 Z=part.matrix,
                 split=group.split,
                 intercept=group.part.intercept,
+                dropped=dropped,
             )
         )
     return _unique_terms(blocks)

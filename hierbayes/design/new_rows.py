@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from hierbayes.design.arithmetic import as_zero_one
 from hierbayes.design.build import row_weights
 from hierbayes.design.design import Design
 from hierbayes.design.groups import cross, level_labels
+from hierbayes.design.rank import told_apart
 from hierbayes.design.response import read_response, read_trials
 from hierbayes.design.row_labels import labels_of_rows
 from hierbayes.design.schema import ColumnSchema, GroupSchema, Schema
@@ -82,6 +83,9 @@ class Rows:
         The number of trials, if they were asked for and the model has any.
     index : pandas.Index, length n, or None
         The labels of the rows of the data; None where they are numbered from 0.
+    gap : array, shape (n, d), or None
+        How far each row is from what the data of the fit determine, for each column of the population part that was
+        dropped (see `hierbayes.design.rank`); None where nothing was.
     """
 
     n: int
@@ -92,6 +96,7 @@ class Rows:
     y: Floats | None
     trials: Floats | None = None
     index: pd.Index | None = None
+    gap: Floats | None = None
 
     def of_predictor(self, place: int, predictors: int) -> Rows:
         """Return the rows of one of several predictors, with the columns of all: those of others hold zeros."""
@@ -115,6 +120,7 @@ def rows_of(
     weights: bool | None = None,
     absent: bool = False,
     trials: bool | None = None,
+    undetermined: Literal["raise", "nan", "keep"] = "raise",
 ) -> Rows:
     """Return the rows of the design that new data make. The data are never changed.
 
@@ -138,12 +144,15 @@ def rows_of(
         Let grouping columns be absent: the level of every row is then not given.
     trials : bool, optional
         Read the number of trials; by default where the response is read, and always there.
+    undetermined : "raise", "nan" or "keep"
+        What to do with rows of which the data of the fit say nothing, for columns were dropped there, as in a cell
+        that was empty: refuse them, make their columns NaN, or keep them, beside their `Rows.gap`.
 
     Raises
     ------
     DataError
         Names the column that is missing or cannot be used, the first row with a missing or infinite value (counting
-        from 0), or the level of a predictor that the fit has not seen.
+        from 0), the level of a predictor that the fit has not seen, or a row that the fit does not determine.
     """
     table = to_pandas(_as_rows(data))
     weights = response if weights is None else weights
@@ -157,15 +166,32 @@ def rows_of(
     rows = np.arange(n)
     y, given = _response(schema, columns, rows, states, response, trials)
     S = schema.family.predictors
+    X, gap = told_apart(population.matrix, population.labels, schema.dropped)
+    X = _determined(X, gap, [own.label for own in schema.dropped], "the population part", undetermined)
     return Rows(
         n=n,
-        X=population.matrix if S == 1 else stacked_matrix(population.matrix, S),
+        X=X if S == 1 else stacked_matrix(X, S),
         offset=np.repeat(offset, S),
         weights=row_weights(schema.weights, schema.formula, columns, rows, states) if weights else np.ones(n),
-        groups=_groups(schema, table, columns, states, absent) if groups else (),
+        groups=_groups(schema, table, columns, states, absent, undetermined) if groups else (),
         y=y,
         trials=given,
         index=labels_of_rows(table),
+        gap=gap if schema.dropped else None,
+    )
+
+
+def _determined(X: Floats, gap: Floats, names: Sequence[str], where: str, undetermined: str) -> Floats:
+    """Return the columns, with rows that the fit does not determine as they are, as NaN or refused."""
+    if undetermined == "keep" or not gap.any():
+        return X
+    if undetermined == "nan":
+        return np.where(gap.any(axis=1)[:, None], np.nan, X)
+    row, column = np.argwhere(gap)[0]
+    raise DataError(
+        f"row {row} (counting from 0) lies where the fit had no data: there {names[column]!r} counts, which no row of "
+        f"the fit determined and {where} is without",
+        "leave such rows out, or fit a model without that interaction",
     )
 
 
@@ -270,7 +296,12 @@ def _onto(column: Categorical, levels: tuple[str, ...]) -> Categorical:
 
 
 def _groups(
-    schema: Schema, table: pd.DataFrame, columns: Mapping[str, Column], states: States, absent: bool
+    schema: Schema,
+    table: pd.DataFrame,
+    columns: Mapping[str, Column],
+    states: States,
+    absent: bool,
+    undetermined: str,
 ) -> tuple[RowGroup, ...]:
     n, S = len(table), schema.family.predictors
     found: dict[str, tuple[Ints, tuple[str, ...], tuple[tuple[str, ...], ...]]] = {}
@@ -280,7 +311,10 @@ def _groups(
             found[own.factor] = _levels(own, table, absent)
         codes, new, new_keys = found[own.factor]
         part = evaluate(group.part, columns, schema.contrasts, n, states)
-        matrix, codes = (part.matrix, codes) if S == 1 else (stacked_matrix(part.matrix, S), np.repeat(codes, S))
+        matrix, gap = told_apart(part.matrix, part.labels, own.dropped)
+        names = [each.label for each in own.dropped]
+        matrix = _determined(matrix, gap, names, f"the term of {own.factor!r}", undetermined)
+        matrix, codes = (matrix, codes) if S == 1 else (stacked_matrix(matrix, S), np.repeat(codes, S))
         for Z in np.hsplit(matrix, parts_of(own, S)):
             rows.append(RowGroup(own.factor, Z, codes, new, new_keys))
     return tuple(rows)

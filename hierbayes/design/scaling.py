@@ -254,9 +254,19 @@ def _check_keys(user: Mapping[str, Prior], design: Design) -> None:
                 raise ModelError(f"the key {key!r} has two meanings among the categories", "rename one of them")
             raise ModelError(f"the key {key!r} is the name of a column and of a parameter", "rename the column")
         if key not in known:
+            _refuse_dropped(key, design)
             nearest = suggest(key, known)
             guess = f"did you mean {nearest!r}? " if nearest else ""
             raise ModelError(f"there is no parameter {key!r} to put a prior on", f"{guess}keys: {', '.join(known)}")
+
+
+def _refuse_dropped(key: str, design: Design) -> None:
+    gone = {own.label for own in design.schema.dropped}
+    gone |= {f"sd_{block.factor}[{own.label}]" for block in design.groups for own in block.dropped}
+    if key in gone:
+        raise ModelError(
+            f"there is no parameter {key!r}: no row determines its column, which is dropped", "leave it out"
+        )
 
 
 def prior_table(priors: ResolvedPriors, design: Design) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
+from hierbayes.design.rank import Dropped
 from hierbayes.design.table import Categorical, Column, as_factor
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import GAUSSIAN, Family
@@ -54,6 +55,7 @@ class GroupSchema:
     keys: tuple[tuple[str, ...], ...]
     split: bool
     intercept: bool
+    dropped: tuple[Dropped, ...] = ()
 
     @property
     def n_levels(self) -> int:
@@ -93,6 +95,8 @@ class Schema:
     response_levels : tuple of str
         Where the response is a column of two texts, the one that stands for 0 and the one that stands for 1; all
         categories of an ordinal response, the lowest first, or of a categorical one, the reference first.
+    dropped : tuple of Dropped
+        Population columns that no row of the fit determines, which the design is without.
     """
 
     formula: Formula
@@ -105,6 +109,7 @@ class Schema:
     groups: tuple[GroupSchema, ...]
     family: Family = GAUSSIAN
     response_levels: tuple[str, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
 
     @property
     def modelled(self) -> str | None:
@@ -160,9 +165,10 @@ class Schema:
             "coefficients": list(self.coefficients),
             "columns": [asdict(column) for column in self.columns],
             "states": {shown: dict(state) for shown, state in self.states.items()},
-            "groups": [asdict(group) for group in self.groups],
+            "groups": [_group_to_json(group) for group in self.groups],
             "family": self.family.to_json(),
             "response_levels": list(self.response_levels),
+            **_dropped_to_json(self.dropped),
         }
 
     @staticmethod
@@ -187,6 +193,7 @@ class Schema:
                 # files of the first version, which knew the gaussian family alone, do not say
                 family=Family.from_json(given["family"]) if "family" in given else GAUSSIAN,
                 response_levels=tuple(given.get("response_levels", ())),
+                dropped=_dropped(given),
             )
         except (KeyError, TypeError, AttributeError, ModelError) as error:
             raise DataError(f"the schema of the fit cannot be read: {error!r}") from error
@@ -204,6 +211,7 @@ def schema_of(
     columns: Iterable[Column],
     states: Mapping[str, Mapping[str, Any]],
     groups: Iterable[GroupBlock],
+    dropped: tuple[Dropped, ...] = (),
 ) -> Schema:
     """Return the schema of a design that is being built."""
     by_levels = _by_levels(spec.formula.expressions())
@@ -218,12 +226,13 @@ def schema_of(
         groups=tuple(group_schema(own) for own in groups),
         family=spec.family,
         response_levels=response_levels,
+        dropped=dropped,
     )
 
 
 def group_schema(own: GroupBlock) -> GroupSchema:
     """Return what new data need of a group-level term."""
-    return GroupSchema(own.factor, own.columns, own.terms, own.levels, own.keys, own.split, own.intercept)
+    return GroupSchema(own.factor, own.columns, own.terms, own.levels, own.keys, own.split, own.intercept, own.dropped)
 
 
 def _column(column: Column, by_levels: bool) -> ColumnSchema:
@@ -254,4 +263,18 @@ def _tuples(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 def _group(given: Mapping[str, Any]) -> GroupSchema:
     own = _tuples(given, "columns", "terms", "levels")
-    return GroupSchema(**{**own, "keys": tuple(tuple(key) for key in own["keys"])})
+    return GroupSchema(**{**own, "keys": tuple(tuple(key) for key in own["keys"]), "dropped": _dropped(given)})
+
+
+def _group_to_json(group: GroupSchema) -> dict[str, Any]:
+    own = {name: value for name, value in asdict(group).items() if name != "dropped"}
+    return {**own, **_dropped_to_json(group.dropped)}
+
+
+def _dropped_to_json(dropped: tuple[Dropped, ...]) -> dict[str, Any]:
+    """Return the columns left out, nothing where there are none."""
+    return {"dropped": [[own.label, list(own.weights)] for own in dropped]} if dropped else {}
+
+
+def _dropped(given: Mapping[str, Any]) -> tuple[Dropped, ...]:
+    return tuple(Dropped(str(label), tuple(map(float, weights))) for label, weights in given.get("dropped", ()))

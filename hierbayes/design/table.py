@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import decimal
 import numbers
 from collections.abc import Sequence
@@ -167,13 +168,27 @@ def read_column(table: pd.DataFrame, name: str, rows: Ints) -> Column:
     if pd.api.types.is_complex_dtype(dtype):
         raise DataError(f"column {name!r} holds complex numbers", "use its real part, imaginary part or modulus")
     if pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype):
-        raise DataError(
-            f"column {name!r} holds dates or durations ({dtype})",
-            "turn it into a number first, such as days since the first date",
-        )
+        raise _dates(name, str(dtype), pd.api.types.is_timedelta64_dtype(dtype))
     if pd.api.types.is_numeric_dtype(dtype):
         return Numeric(name, _finite(name, _as_float(series), rows), _exact_integers(series))
     return _from_objects(name, series, rows)
+
+
+def _dates(name: str, kind: str, duration: bool, plain: bool = False) -> DataError:
+    """Return the error for dates and times, with what makes levels of them, and numbers."""
+    own = f"data[{name!r}]"
+    if duration:
+        number = f"pd.to_timedelta({own}).dt.total_seconds()" if plain else f"{own}.dt.total_seconds()"
+    elif kind == "time":
+        number = f"pd.to_timedelta({own}.astype(str)).dt.total_seconds()"
+    else:
+        whole = f"{own}.dt.to_timestamp()" if kind.lower().startswith("period") else own
+        when = f"pd.to_datetime({own})" if plain and kind != "Period" else whole
+        number = f"({when} - {when}.min()).dt.total_seconds() / 86400"
+    return DataError(
+        f"column {name!r} holds dates or durations ({kind})",
+        f"for levels, as of a grouping factor, write {own} = {own}.astype(str); for a number {own} = {number}",
+    )
 
 
 def as_factor(column: Column) -> Categorical:
@@ -277,6 +292,8 @@ def _from_objects(name: str, series: pd.Series, rows: Ints) -> Column:
         return _from_levels(name, series.astype(bool), (False, True), "boolean")
     if kinds != {"text"}:
         example = next(value for value in values if _kind(value) != "text")
+        if isinstance(example, datetime.date | datetime.time | datetime.timedelta | pd.Period):
+            raise _dates(name, type(example).__name__, isinstance(example, datetime.timedelta), plain=True)
         raise DataError(
             f"column {name!r} mixes kinds of values or holds values that are neither text nor numbers, "
             f"such as {example!r} ({type(example).__name__})",

@@ -11,7 +11,7 @@ from hierbayes.design.arithmetic import as_zero_one
 from hierbayes.design.atoms import Columns, Factor, read_atom
 from hierbayes.design.redundancy import codings
 from hierbayes.design.stateful import States
-from hierbayes.design.table import Categorical, Column, Floats, as_numbers
+from hierbayes.design.table import Categorical, Column, Floats, Ints, as_numbers
 from hierbayes.errors import DataError
 from hierbayes.formula import show
 from hierbayes.formula.syntax import Atom, Call, Expression, Name, Number, Part
@@ -33,6 +33,16 @@ class Evaluated:
     matrix: Floats
     labels: tuple[str, ...]
     terms: tuple[int, ...]
+
+    def at(self, places: Ints) -> Evaluated:
+        """Return some of the columns."""
+        if len(places) == len(self.labels):
+            return self
+        return Evaluated(
+            np.ascontiguousarray(self.matrix[:, places]),
+            tuple(self.labels[j] for j in places),
+            tuple(self.terms[j] for j in places),
+        )
 
 
 def evaluate(

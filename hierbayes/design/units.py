@@ -91,11 +91,14 @@ def default_beta(design: Design, units: Units) -> tuple[Prior, ...]:
     With an intercept (at the mean of the predictors): Normal(mean y, 2.5 sd y) for the intercept and
     Normal(0, 2.5 sd y / s_k) for slope k, where s_k is the sd of the part of column k that the other columns do not
     explain. Without one: the same around mean y where the columns span the constant; else rms y and rms x. For mean,
-    sd and rms of y see `response_units`.
+    sd and rms of y see `response_units`. With as many columns as rows, or more, the others explain all of a column,
+    and s_k is its whole sd, or rms.
     """
     mean, sd = units.mean, units.sd
     if not design.coefficients:
         return ()
+    if len(design.coefficients) >= design.n:
+        return _beta_of_many(design, units)
     if design.intercept:
         scale = unexplained(design.X[:, 1:], design.coefficients[1:], centred=True) / np.sqrt(design.n - 1)
         return (Normal(mean, WEAK * sd), *(Normal(0.0, WEAK * sd / s) for s in scale))
@@ -105,6 +108,18 @@ def default_beta(design: Design, units: Units) -> tuple[Prior, ...]:
         return tuple(Normal(0.0, WEAK * units.rms / s) for s in left / np.sqrt(design.n))
     sd_parts = left / np.sqrt(design.n - 1)
     return tuple(Normal(mean * c, WEAK * sd / s) for c, s in zip(weights, sd_parts, strict=True))
+
+
+def _beta_of_many(design: Design, units: Units) -> tuple[Prior, ...]:
+    first, n = int(design.intercept), design.n
+    X = design.X[:, first:]
+    length = lengths(X - X.mean(axis=0) if first else X)
+    for name, size, given in zip(design.coefficients[first:], length, lengths(X), strict=True):
+        if not max(1e-150, given * EVEN) < size < 1e150:
+            raise ModelError(f"the population column {name!r} varies too little or too much", "change its unit")
+    spread = units.sd if first else units.rms
+    slopes = tuple(Normal(0.0, WEAK * spread / s) for s in length / np.sqrt(n - first))
+    return (Normal(units.mean, WEAK * units.sd), *slopes) if first else slopes
 
 
 def unexplained(X: Floats, names: tuple[str, ...], centred: bool = False, role: str = "population") -> Floats:

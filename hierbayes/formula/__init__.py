@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hierbayes.formula.functions import FUNCTIONS, Function
-from hierbayes.formula.names import column_error, suggest
+from hierbayes.formula.names import column_error, index_error, suggest
 from hierbayes.formula.printing import canonical, show, with_population
 from hierbayes.formula.reading import parse
 from hierbayes.formula.syntax import (
@@ -43,6 +43,7 @@ __all__ = [
     "Unary",
     "canonical",
     "column_error",
+    "index_error",
     "names_in",
     "parse",
     "show",

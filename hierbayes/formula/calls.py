@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from hierbayes.errors import FormulaError
 from hierbayes.formula.checks import COMPARISONS, CONSTANTS, check_arguments, check_function, check_name
 from hierbayes.formula.contrasts import SPELLINGS, categorical
@@ -76,7 +78,11 @@ class CallReader:
         return token.value, self.comparison()
 
     def comparison(self) -> Expression:
-        """Read at most one comparison."""
+        """Read at most one comparison, or what ``!`` denies, which binds less, as in R."""
+        if self.stream.sees("!"):
+            sign = self.operator()
+            denied = self.comparison()
+            return Unary("!", denied, Span(sign.span.start, denied.span.stop))
         left = self.sum()
         if not self.stream.sees(*COMPARISONS):
             return left
@@ -140,6 +146,8 @@ class CallReader:
             return Number(float(token.value), stream.take().span)
         if token.kind is Kind.TEXT:
             return Text(token.value, stream.take().span)
+        if token.kind is Kind.NAME and token.value == "pi":
+            return Number(math.pi, stream.take().span)
         if token.kind is Kind.NAME and token.value in CONSTANTS:
             return Text(CONSTANTS[token.value], stream.take().span)
         if token.is_name:

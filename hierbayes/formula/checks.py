@@ -50,12 +50,17 @@ def check_arguments(stream: Stream, call: Call, function: Function) -> None:
     name = call.function
     if not call.args:
         raise stream.error(f"{name}() lacks its first argument, a column", call.span, f"Write {name}(x).")
+    least, most = function.expressions
+    if len(call.args) < least:
+        example = "ifelse(x > 0, 1, 0)" if name == "ifelse" else f"{name}(x, 0)"
+        raise stream.error(f"{name}() takes {least} arguments", call.span, f"Write {example}.")
     if len(call.args) > function.most:
         takes = "one argument" if function.most == 1 else f"at most {function.most} arguments"
         raise stream.error(f"{name}() takes {takes}", call.args[function.most].span)
-    check_text(stream, call.args[0], compared=False)
+    for expression in call.args[:most]:
+        check_text(stream, expression, compared=False)
     kinds = dict(function.arguments)
-    given = list(zip(function.keywords, call.args[1:], strict=False))
+    given = list(zip(function.keywords, call.args[most:], strict=False))
     for keyword, value in call.kwargs:
         if keyword not in kinds:
             takes = f"{name}() takes {', '.join(kinds)}." if kinds else f"{name}() takes a column only."

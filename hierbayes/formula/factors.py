@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from hierbayes.errors import FormulaError
+from hierbayes.formula.scanner import Kind, Token
 from hierbayes.formula.stream import Stream
-from hierbayes.formula.syntax import Call, Name
+from hierbayes.formula.syntax import Call, Name, Span
 from hierbayes.formula.tree import Chain, Node
 
 Factor = tuple[str, ...]
@@ -35,6 +36,48 @@ def read_factors(stream: Stream, node: Node) -> tuple[Factor, ...]:
         if max(len(factors), len(factors[-1])) > MOST_COLUMNS:
             raise stream.error(f"a grouping factor of more than {MOST_COLUMNS} columns", node.span)
     return factors
+
+
+LEVELS = ("as.factor", "factor", "C", "as_factor", "as.character", "as.ordered", "ordered", "fct", "interaction")
+"""Functions that make levels of a column in R: right of a bar a column is levels already."""
+
+
+def refuse_levels(stream: Stream) -> None:
+    """Refuse ``as.factor(g)`` and its like right of a bar; the next token is the first after the bar."""
+    depth = 0
+    for i, token in enumerate(stream.tokens[stream.index :], stream.index):
+        following = stream.tokens[min(i + 1, len(stream.tokens) - 1)]
+        if token.kind is Kind.NAME and token.value in LEVELS and following.is_operator("("):
+            inside = _arguments(stream, i + 1)
+            named = ":".join(stream.source(each.span) for each in inside) if inside else "the column alone"
+            hint = f"A grouping factor is always categorical: write {named}."
+            place = Span(token.span.start, _closing(stream, i + 1).span.stop)
+            raise stream.error("a function call cannot be a grouping factor", place, hint)
+        depth += token.is_operator("(") - token.is_operator(")")
+        if depth < 0 or token.kind is Kind.END:
+            return
+
+
+def _closing(stream: Stream, opening: int) -> Token:
+    """Return the parenthesis that closes the one at a place; brackets were checked to match."""
+    depth = 0
+    for token in stream.tokens[opening:]:
+        depth += token.is_operator("(") - token.is_operator(")")
+        if depth == 0:
+            return token
+    return stream.tokens[-1]
+
+
+def _arguments(stream: Stream, opening: int) -> list[Token]:
+    """Return the columns between parentheses: the first, and others that commas part; none if it is no column."""
+    found, i = [stream.tokens[opening + 1]], opening + 2
+    while (
+        stream.tokens[i].is_operator(",") and stream.tokens[i + 1].is_name and not stream.tokens[i + 2].is_operator("=")
+    ):
+        found.append(stream.tokens[i + 1])
+        i += 2
+    whole = found[0].is_name and stream.tokens[i].is_operator(")", ",")
+    return found if whole else []
 
 
 def joined(stream: Stream, node: Node, outer: Factor, inner: Factor) -> Factor:

@@ -16,8 +16,10 @@ class Function:
     Attributes
     ----------
     arguments : tuple of (str, str)
-        Name and kind of each argument after the first, in order. The first is an expression of columns; the others
-        are constants of the kind ``count``, ``whole``, ``number``, ``numbers`` or ``flag``.
+        Name and kind of each argument after the expressions, in order: constants of the kind ``count``,
+        ``whole``, ``number``, ``numbers`` or ``flag``.
+    expressions : (int, int)
+        Least and greatest number of arguments that are expressions of columns; they come first.
     one_of : tuple of str
         Arguments of which at least one must be given.
     columns : bool
@@ -27,11 +29,12 @@ class Function:
     arguments: tuple[tuple[str, str], ...] = ()
     one_of: tuple[str, ...] = ()
     columns: bool = False
+    expressions: tuple[int, int] = (1, 1)
 
     @property
     def most(self) -> int:
         """The greatest number of positional arguments."""
-        return 1 + len(self.arguments)
+        return self.expressions[1] + len(self.arguments)
 
     @property
     def keywords(self) -> tuple[str, ...]:
@@ -43,6 +46,7 @@ ONE_ARGUMENT = (
     *("log", "log1p", "log2", "log10", "exp", "expm1", "sqrt", "abs", "sin", "cos", "tan", "tanh"),
     *("floor", "ceiling", "scale", "standardize", "center", "I", "offset"),
 )
+MOST_COMPARED = 20
 SPLINE = (
     ("df", "count"),
     ("knots", "numbers"),
@@ -56,6 +60,9 @@ CATEGORICAL = (("contrast", "contrast"), ("levels", "levels"), ("reference", "le
 FUNCTIONS: Mapping[str, Function] = MappingProxyType(
     {
         **{name: Function() for name in ONE_ARGUMENT},
+        "pmax": Function(expressions=(2, MOST_COMPARED)),
+        "pmin": Function(expressions=(2, MOST_COMPARED)),
+        "ifelse": Function(expressions=(3, 3)),
         "round": Function((("digits", "whole"),)),
         "poly": Function((("degree", "count"), ("raw", "flag")), columns=True),
         "bs": Function(SPLINE, one_of=("df", "knots"), columns=True),

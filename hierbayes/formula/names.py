@@ -75,6 +75,15 @@ def column_error(formula: Formula, name: str, available: Iterable[object]) -> Fo
     return FormulaError(what, formula.text, place.start, place.stop, hint)
 
 
+def index_error(formula: Formula, name: str) -> FormulaError:
+    """Return the error for a name that is the index of the data, and no column."""
+    place, what = find_column(formula, name), f"{name!r} is the index of the data, and no column"
+    hint = "Make it a column: data.reset_index()."
+    if place is None:
+        return FormulaError(what, hint=hint)
+    return FormulaError(what, formula.text, place.start, place.stop, hint)
+
+
 def twin_of(name: str, columns: Iterable[str]) -> str | None:
     """Return a column that looks the same and is made of other characters, such as an accent of its own.
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from hierbayes.errors import FormulaError
 from hierbayes.formula.calls import read_call
 from hierbayes.formula.checks import COMPARISONS, CONSTANTS, check_name
+from hierbayes.formula.factors import refuse_levels
 from hierbayes.formula.scanner import Kind, Token
 from hierbayes.formula.stream import Stream
 from hierbayes.formula.syntax import Call, Name, Number, Span, Text
@@ -37,6 +38,7 @@ def read_bar(stream: Stream, bare: bool) -> Node:
     bar = stream.take()
     if stream.sees(")", "|", "||", "~") or stream.current.kind is Kind.END:
         raise stream.error("nothing stands right of this bar", bar.span, "Write the grouping factor there: (1 | g).")
+    refuse_levels(stream)
     right = read_sum(stream)
     if stream.sees("|", "||"):
         raise second_bar(stream, bar)
@@ -165,6 +167,8 @@ def misplaced(stream: Stream) -> FormulaError:
         return stream.error("a column cannot be subset in a formula", token.span, "Choose the rows of the data before.")
     if token.is_operator("~"):
         return stream.error("`~` cannot stand here", token.span, "A formula has one ~, outside every parenthesis.")
+    if token.is_operator("!"):
+        return stream.error("! stands only inside a call", token.span, "Write I(!x).")
     if token.is_operator(","):
         return stream.error("a comma stands only inside a function call", token.span, "Join terms with +.")
     before = stream.tokens[stream.index - 1] if stream.index else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -23,7 +24,7 @@ from hierbayes.formula.syntax import (
 )
 
 PRECEDENCE = {"+": 2, "-": 2, "*": 3, "/": 3, "**": 5}
-COMPARISON, SIGN, OPERAND = 1, 4, 6
+DENIAL, COMPARISON, SIGN, OPERAND = 0, 1, 4, 6
 LARGEST_WHOLE = 1e15
 
 
@@ -155,6 +156,8 @@ def write(node: Expression) -> tuple[str, int]:
             named = (f"{show_name(key)}={expression(value)}" for key, value in kwargs)
             return f"{function}({', '.join([*map(expression, args), *named])})", OPERAND
         case Unary(operator=operator, operand=operand):
+            if operator == "!":
+                return f"!{expression(operand)}", DENIAL
             return f"{operator}{enclosed(operand, SIGN)}", SIGN
         case Binary():
             return write_binary(node)
@@ -177,7 +180,7 @@ def enclosed(node: Expression, least: int) -> str:
 
 def show_name(name: str) -> str:
     """Return a column's name, in backquotes unless it is plain."""
-    if is_plain(name) and name not in CONSTANTS:
+    if is_plain(name) and name not in (*CONSTANTS, "pi"):
         return name
     escaped = name.replace("\\", "\\\\").replace("`", "\\`")
     return f"`{escaped}`"
@@ -185,6 +188,8 @@ def show_name(name: str) -> str:
 
 def show_number(value: float) -> str:
     """Return a number as short as it can be written exactly."""
+    if value == math.pi:
+        return "pi"
     return str(int(value)) if value.is_integer() and abs(value) < LARGEST_WHOLE else repr(value)
 
 

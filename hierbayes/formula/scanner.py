@@ -13,7 +13,7 @@ from hierbayes.formula.syntax import Span
 LONGEST_TEXT = 10_000
 DEEPEST_NESTING = 50
 
-OPERATORS = ("||", "**", "==", "!=", "<=", ">=", *"+-*/^:|~,=<>()[]")
+OPERATORS = ("||", "**", "==", "!=", "<=", ">=", *"+-*/^:|~,=<>()[]!")
 NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 ESCAPES = {"\\": "\\", '"': '"', "'": "'", "n": "\n", "t": "\t"}
 CLOSES = {")": "(", "]": "["}

@@ -65,7 +65,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Unary:
-    """``-x`` or ``+x`` inside a function call."""
+    """``-x``, ``+x`` or ``!x`` inside a function call."""
 
     operator: str
     operand: Expression

@@ -88,7 +88,7 @@ def _identity(texts: dict[str, Any]) -> dict[str, Any]:
     spec, run = texts["spec"], texts["run"]
     settings = run["settings"] or {}
     return {
-        "spec": {key: value for key, value in spec.items() if key not in ("formula", "missing")},
+        "spec": {key: value for key, value in spec.items() if key not in ("formula", "missing", "rank")},
         "priors": texts["priors"],
         "data": texts["fingerprint"],
         "settings": {key: settings.get(key) for key in _OF_SETTINGS},

@@ -84,8 +84,8 @@ class Keeping(FitBase):
         priors : mapping or "flat", optional
             A mapping is laid over the old priors; None for a parameter gives it its default.
         **options
-            Those of `Model` (family, contrasts, weights, missing) and of `Model.fit` (draws, tune, chains, cores, seed,
-            engine, target_accept, progress, cache).
+            Those of `Model` (family, contrasts, weights, missing, rank) and of `Model.fit` (draws, tune, chains, cores,
+            seed, engine, target_accept, progress, cache).
 
         Returns
         -------

@@ -88,7 +88,7 @@ class KeptModel:
         priors : mapping or "flat", optional
             A mapping is laid over the old priors; None for a parameter gives it its default.
         **options
-            family, contrasts, weights, missing, as for `Model`.
+            family, contrasts, weights, missing, rank, as for `Model`.
 
         Raises
         ------

@@ -19,7 +19,8 @@ from hierbayes.errors import ModelError, warn
 from hierbayes.families import Family
 from hierbayes.model.fitted import Fit
 from hierbayes.model.kept_model import KeptModel
-from hierbayes.model.updated import keep_data
+from hierbayes.model.updated import keep_data, with_weights
+from hierbayes.options import OF_FIT, OF_MODEL, unknown_option
 from hierbayes.priors import Prior
 from hierbayes.run import Runner
 from hierbayes.run_tree import with_true_names
@@ -62,11 +63,15 @@ class Model(KeptModel):
     contrasts : mapping, optional
         Codings of categorical columns: ``{"cond": "sum"}``, ``{"cond": {"treatment": "B"}}``, ``"helmert"``,
         ``"poly"``.
-    weights : str, optional
-        A column of positive weights: the residual variance of a row is ``sigma**2 / weight``; for other families than
-        the gaussian the weight multiplies the row's log likelihood.
+    weights : str or array, optional
+        A column of positive weights, or a weight for each row of the data, which becomes the column ``weights``: the
+        residual variance of a row is ``sigma**2 / weight``; for other families than the gaussian the weight multiplies
+        the row's log likelihood.
     missing : "drop" or "raise"
         Drop rows with missing values, with one warning that counts them, or refuse them.
+    rank : "drop" or "raise"
+        Drop columns that no row determines, as where a cell of ``f * h`` is empty, with one warning that names them,
+        or refuse them. Means and predictions of such a cell are NaN or refused.
 
     Raises
     ------
@@ -101,11 +106,22 @@ class Model(KeptModel):
         family: str | Family = "gaussian",
         priors: Mapping[str, Prior] | str | None = None,
         contrasts: Mapping[str, Any] | None = None,
-        weights: str | None = None,
+        weights: Any = None,
         missing: str = "drop",
+        rank: str = "drop",
+        **others: Any,
     ) -> None:
+        for name in others:
+            raise unknown_option(name, ("formula", "data", *OF_MODEL))
+        data, weights = with_weights(data, weights)
         self._spec = make_spec(
-            formula, family_name=family, priors=priors, contrasts=contrasts, weights=weights, missing=missing
+            formula,
+            family_name=family,
+            priors=priors,
+            contrasts=contrasts,
+            weights=weights,
+            missing=missing,
+            rank=rank,
         )
         self._design = build(self._spec, data)
         warn_of_bare_bar(self._spec.formula)
@@ -460,8 +476,8 @@ def fit(formula: str, data: Any, **options: Any) -> Fit:
     formula : str
     data : data frame
     **options
-        Those of `Model` (family, priors, contrasts, weights, missing) and of `Model.fit` (draws, tune, chains, cores,
-        seed, engine, target_accept, progress, cache).
+        Those of `Model` (family, priors, contrasts, weights, missing, rank) and of `Model.fit` (draws, tune, chains,
+        cores, seed, engine, target_accept, progress, cache).
 
     Returns
     -------
@@ -472,12 +488,8 @@ def fit(formula: str, data: Any, **options: Any) -> Fit:
     >>> import hierbayes as hb
     >>> fit = hb.fit("Yield ~ 1 | Batch", hb.load_data("dyestuff"), seed=1, progress=False)  # doctest: +SKIP
     """
-    of_model = {"family", "priors", "contrasts", "weights", "missing"}
-    of_fit = {"draws", "tune", "chains", "cores", "seed", "engine", "target_accept", "progress", "cache"}
-    unknown = sorted(set(options) - of_model - of_fit)
-    if unknown:
-        raise ModelError(
-            f"there is no option {unknown[0]!r}", f"options: {', '.join(sorted(of_model))}; {', '.join(sorted(of_fit))}"
-        )
-    model = Model(formula, data, **{k: v for k, v in options.items() if k in of_model})
-    return model.fit(**{k: v for k, v in options.items() if k in of_fit})
+    for name in options:
+        if name not in (*OF_MODEL, *OF_FIT):
+            raise unknown_option(name, (*OF_MODEL, *OF_FIT))
+    model = Model(formula, data, **{k: v for k, v in options.items() if k in OF_MODEL})
+    return model.fit(**{k: v for k, v in options.items() if k in OF_FIT})

@@ -74,7 +74,7 @@ class Questioning(FitBase):
             Prints as a table; ``.table`` is the tidy frame with the columns hypothesis, quantity, mean, sd, lower,
             upper (of left side less right side; of the middle of a range), prob, prob_mcse, odds, prior_prob,
             evidence_ratio, evidence_mcse and note. ``mcse`` are Monte Carlo standard errors. Where all draws agree the
-            odds are infinite, printed as more than the number of draws.
+            odds are infinite in the frame, printed as more than the number of draws; the note says what they bound.
 
         Raises
         ------

@@ -5,23 +5,25 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, count
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from hierbayes.design.build import build, from_columns
 from hierbayes.design.checks import warn_of_bare_bar
 from hierbayes.design.design import Design
 from hierbayes.design.scaling import prior_keys
+from hierbayes.design.table import to_pandas
 from hierbayes.errors import DataError, ModelError, warn
 from hierbayes.formula import Formula, parse
 from hierbayes.formula.dots import fill_dots
 from hierbayes.formula.roles import coded_columns
+from hierbayes.options import OF_MODEL, unknown_option
 from hierbayes.priors_bambi import without_bambi
 from hierbayes.spec import ModelSpec, make_spec
 from hierbayes.storage.fingerprint import data_fingerprint
-
-OF_MODEL = ("family", "contrasts", "weights", "missing")
 
 
 class Changed(NamedTuple):
@@ -37,6 +39,32 @@ def keep_data(data: Any) -> Any:
     pandas copies only what is changed, so the copy costs nothing.
     """
     return data.copy(deep=False) if isinstance(data, pd.DataFrame) else data
+
+
+def with_weights(data: Any, weights: Any) -> tuple[Any, str | None]:
+    """Return the data and the name of the column of weights; weights that are an array become a column of a copy.
+
+    Raises
+    ------
+    DataError
+        If there is not a weight for each row, or they are labelled otherwise than the rows.
+    """
+    if weights is None or isinstance(weights, str):
+        return data, weights
+    table = to_pandas(data)
+    if isinstance(weights, pd.Series) and not weights.index.equals(table.index):
+        raise DataError(
+            "the weights are a series whose index is not that of the data",
+            "give weights.to_numpy() if they are in the order of the rows",
+        )
+    values = np.asarray(weights)
+    if values.ndim != 1 or len(values) != len(table):
+        raise DataError(
+            f"weights are an array of shape {values.shape}, and the data have {len(table)} rows",
+            "give one weight a row, or the name of a column",
+        )
+    name = next(each for each in chain(["weights"], (f"weights_{i}" for i in count(2))) if each not in table.columns)
+    return table.assign(**{name: values}), name
 
 
 def changed(
@@ -59,9 +87,14 @@ def changed(
     formula, data, priors, options
         As `Model.update` takes them; None is unchanged.
     """
-    unknown = sorted(set(options) - set(OF_MODEL))
-    if unknown:
-        raise ModelError(f"there is no option {unknown[0]!r}", f"options: formula, data, priors, {', '.join(OF_MODEL)}")
+    for name in options:
+        if name not in OF_MODEL:
+            raise unknown_option(name, ("formula", "data", *OF_MODEL))
+    if options.get("weights") is not None and not isinstance(options["weights"], str):
+        if data is None and kept is None:
+            raise ModelError("the data are not there for weights that are no column", "give the data: update(data=...)")
+        data, column = with_weights(kept if data is None else data, options["weights"])
+        options = {**options, "weights": column}
     spec = _changed_spec(old, formula, priors, options)
     new = _changed_design(spec, old, design, kept, data)
     if formula is not None:
@@ -81,6 +114,7 @@ def _changed_spec(
         contrasts=contrasts,
         weights=options.get("weights", old.weights),
         missing=options.get("missing", old.missing),
+        rank=options.get("rank", old.rank),
     )
 
 
@@ -161,4 +195,5 @@ def _without_lost(spec: ModelSpec, given: Any, design: Design) -> ModelSpec:
         contrasts=spec.contrasts,
         weights=spec.weights,
         missing=spec.missing,
+        rank=spec.rank,
     )

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from hierbayes.errors import ModelError
+import numpy as np
+
+from hierbayes.errors import HierBayesError, ModelError
 from hierbayes.formula.names import suggest
 from hierbayes.plots import arviz_tree
 from hierbayes.plots.fit_like import FitLike
@@ -21,6 +23,7 @@ VarNames = str | Sequence[str] | None
 
 _PREDICTIVE = ("ppc_", "loo_pit", "loo_interval", "loo_pava")
 _WITHOUT_NAMES = ("energy", "ppc_", "loo_pit", "loo_interval", "loo_pava")
+_NOT_GIVEN = ("dt", "data", "pc_kwargs", "backend", "plot_collection", "elpd_data")
 _NOT_OF_A_FIT = ("compare", "khat", "dgof", "dgof_dist", "lm", "ecdf_pit")
 
 
@@ -77,7 +80,7 @@ class ArvizPlots:
             options["var_names"] = names
         if "labeller" in _parameters(function):
             options.setdefault("labeller", arviz_tree.labeller())
-        with arviz_tree.look(), _too_many_panels():
+        with arviz_tree.look(), _in_words(name, function):
             collection: PlotCollection = function(tree, **options)
         return collection
 
@@ -112,7 +115,7 @@ class ArvizPlots:
         if {"coords", "filter_vars", "labels", "shade_label", "plot_collection"} & set(options) or _left_out(names):
             return self.arviz("forest", var_names, **options)
         tree = arviz_tree.in_one_column(arviz_tree.tree_of(self._fit, True), names)
-        with arviz_tree.look():
+        with arviz_tree.look(), _in_words("forest", plot_forest):
             collection: PlotCollection = plot_forest(tree, labels=["name"], **options)
         return collection
 
@@ -128,7 +131,14 @@ class ArvizPlots:
             Replicated data sets.
         seed : int, optional
             By default that of the fit.
+
+        Raises
+        ------
+        ModelError
+            If ArviZ does not take an option. ``kind`` is ``"kde"``, ``"hist"`` or ``"ecdf"``; a statistic of replicated
+            data is drawn by ``fit.plot.arviz("ppc_tstat", t_stat="mean")``.
         """
+        _check_number(num_samples)
         chains, length = (self._fit.posterior.sizes[dim] for dim in ("chain", "draw"))
         draws = min(-(-num_samples // chains), length)
         if self._fit.design.family.unordered:
@@ -165,7 +175,7 @@ class ArvizPlots:
         found = self._fit.loo(kind=kind)
         # a line at what is too large, which ArviZ leaves out by default
         options = {"hline_values": [found.good_k], "visuals": {"hlines": True}} | options
-        with arviz_tree.look():
+        with arviz_tree.look(), _in_words("khat", plot_khat):
             collection: PlotCollection = plot_khat(found, **options)
         return collection
 
@@ -188,17 +198,35 @@ class ArvizPlots:
         return [tree_name(name) for name in names]
 
 
+_OTHER_PLOTS = {
+    "ppc_dist": 'kind is "kde", "hist" or "ecdf"; a statistic is drawn by fit.plot.arviz("ppc_tstat", t_stat="mean")'
+}
+_REFUSALS = (ImportError, ValueError, TypeError, KeyError, AttributeError, IndexError, NotImplementedError)
+
+
 @contextmanager
-def _too_many_panels() -> Iterator[None]:
-    """Say in hierbayes' words that a figure would have more panels than ArviZ draws."""
+def _in_words(name: str, function: Any) -> Iterator[None]:
+    """Say in hierbayes' words what ArviZ does not take: an option, its value, or more panels than it draws."""
     try:
         yield
-    except ValueError as error:
-        if "max_subplots" not in str(error):
-            raise
+    except HierBayesError:
+        raise
+    except _REFUSALS as error:
+        if "max_subplots" in str(error):
+            raise ModelError(
+                "the figure would have more panels than ArviZ draws", 'name some variables: var_names=["beta"]'
+            ) from error
+        listed = ", ".join(own for own in _parameters(function) if own not in _NOT_GIVEN)
         raise ModelError(
-            "the figure would have more panels than ArviZ draws", 'name some variables: var_names=["beta"]'
+            f"ArviZ's plot_{name} does not take this: {type(error).__name__}: {error}",
+            _OTHER_PLOTS.get(name, f"its options are {listed}; see arviz_plots.plot_{name}"),
         ) from error
+
+
+def _check_number(num_samples: Any) -> None:
+    whole = isinstance(num_samples, int | np.integer) and not isinstance(num_samples, bool)
+    if not whole or num_samples < 1:
+        raise ModelError(f"num_samples={num_samples!r} is no number of data sets", "write a whole number from 1 up")
 
 
 def _with_categories(drawn: PlotCollection, response: str, names: Sequence[str]) -> PlotCollection:

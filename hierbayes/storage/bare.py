@@ -24,6 +24,7 @@ class BareBlock(GroupBlock):
             keys=group.keys,
             split=group.split,
             intercept=group.intercept,
+            dropped=group.dropped,
         )
 
     def __getattr__(self, name: str) -> Any:

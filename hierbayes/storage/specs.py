@@ -48,6 +48,7 @@ def spec_to_json(spec: ModelSpec) -> dict[str, Any]:
         "contrasts": {name: [own.kind, own.reference] for name, own in spec.contrasts.items()},
         "weights": spec.weights,
         "missing": spec.missing,
+        **({} if spec.rank == "drop" else {"rank": spec.rank}),
     }
 
 
@@ -62,8 +63,12 @@ def spec_from_json(given: Mapping[str, Any]) -> ModelSpec:
     priors: Any = given["priors"]
     if priors != "flat":
         priors = MappingProxyType({key: prior_from_json(own, key) for key, own in priors.items()})
-    weights, missing = given["weights"], given["missing"]
-    if missing not in ("drop", "raise") or not (weights is None or isinstance(weights, str)):
+    weights, missing, rank = given["weights"], given["missing"], given.get("rank", "drop")
+    if (
+        missing not in ("drop", "raise")
+        or rank not in ("drop", "raise")
+        or not (weights is None or isinstance(weights, str))
+    ):
         raise DataError("the spec in the file is not one that hierbayes writes")
     return ModelSpec(
         formula=_formula(given["formula"], given["canonical"]),
@@ -72,6 +77,7 @@ def spec_from_json(given: Mapping[str, Any]) -> ModelSpec:
         contrasts=MappingProxyType({name: Contrast(*own) for name, own in given["contrasts"].items()}),
         weights=weights,
         missing=missing,
+        rank=rank,
     )
 
 

@@ -200,7 +200,7 @@ def _moved(design: Design, axis: Along, cells: pd.DataFrame) -> _Made:
             values[column.name] = np.tile(places, size)
         else:
             values[column.name] = np.repeat(cells[f"{i}"].to_numpy(), points)
-    rows = rows_of(design.schema, frame(design, values), weights=False, absent=True)
+    rows = rows_of(design.schema, frame(design, values), weights=False, absent=True, undetermined="nan")
     Z = {}
     for factor in design.factors:
         own = np.hstack([group.Z for group in rows.groups if group.factor == factor])

@@ -104,6 +104,17 @@ def described(draws: Floats, ci_prob: float, chains_too: bool = True) -> pd.Data
     return pd.DataFrame({name: np.atleast_1d(values) for name, values in columns.items()})
 
 
+def share_positive(draws: Floats) -> Floats:
+    """Return the share of draws (chain, draw, ...) above 0, NaN where they are NaN.
+
+    Examples
+    --------
+    >>> share_positive(np.array([[[1.0, np.nan], [-1.0, np.nan]]])).tolist()
+    [0.5, nan]
+    """
+    return np.asarray(np.where(np.isnan(draws).any(axis=(0, 1)), np.nan, (draws > 0).mean(axis=(0, 1))))
+
+
 def mean_error(draws: Floats) -> float:
     """Return the Monte Carlo standard error of the mean of draws (chain, draw), from ArviZ; 0 for a constant."""
     from arviz_stats.base import array_stats

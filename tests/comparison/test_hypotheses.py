@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 import numpy as np
+import pandas as pd
 import pytest
 from fits import fake_fit
 
 import hierbayes as hb
+from hierbayes.comparison.hypotheses import HypothesisTable
 from hierbayes.comparison.prior_parameters import DRAWS, PriorParameters
 from hierbayes.summaries.questions.parameters import Parameters
 
@@ -215,3 +220,29 @@ def test_attached_draws_give_no_evidence(sleep):
 def test_progress_is_checked_where_no_bar_is_shown(sleep):
     with pytest.raises(hb.ModelError, match="progress='loud'"):
         sleep.hypothesis("Days > 8", progress="loud")
+
+
+@pytest.mark.parametrize(("prob", "ratio", "shown"), [(1.0, math.inf, "> 400"), (0.0, 0.0, "< 0.0025")])
+def test_what_is_sure_is_printed_as_the_bound_that_the_draws_give(prob: float, ratio: float, shown: str) -> None:
+    row = dict.fromkeys(("mean", "sd", "lower", "upper"), 0.0)
+    row |= {"hypothesis": "x > 0", "quantity": "x", "prob": prob, "odds": ratio, "prior_prob": 0.5, "note": ""}
+    own = HypothesisTable(pd.DataFrame([row | {"evidence_ratio": ratio, "evidence_mcse": math.nan}]), 0.95, 400)
+    assert str(own).count(shown) >= 2
+    point = HypothesisTable(
+        pd.DataFrame([row | {"prob": math.nan, "odds": math.nan, "prior_prob": math.nan, "evidence_ratio": ratio,
+                             "evidence_mcse": math.nan}]), 0.95, 400
+    )  # fmt: skip
+    assert ("> 1.8e+308" if ratio else "< 2.2e-308") in str(point)
+    assert not re.search(r"\b(inf|nan)\b", str(own) + str(point))
+
+
+@pytest.mark.slow
+def test_a_sure_thing_has_its_bound_in_the_note() -> None:
+    fit = hb.fit("Yield ~ 1 | Batch", hb.load_data("dyestuff"), draws=100, chains=2, seed=1, progress=False)
+    found = fit.hypothesis("Intercept > 1400").table.iloc[0]
+    before = found["prior_prob"] / (1 - found["prior_prob"])
+    assert found["evidence_ratio"] == math.inf
+    assert (
+        f"all 200 draws agree, which tell no more than that the evidence ratio is more than {200 / before:.4g}"
+        in (found["note"])
+    )

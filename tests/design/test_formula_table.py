@@ -391,7 +391,7 @@ MISUSED = [
     ("y ~ log(x)", DataError, r"'log\(x\)' is nan in row \d+ of the rows in use"),
     ("y ~ I(x / 0)", DataError, r"is -?inf in row 0"),
     ("y ~ bs(x, 2)", DataError, r"'bs\(x, 2\)' cannot be computed"),
-    ("y ~ poly(x, 30)", DataError, r"24 rows are too few"),
+    ("y ~ poly(x, 30)", DataError, r"needs more than 30 values, and 'x' has 24"),
     ("f ~ x", DataError, r"the response 'f' must be numeric"),
     ("y ~ offset(h)", DataError, r"the offset 'h' must be numeric"),
     ('y ~ C(h, levels=["u"])', DataError, r"levels must name every level"),

@@ -156,7 +156,6 @@ def test_rows_are_counted_in_the_data_as_given():
     [
         ("p(k, n) ~ x", "gaussian", "has trials, which the gaussian family does not take"),
         ("p(k, n) ~ x", "bernoulli", "has trials, which the bernoulli family does not take"),
-        ("k ~ x", "binomial", "has no trials, which the binomial family needs"),
         ("k | se(se) ~ x", "poisson", "known standard errors, which the poisson family does not take"),
         ("real | se(se) ~ x", "student_t", "known standard errors, which the student_t family does not take"),
     ],

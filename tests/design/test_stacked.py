@@ -501,7 +501,7 @@ def test_fixed_sds_and_correlations():
 
 def test_columns_that_cannot_be_told_apart_are_refused():
     data = table().assign(v=2 * table()["x"])
-    with pytest.raises(ModelError, match="the population column 'v' is a linear combination"):
-        hb.Model("y3 ~ x + v", data, family="categorical")
-    with pytest.raises(ModelError, match="'g' group-level column 'v' is a linear combination"):
-        hb.Model("y3 ~ x + (x + v | g)", data, family="categorical")
+    with pytest.raises(ModelError, match="column 'v' of the population part: it is a linear combination"):
+        hb.Model("y3 ~ x + v", data, family="categorical", rank="raise")
+    with pytest.raises(ModelError, match="column 'v' of the term of 'g': it is a linear combination"):
+        hb.Model("y3 ~ x + (x + v | g)", data, family="categorical", rank="raise")

@@ -74,9 +74,9 @@ GROUPS: dict[str, tuple[str, Any, Outcome]] = {
     "one row a group": ("y ~ x + (1 | k)", COUNT, Warned((ALONE, "only the priors"))),
     "one row a group, with slopes": ("y ~ x + (x | k)", COUNT, Warned((ALONE, "only the priors"))),
     "one group has all rows but one": (BY_GROUP, ["b", *["a"] * (N - 1)], levels("a", "b")),
-    "all levels of a predictor unique": (IN_NUMBERS, [f"k{i}" for i in COUNT], Refused(DataError, ("24 rows", "24"))),
+    "all levels of a predictor unique": (IN_NUMBERS, [f"k{i}" for i in COUNT], Warned(("24 rows",), rows(N))),
     "all levels of a predictor unique, beside groups": (
-        "y ~ k + (1 | g)", [f"k{i}" for i in COUNT], Refused(DataError, ("24 rows are too few", "fewer predictors"))
+        "y ~ k + (1 | g)", [f"k{i}" for i in COUNT], Warned(("24 population-level", "identifier"), rows(N))
     ),
     "the factor as predictor and as group": ("y ~ k + (1 | k)", BASE["f"], Warned((TWICE, "Leave one of them out"))),
     "the factor as C() and as group": ("y ~ C(k) + (1 | k)", COUNT % 4, Warned((TWICE, "Leave one of them out"))),
@@ -91,7 +91,7 @@ GROUPS: dict[str, tuple[str, Any, Outcome]] = {
 ROWS: dict[str, tuple[str, Any, Outcome]] = {
     "zero rows": ("y ~ x", BASE.iloc[:0], Refused(DataError, ("the data have no rows",))),
     "one row": ("y ~ 1", BASE.iloc[:1], Refused(DataError, ("1 row in use", "at least two"))),
-    "two rows": ("y ~ x", BASE.iloc[:2], Refused(DataError, ("2 rows are too few", "more data"))),
+    "two rows": ("y ~ x", BASE.iloc[:2], Warned(("2 population-level", "2 rows"))),
     "all of y missing": ("y ~ x", have(y=np.nan), Refused(DataError, (EMPTY, "y 24"))),
     "all of x missing": ("y ~ x", have(x=None), Refused(DataError, (EMPTY, "x 24"))),
     "all of g missing": ("y ~ (1 | g)", have(g=None), Refused(DataError, (EMPTY, "g 24"))),
@@ -124,9 +124,9 @@ def over_offset(model: Any) -> bool:
 
 SIZES: dict[str, tuple[str, Any, Outcome]] = {
     "constant y": ("y ~ x", have(y=1.0), Refused(DataError, ("the response 'y' is the same in every row (1)",))),
-    "constant x": (IN_NUMBERS, 1.0, Refused(ModelError, ("'k' is the same in every row", "leave it out"))),
+    "constant x": (IN_NUMBERS, 1.0, Warned(("'k' of the population part", "the same in every row"), rows(N))),
     "constant text": (IN_NUMBERS, "a", Refused(DataError, ("'k' has a single level, 'a'", "leave it out"))),
-    "constant slope": ("y ~ (k | g)", 1.0, Refused(ModelError, ("'g' group-level column 'k'", "leave it out"))),
+    "constant slope": ("y ~ (k | g)", 1.0, Warned(("'k' of the term of 'g'", "the same in every row"), rows(N))),
     "constant x, no intercept": ("y ~ 0 + k", 2.0, column(np.full(N, 2.0), 0)),
     "the offset is the response": (
         "y ~ x + offset(k)", BASE["y"], Refused(ModelError, ("less its offset is the same", "look at the offset"))
@@ -163,14 +163,14 @@ SIZES: dict[str, tuple[str, Any, Outcome]] = {
         IN_NUMBERS, have(k=1e-140 * BASE["x"], y=1e140 * BASE["y"]),
         Refused(ModelError, ("'k' has numbers", "the unit")),
     ),
-    "collinear": ("y ~ x + k", 2 * BASE["x"] - 1, Refused(ModelError, ("'k' is a linear combination", "leave one"))),
+    "collinear": ("y ~ x + k", 2 * BASE["x"] - 1, Warned(("'k' of the population part", "linear"), rows(N))),
     "nearly collinear": (
         "y ~ x + k", BASE["x"] + 1e-9 * BASE["z"], Refused(ModelError, ("'k' is a linear combination", "leave one"))
     ),
     "almost collinear": ("y ~ x + k", BASE["x"] + 1e-4 * BASE["z"], Right(rows(N))),
     "two names of one factor": (
         "y ~ f + k", BASE["f"].map({"u": "1", "v": "2", "w": "3"}),
-        Refused(ModelError, ("'k[3]' is a linear combination", "leave one")),
+        Warned(("'k[2]', 'k[3]' of the population part", "linear combination"), rows(N)),
     ),
     "y times 1e200": ("y ~ x", have(y=1e200 * BASE["y"]), Refused(DataError, ("the response 'y'", UNIT))),
     "y times 1e-200": ("y ~ x", have(y=1e-200 * BASE["y"]), Refused(DataError, ("the response 'y'", UNIT))),

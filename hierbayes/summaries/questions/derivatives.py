@@ -14,6 +14,7 @@ import pandas as pd
 
 from hierbayes.design.design import Design
 from hierbayes.design.new_rows import rows_of
+from hierbayes.design.rank import narrowed
 from hierbayes.design.table import Ints
 from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.grid import CHUNK
@@ -113,10 +114,14 @@ def _differences(
     n = len(values)
     spread = values.loc[values.index.repeat(5)].reset_index(drop=True)
     spread[name] = (values[name].to_numpy()[:, None] + step * (first[:, None] + np.arange(5))).reshape(-1)
-    rows = rows_of(design.schema, spread, groups=groups, absent=True)
+    rows = rows_of(design.schema, spread, groups=groups, absent=True, undetermined="keep")
 
     def slope(columns: Floats) -> Floats:
         return np.asarray(np.einsum("nk,nkp->np", weights, columns.reshape(n, 5, -1)) / (12 * step))
 
     Z = tuple(slope(own.Z) for own in rows.groups)
-    return Derivatives(slope(rows.X).reshape(n, len(design.coefficients)), slope(rows.offset)[:, 0], Z)
+    X = slope(rows.X).reshape(n, len(design.coefficients))
+    if rows.gap is not None:
+        # a slope may be determined where the mean is not, as that of x in an empty cell of f:h is under x + f*h
+        X = narrowed(np.column_stack([X, slope(rows.gap).reshape(n, -1)]), len(design.coefficients))
+    return Derivatives(X, slope(rows.offset)[:, 0], Z)

@@ -16,6 +16,7 @@ import pandas as pd
 
 from hierbayes.design.design import Design
 from hierbayes.design.new_rows import rows_of
+from hierbayes.design.rank import narrowed
 from hierbayes.errors import ModelError
 from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.predictors import Value, levels_by_row, predictors, values_of
@@ -37,17 +38,26 @@ class Averaged:
     ----------
     labels : DataFrame
         One row for each part: the values of the predictors that were asked for.
-    X : array, shape (parts, p)
+    wide : array, shape (parts, p + d)
+        Design rows, and beside them the gaps of columns that were dropped (see `hierbayes.design.rank`).
     offset : array, shape (parts,)
+    p : int
+        Number of columns of the design.
     """
 
     labels: pd.DataFrame
-    X: Floats
+    wide: Floats
     offset: Floats
+    p: int
+
+    @property
+    def X(self) -> Floats:
+        """The design rows, (parts, p); NaN where the data do not determine them."""
+        return narrowed(self.wide, self.p)
 
 
 RowMaker = Callable[[Design, pd.DataFrame], tuple[Floats, Floats]]
-"""From a frame of predictors to design rows (n, p) and offsets (n,)."""
+"""From a frame of predictors to design rows (n, p), or with gaps (n, p + d), and offsets (n,)."""
 
 
 def frame(design: Design, values: Mapping[str, Any]) -> pd.DataFrame:
@@ -63,9 +73,15 @@ def frame(design: Design, values: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def plain_rows(design: Design, values: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Return the design rows of a frame of predictors, and their offsets."""
-    rows = rows_of(design.schema, values, groups=False)
+    """Return the design rows of a frame of predictors, NaN where not determined, and their offsets."""
+    rows = rows_of(design.schema, values, groups=False, undetermined="nan")
     return rows.X, rows.offset
+
+
+def wide_rows(design: Design, values: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Return the design rows of a frame of predictors with their gaps, and their offsets."""
+    rows = rows_of(design.schema, values, groups=False, undetermined="keep")
+    return rows.X if rows.gap is None else np.column_stack([rows.X, rows.gap]), rows.offset
 
 
 def average_grid(
@@ -73,7 +89,7 @@ def average_grid(
     asked: Mapping[str, tuple[Value, ...]],
     fixed: Mapping[str, tuple[Value, ...]],
     weights: Weights,
-    maker: RowMaker = plain_rows,
+    maker: RowMaker = wide_rows,
 ) -> Averaged:
     """Return the design rows of each combination of the asked values, averaged over the other predictors.
 
@@ -90,14 +106,14 @@ def average_grid(
         What makes rows of a frame.
     """
     grid = reference_grid(design, asked, fixed, weights)
-    X = np.empty((len(grid.labels), len(design.coefficients)))
+    parts = []
     offset = np.empty(len(grid.labels))
     for part, values in grid.frames(design):
         made, shifts = maker(design, values)
         shape = (part.stop - part.start, len(grid.cells))
-        X[part] = np.einsum("c,lcp->lp", grid.shares, made.reshape(*shape, X.shape[1]))
+        parts.append(np.einsum("c,lcp->lp", grid.shares, made.reshape(*shape, made.shape[1])))
         offset[part] = shifts.reshape(shape) @ grid.shares
-    return Averaged(grid.labels, X, offset)
+    return Averaged(grid.labels, np.concatenate(parts), offset, len(design.coefficients))
 
 
 @dataclass(frozen=True)
@@ -131,7 +147,9 @@ def reference_grid(
     labels = product(asked)
     others = {c.name: values_of(design, c, fixed) for c in predictors(design) if c.name not in asked}
     cells = product(others)
-    return Grid(labels, cells, _shares(design, cells, weights))
+    shares = _shares(design, cells, weights)
+    # what counts for nothing must not be asked for either: the data may not determine it
+    return Grid(labels, cells[shares > 0].reset_index(drop=True), shares[shares > 0])
 
 
 def product(values: Mapping[str, Sequence[Value]]) -> pd.DataFrame:

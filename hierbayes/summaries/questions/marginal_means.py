@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 
 from hierbayes.design.design import Design
+from hierbayes.design.rank import narrowed
 from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula.names import suggest
-from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
+from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described, share_positive
 from hierbayes.summaries.questions.grid import Averaged, Weights, average_grid, product, reference_grid
 from hierbayes.summaries.questions.predictors import (
     Value,
@@ -96,12 +97,12 @@ def contrasts_table(
     else:
         found = average_grid(design, asked, fixed, weights)
         rows, shifts = _contrast_rows(_by_blocks(found, len(names)), first, second)
-        draws = predictor_draws(posterior, rows, shifts)
+        draws = predictor_draws(posterior, narrowed(rows, found.p), shifts)
     repeated = table.loc[np.repeat(table.index, len(labels))].reset_index(drop=True)
     own = label_columns(repeated, ("contrast", *ESTIMATES, "prob_positive"))
     own.insert(0, "contrast", np.tile(np.asarray(labels, dtype=object), len(table)))
     described_draws = described(draws, ci_prob, chains_too=False)
-    return pd.concat([own, described_draws.assign(prob_positive=(draws > 0).mean(axis=(0, 1)))], axis=1)
+    return pd.concat([own, described_draws.assign(prob_positive=share_positive(draws))], axis=1)
 
 
 def _contrast_rows(blocks: tuple[Floats, Floats], first: Floats, second: Floats | None) -> tuple[Floats, Floats]:
@@ -116,9 +117,12 @@ def _contrast_rows(blocks: tuple[Floats, Floats], first: Floats, second: Floats 
 def _contrasted(means: Floats, first: Floats, second: Floats | None) -> Floats:
     """Return contrasts of means (chain, draw, splits x means), (chain, draw, splits x contrasts)."""
     own = means.reshape(*means.shape[:2], -1, first.shape[1])
-    if second is not None:
-        own = np.einsum("sb,cdbk->cdsk", second, own)
-    return np.asarray(np.einsum("rk,cdbk->cdbr", first, own).reshape(*means.shape[:2], -1))
+    second = np.eye(own.shape[2]) if second is None else second
+    # a mean that is NaN makes NaN the contrasts that it stands in, and no others
+    unknown = np.isnan(own).any(axis=(0, 1))
+    found = np.einsum("sb,rk,cdbk->cdsr", second, first, np.where(unknown, 0.0, own))
+    found[..., np.abs(second) @ unknown @ np.abs(first).T > 0] = np.nan
+    return np.asarray(found.reshape(*means.shape[:2], -1))
 
 
 Values = dict[str, tuple[Value, ...]]
@@ -158,7 +162,7 @@ def _names(cells: pd.DataFrame) -> list[str]:
 
 def _by_blocks(found: Averaged, size: int) -> tuple[Floats, Floats]:
     """Return the averaged rows as (splits, cells of the focal predictors, p), and their offsets."""
-    return found.X.reshape(-1, size, found.X.shape[1]), found.offset.reshape(-1, size)
+    return found.wide.reshape(-1, size, found.wide.shape[1]), found.offset.reshape(-1, size)
 
 
 def _between(table: pd.DataFrame, apart: Values) -> tuple[Floats, list[str]]:

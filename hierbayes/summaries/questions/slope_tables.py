@@ -19,7 +19,7 @@ from hierbayes.design.table import Ints
 from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula.names import suggest
-from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
+from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described, share_positive
 from hierbayes.summaries.questions.derivatives import Derivatives, RowsAndSlopes, derivatives
 from hierbayes.summaries.questions.grid import Weights, average_grid, frame, reference_grid
 from hierbayes.summaries.questions.marginal_means import split_values
@@ -78,7 +78,7 @@ def slopes_table(
     labels = pd.concat([part[0] for part in parts], ignore_index=True)
     draws = np.concatenate([part[1] for part in parts], axis=2)
     table = pd.concat([labels, described(draws, ci_prob, chains_too=False)], axis=1)
-    return table.assign(prob_positive=(draws > 0).mean(axis=(0, 1)))
+    return table.assign(prob_positive=share_positive(draws))
 
 
 def _check_numeric(design: Design, name: str) -> None:
@@ -143,7 +143,7 @@ def _over_rows(
 
 
 def _with_rows(design: Design, values: pd.DataFrame, kept: Ints, slopes: Derivatives, within: bool) -> RowsAndSlopes:
-    rows = rows_of(design.schema, values, groups=within, absent=True)
+    rows = rows_of(design.schema, values, groups=within, absent=True, undetermined="nan")
     codes = tuple(block.codes[kept] for block in design.groups)
     return RowsAndSlopes(rows.X, rows.offset, tuple(own.Z for own in rows.groups), codes, slopes)
 
