@@ -57,7 +57,7 @@ TWICE = "each level of 'k' has a coefficient of its own"
 EMPTY = "every row misses a value"
 UNIT = "change its unit"
 ROUNDED = ("varies by less than rounding can tell", "subtract a constant")
-DATES = Refused(DataError, ("'k' holds dates or durations", "turn it into a number"))
+DATES = Refused(DataError, ("'k' holds dates or durations", "for a number data['k'] ="))
 MIXED = Refused(DataError, ("'k' mixes kinds", "make the column all"))
 NESTED = Refused(DataError, ("'k' holds values of type", "make it a column of numbers or of text"))
 COMPLEX = Refused(DataError, ("'k' holds complex numbers", "real part"))
@@ -210,7 +210,7 @@ TYPES: dict[str, tuple[str, Any, Outcome]] = {
     "dates as response": ("k ~ x", pd.date_range("2020", periods=N), DATES),
     "durations": (IN_NUMBERS, pd.to_timedelta(COUNT, unit="D"), DATES),
     "durations as groups": (BY_GROUP, pd.to_timedelta(COUNT % 3, unit="D"), DATES),
-    "Python's dates": (IN_NUMBERS, [datetime.date(2020, 1, 1)] * N, MIXED),
+    "Python's dates": (IN_NUMBERS, [datetime.date(2020, 1, 1)] * N, DATES),
     "text as response": ("f ~ x", BASE, Refused(DataError, ("the response 'f' must be numeric", "compare it"))),
     "arithmetic with text": ("y ~ I(f * 2)", BASE, Refused(DataError, ("'f', which holds text", "compare it"))),
     "bytes": (BY_GROUP, [b"a", b"b"] * 12, MIXED),
