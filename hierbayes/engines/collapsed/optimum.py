@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hierbayes.engines.base import Floats
-from hierbayes.engines.collapsed.criterion import Criterion, Piece
+from hierbayes.engines.collapsed.criterion import DELTA, Criterion, Piece
 from hierbayes.engines.collapsed.quasi_newton import Minimum, minimise
 
 _ROUNDS = 8
@@ -32,6 +32,8 @@ _FEW = 2
 _ENOUGH = 3
 """Starts that must agree, twice as many where there are more columns; where they do not, all others are tried too."""
 _RANDOM = 9
+_TIGHT, _LOOSE = 1e-18, 1e-12
+"""Gains promised at which a descent ends, relative to the criterion: digits of the estimates, or of the criterion."""
 _CHEAP = 5e8
 """Multiplications of one more descent up to which it is made where several optima are likely."""
 
@@ -78,7 +80,7 @@ def search(criterion: Criterion) -> Optimum:
     On the boundary two optima side by side are no rarity: a correlation of 1 and one of -1, or the sd of one term at 0
     or that of another. With many columns there may be two inside.
     """
-    first = _local(criterion, _start(criterion, 1.0), warm_up=2)
+    first = _local(criterion, _expected(criterion, _expected(criterion, _start(criterion, 1.0))), _TIGHT)
     singular = any(rank < piece.k for rank, piece in zip(first.ranks, criterion.pieces, strict=True))
     columns = sum(piece.k for piece in criterion.pieces)
     found = [first]
@@ -86,10 +88,14 @@ def search(criterion: Criterion) -> Optimum:
     if (singular or columns > _FEW) and first.converged and cheap:
         enough = _ENOUGH if columns <= _FEW else 2 * _ENOUGH
         for start in _other_starts(criterion, first):
-            found.append(_local(criterion, start, warm_up=0))
+            found.append(_local(criterion, start, _LOOSE))
             if len(found) >= enough and _agree(found):
                 break
     best = min(found, key=lambda each: each.value)
+    if best.value < first.value - _room(first.value):
+        best = min(best, _local(criterion, best.x, _TIGHT), key=lambda each: each.value)
+    elif first.converged:
+        best = first
     return Optimum(best.x, best.value, best.ranks, best.promised, tuple(each.value for each in found))
 
 
@@ -125,13 +131,11 @@ def _turned_away(root: Floats) -> Floats:
     return np.linalg.cholesky((signs * root) @ (signs * root).T + 0.1 * size**2 * np.eye(len(root)))
 
 
-def _local(criterion: Criterion, x: Floats, warm_up: int) -> Optimum:
+def _local(criterion: Criterion, x: Floats, tolerance: float) -> Optimum:
     """Return the optimum that a start leads to."""
-    for _ in range(warm_up):
-        x = _expected(criterion, x)
     ranks = tuple(piece.k for piece in criterion.pieces)
     for _ in range(_ROUNDS):
-        found = _descended(criterion, x)
+        found = _descended(criterion, x, tolerance)
         if not (math.isfinite(found.value) and 0.5 * found.promised < _PROMISED):
             return Optimum(found.x, criterion.value(found.x), ranks, 0.5 * found.promised)
         x, best, fewer = _dropped(criterion, found.x, ranks)
@@ -141,7 +145,17 @@ def _local(criterion: Criterion, x: Floats, warm_up: int) -> Optimum:
         x, ranks, grown = _grown(criterion, x, best, ranks)
         if not grown:
             break
+    x = _filled(criterion, x, ranks)
     return Optimum(x, criterion.value(x), ranks, 0.5 * found.promised)
+
+
+def _filled(criterion: Criterion, x: Floats, ranks: tuple[int, ...]) -> Floats:
+    """Return the roots of covariances of full rank with what derivatives have added to them, so that they are zero."""
+    lam, x = criterion.factors(x, DELTA), x.copy()
+    for piece, rank in zip(criterion.pieces, ranks, strict=True):
+        if rank == piece.k:
+            x[piece.part] = piece.own(lam).ravel()
+    return x
 
 
 def _expected(criterion: Criterion, x: Floats) -> Floats:
@@ -156,7 +170,7 @@ def _expected(criterion: Criterion, x: Floats) -> Floats:
     return np.concatenate(roots)
 
 
-def _descended(criterion: Criterion, x: Floats) -> Minimum:
+def _descended(criterion: Criterion, x: Floats, tolerance: float) -> Minimum:
     """Return where BFGS ends, in units of the start: there the information on a term grows with its levels."""
     pieces = criterion.pieces
     units = [piece.own(flat) for flat in [criterion.factors(x, 1e-2)] for piece in pieces]
@@ -172,7 +186,7 @@ def _descended(criterion: Criterion, x: Floats) -> Minimum:
 
     start = [np.linalg.solve(L, piece.root(x)).ravel() for piece, L in zip(pieces, units, strict=True)]
     spread = [np.full(piece.k**2, 0.5 / piece.levels) for piece in pieces]
-    tolerance = 1e-12 * max(10.0, abs(criterion.value(x)))
+    tolerance *= max(10.0, abs(criterion.value(x)))
     found = minimise(function, np.concatenate([np.zeros(0), *start]), np.concatenate([np.zeros(0), *spread]), tolerance)
     return Minimum(outward(found.x), found.value, found.promised)
 
