@@ -174,7 +174,7 @@ def test_a_custom_prior_does_not_travel():
 def test_an_attached_fit_travels_with_the_variables_of_the_user(fit):
     posterior = fit.posterior.copy()
     posterior["own"] = posterior["sigma"] * 2
-    made = fit.model.attach(posterior)
+    made = fit.model.attach(posterior, same_likelihood=True)
     again = pickle.loads(pickle.dumps(made))
     assert again.engine == "attached"
     np.testing.assert_array_equal(again.tree["posterior"]["own"], made.tree["posterior"]["own"])

@@ -75,7 +75,7 @@ def test_what_cannot_be_drawn_is_left_out_unless_asked_for() -> None:
     assert [text.get_text() for text in flat.plot.components().legends[0].get_texts()][1:] == ["REML"]
     with pytest.raises(hb.ModelError, match="flat"):
         flat.plot.components(prior=True)
-    known = fake_fit("Yield ~ 1 + (1 | Batch)", data, priors={"sigma": hb.Fixed(50.0)})
+    known = fake_fit("Yield ~ 1 + (1 | Batch)", data, priors={"sd_Batch": hb.Fixed(40.0)})
     words = [text.get_text() for text in known.plot.components(draws=100).legends[0].get_texts()]
     assert [word.split(":")[0] for word in words] == ["posterior", "prior"]
     with pytest.raises(hb.ModelError):

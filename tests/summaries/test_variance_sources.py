@@ -121,7 +121,7 @@ def test_type_two_differs_from_sequential_where_the_data_are_unbalanced():
 
 
 def test_without_a_reml_fit_the_note_says_why():
-    given = {"sigma": hb.Fixed(0.55)}
+    given = {"sd_plate": hb.Fixed(0.85)}
     table = fake_fit("diameter ~ 1 + sample + (1 | plate)", hb.load_data("penicillin"), priors=given).anova()
     assert table[CLASSICAL].isna().all().all()
     assert "no classical test" in table.loc["sample", "note"]
