@@ -86,5 +86,5 @@ def test_without_a_folder_to_write_to_it_compiles_in_memory(sample, tmp_path, mo
 def test_another_version_of_the_sources_has_another_file(sample, monkeypatch):
     name, entries = sample
     before = native._place(name, entries)
-    monkeypatch.setattr(native, "digest", lambda room: "changed")
+    monkeypatch.setattr(native, "kernel_digest", lambda room: "changed")
     assert native._place(name, entries) != before
