@@ -19,7 +19,7 @@ from hierbayes.engines.joint.arrange import KINDS, Rows, arrange
 from hierbayes.engines.joint.cells import find_cells
 from hierbayes.engines.joint.charting import with_chart
 from hierbayes.engines.joint.entries import functions, log_density, size_of, walk_of
-from hierbayes.engines.joint.moving_chart import moves, with_moving_chart
+from hierbayes.engines.joint.moving_chart import acceptance, moves, with_moving_chart
 from hierbayes.engines.joint.pack import build_tape, term_table
 from hierbayes.engines.joint.surface import Peak, Surface, better, find_peak, first_guess, rough_curvatures
 from hierbayes.engines.theta import Theta, ThetaLayout, far_start, layout, log_jacobian, pack, unpack_draws
@@ -106,10 +106,13 @@ class JointEngine:
         with one_blas_thread():
             return "moving" if moves(self.tape, self.layout, self.peak) else "fixed"
 
-    @property
+    @cached_property
     def target_accept(self) -> float:
         """The share of proposals that the step size aims at: see "What is measured" in the page on the engine."""
-        return 0.9 if self.chart == "moving" else 0.8
+        if self.chart != "moving":
+            return 0.8
+        with one_blas_thread():
+            return acceptance(self.charted)
 
     @property
     def tune(self) -> int:

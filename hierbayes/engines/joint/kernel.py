@@ -18,7 +18,10 @@ from hierbayes.engines.joint.effects import (
     turn_back,
 )
 from hierbayes.engines.joint.elementary import add_scaled, copy_into, dot
-from hierbayes.engines.joint.moving import move, retrace, room
+from hierbayes.engines.joint.elimination import room
+from hierbayes.engines.joint.following import pull_following
+from hierbayes.engines.joint.moving import move
+from hierbayes.engines.joint.moving_reverse import gather_coefficients, gather_terms, retrace, spread_count
 from hierbayes.engines.joint.rows import part, pass_over_rows, term_table
 from hierbayes.engines.theta import push_moment, unpack_theta
 
@@ -88,7 +91,7 @@ def moving_density(ints, floats, z, grad):
     value = unpacked(ints, floats, theta, values, slopes, factors, by_theta)
     fill_factors(terms, blocks, values, factors, lower)
     e = room(ints, terms)
-    value -= move(ints, floats, terms, lower, z[dim:], e)
+    value -= move(ints, floats, terms, lower, z, e)
     v, beta = e.u[:effects_count], e.u[effects_count:]
     effects = e.u.copy()
     turn(terms, lower, v, effects)
@@ -100,13 +103,24 @@ def moving_density(ints, floats, z, grad):
     value += pass_over_rows(ints, floats, effects, values[first:], pull, by_parameters)
     if grad.shape[0] == 0:
         return value
-    by_u, moments = pull.copy(), np.zeros(ints[at.FLAT])
-    turn_back(terms, lower, pull, by_u)
-    add_scaled(-1.0, v, by_u[:effects_count])
-    retrace(terms, z[dim:], e, by_u, moments)
+    traced, by_z, moments = np.empty((4, size)), grad[dim:], np.empty(ints[at.FLAT])
+    copy_into(e.u, traced[0])
+    copy_into(pull, traced[1])
+    turn_back(terms, lower, pull, traced[1])
+    add_scaled(-1.0, v, traced[1, :effects_count])
+    copy_into(traced[1], by_z)
+    by_log_scale, by_e = np.empty(size), np.empty(size)
+    spreads = np.empty(spread_count(terms) + p)
+    retrace(terms, z[dim:], e, by_z, traced, spreads)
+    done = gather_terms(terms, blocks, traced, spreads, factors, moments, by_log_scale)
+    gather_coefficients(ints, floats, traced[:, effects_count:], spreads[done:], by_log_scale[effects_count:])
     push(ints, terms, blocks, theta, factors, moments, slopes, by_parameters, by_theta)
     pull_theta(ints, floats, by_theta, grad)
-    copy_into(by_u, grad[dim:])
+    copy_into(traced[2], by_e)
+    turn(terms, lower, traced[2], by_e)
+    for i in range(size):
+        by_e[i] *= e.scale[i]
+    pull_following(ints, floats, z, by_log_scale, by_e, grad)
     return value
 
 
@@ -180,7 +194,7 @@ def expand(ints, floats, z, out):
     fill_factors(terms, block_table(ints), values, factors, lower)
     if moves:
         e = room(ints, terms)
-        move(ints, floats, terms, lower, z[dim:], e)
+        move(ints, floats, terms, lower, z, e)
         turn(terms, lower, e.u, out[dim:])
         out[dim + effects_count :] = e.u[effects_count:]
         return

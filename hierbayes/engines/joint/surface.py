@@ -13,7 +13,7 @@ from hierbayes.engines.joint.arrange import Rows
 from hierbayes.engines.joint.entries import Hessian, laplace
 from hierbayes.engines.theta import ThetaLayout
 
-_NEVER = 1e100
+NEVER = 1e100
 _BETTER = 1e-3
 
 
@@ -37,19 +37,19 @@ class Surface:
         if np.isfinite(value):
             return value
         self.at.w[:] = self.start
-        return _NEVER
+        return NEVER
 
     def with_slope(self, theta: Floats, step: Floats) -> tuple[float, Floats]:
         """Return value and gradient, by central differences."""
         value = self(theta)
-        if value >= _NEVER:
+        if value >= NEVER:
             return value, np.zeros(len(theta))
         keep, slope = self.at.w.copy(), np.zeros(len(theta))
         for i, own in enumerate(step):
             move = np.zeros(len(theta))
             move[i] = own
             up, down = self(theta + move), self(theta - move)
-            if up >= _NEVER or down >= _NEVER:
+            if up >= NEVER or down >= NEVER:
                 return value, np.zeros(len(theta))
             slope[i] = (up - down) / (2 * own)
         self.at.w[:] = keep
@@ -107,13 +107,13 @@ def find_peak(surface: Surface, rough: Floats, start: Floats | None = None) -> P
             options={"gtol": 0.1 * float(np.sqrt(rough.min())), "hess_inv0": np.diag(1 / rough), "maxiter": 60},
         )  # fmt: skip
         theta = np.asarray(found.x)
-    if surface(theta) >= _NEVER:
+    if surface(theta) >= NEVER:
         return None
     keep = surface.at.w.copy()
     hessian, modes = _curvature(surface, theta, 3 * steps)
     surface.at.w[:] = keep
     fall = surface(theta)
-    if hessian is None or fall >= _NEVER:
+    if hessian is None or fall >= NEVER:
         return None
     return Peak(theta, hessian, modes, 3 * steps, surface.at, fall, next(surface.spent))
 
@@ -142,7 +142,7 @@ def _curvature(surface: Surface, theta: Floats, steps: Floats) -> tuple[Floats |
             both = surface(theta + axes[i] + axes[j]) + surface(theta - axes[i] - axes[j])
             apart = up[i] + down[i] + up[j] + down[j] - 2 * middle
             hessian[i, j] = hessian[j, i] = (both - apart) / (2 * steps[i] * steps[j])
-    return (hessian if np.all(np.abs(hessian) < _NEVER / 1e10) else None), modes
+    return (hessian if np.all(np.abs(hessian) < NEVER / 1e10) else None), modes
 
 
 def rough_curvatures(problem: Problem, layout: ThetaLayout, theta: Floats) -> Floats:

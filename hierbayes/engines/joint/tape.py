@@ -49,7 +49,11 @@ TOTAL, N, P, DIM, TERMS, EFFECTS, SCALARS, FLAT, KIND, COUNTS, CHART_ON, CELLS, 
     AT_TARGET,  # chart that moves: information times the working response, per effect and coefficient
     AT_LIST_STARTS,  # chart that moves: per place of the border, where its list starts
     AT_LISTS,  # chart that moves: the later places that its row of R holds
-) = range(16, 45)
+    AT_FOLLOWING,  # chart that moves: per coordinate of theta a, a', g and g' of `following`, size numbers each
+) = range(16, 46)
+
+NODE = 2.0
+"""Where, in the coordinates of theta in the chart, the working model was measured anew: posterior sds from the mode."""
 
 # charts
 NO_CHART, FIXED_CHART, MOVING_CHART = range(3)

@@ -9,9 +9,9 @@ from numba import njit
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.effects import fill_factors, turn
 from hierbayes.engines.joint.elementary import add_scaled, dot
+from hierbayes.engines.joint.elimination import first_size
 from hierbayes.engines.joint.hessian import add_rows
 from hierbayes.engines.joint.kernel import block_table, sds_count, unpacked
-from hierbayes.engines.joint.moving import first_size
 from hierbayes.engines.joint.rows import part, pass_over_rows, term_table
 
 
