@@ -9,8 +9,9 @@ import collapsed_problems as gaussian
 import numpy as np
 import pytest
 from joint_problems import FAMILIES, problem_of, response
-from oracles.moving import dense_chart
+from oracles.moving import NODE, dense_chart, dense_working, unwhitened
 
+from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.engine import JointEngine
 from hierbayes.engines.joint.entries import expanded, log_density, size_of
 from hierbayes.engines.joint.moving_chart import with_moving_chart
@@ -70,11 +71,14 @@ def charts(family, structure):
     """Return the tape with its chart, and the dense one."""
     engine = JointEngine(poor(structure) if family is None else problem_of(family, structure))
     assert engine.peak is not None
-    return with_moving_chart(engine.tape, engine.peak), dense_chart(engine)
+    words = with_moving_chart(engine.tape, engine.peak)
+    count = len(engine.peak.theta) * 4 * len(engine.peak.at.w)
+    return words, dense_chart(engine, words[words[at.AT_FOLLOWING] :][:count].view(np.float64))
 
 
 def points(words, count):
     rng = np.random.default_rng(8)
+    # the last lies beyond the nodes in some coordinates of theta
     return [rng.normal(size=size_of(words)) * scale for scale in (0.3, 1.0, 2.0)[:count]]
 
 
@@ -120,6 +124,45 @@ def test_the_check_sees_a_jacobian_left_out_and_a_working_model_off_by_a_million
     assert log_density(words, z) != pytest.approx(dense.log_density(z) - jacobian, rel=1e-6)
     off = replace(dense, information=dense.information * (1 + 1e-6))
     assert log_density(words, z) != pytest.approx(off.log_density(z), rel=1e-10, abs=1e-9)
+    still = replace(dense, following=np.zeros_like(dense.following))
+    assert log_density(words, z) != pytest.approx(still.log_density(z), rel=1e-10, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("family", "structure"),
+    [
+        *(
+            (next(each for each in FAMILIES if each.name == name), structure)
+            for name, structure in (("ordinal", "three columns"), ("negative_binomial", "crossed slopes"))
+        ),
+        (Family("binomial", "logit"), "nested"),
+        (None, "single rows"),
+    ],
+    ids=str,
+)
+def test_at_the_nodes_the_chart_has_the_mode_and_the_curvatures_of_the_model_there(family, structure):
+    """Two posterior sds from the mode of theta, along each coordinate: z = 0 is the mode of (b, beta) given theta."""
+    engine = JointEngine(poor(structure) if family is None else problem_of(family, structure))
+    words, dense = charts(family, structure)
+    dim, p = len(dense.mode), engine.problem.p
+    for i in range(dim):
+        for side in (-NODE, NODE):
+            z = np.zeros(size_of(words))
+            z[i] = side
+            theta, u, w, _ = dense.at(z)
+            information, slope_there = dense_working(engine, theta, w)
+            # the slope of the log posterior in (v, beta), the prior of v being standard normal
+            L = np.column_stack([unwhitened(engine, theta, each) for each in np.eye(len(u))])
+            priors = np.concatenate([np.zeros(len(u) - p), [prior.mu for prior in engine.problem.beta_priors]])
+            precisions = np.concatenate([np.ones(len(u) - p), [q.sigma**-2 for q in engine.problem.beta_priors]])
+            left = L.T @ slope_there - precisions * (u - priors)
+            sd = 1 / np.sqrt(np.diag(L.T @ information @ L) + precisions)
+            assert np.max(np.abs(left) * sd) < 1e-3
+            scales, _ = dense.followed(z[:dim])
+            kept = np.diag(information) > 1e-8
+            np.testing.assert_allclose(
+                (scales**2 * np.diag(dense.information))[kept], np.diag(information)[kept], rtol=1e-4
+            )
 
 
 def test_for_a_normal_response_z_is_a_standard_normal_vector_given_any_theta():

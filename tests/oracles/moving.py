@@ -18,6 +18,8 @@ from hierbayes.engines.theta import log_jacobian, unpack
 from hierbayes.fisher import information, informed, score
 from hierbayes.priors import Fixed
 
+NODE = 2.0
+
 
 @dataclass(frozen=True)
 class DenseChart:
@@ -31,6 +33,16 @@ class DenseChart:
     """C of ``theta = mode + C z``."""
     information: np.ndarray
     target: np.ndarray
+    following: np.ndarray
+    """a, a', g and g' of each coordinate of theta, shape (dim, 4, effects + p)."""
+
+    def followed(self, x):
+        """Return D and e at the coordinates of theta; beyond the nodes the square goes on as its tangent."""
+        bent = np.where(np.abs(x) < NODE, x**2, 2 * NODE * np.abs(x) - NODE**2)
+        features = np.concatenate([x, bent])
+        logs = np.concatenate([self.following[:, 0], self.following[:, 1]])
+        shifts = np.concatenate([self.following[:, 2], self.following[:, 3]])
+        return np.exp(features @ logs), self.target + features @ shifts
 
     @property
     def blocks(self):
@@ -67,8 +79,9 @@ class DenseChart:
         if p:
             precision[-p:] = [prior.sigma**-2 for prior in self.problem.beta_priors]
             mean[-p:] = [prior.mu for prior in self.problem.beta_priors]
-        A = T.T @ self.information @ T + np.diag(precision)
-        r = T.T @ self.target + precision * mean
+        D, e = self.followed(z[:dim])
+        A = T.T @ np.diag(D) @ self.information @ np.diag(D) @ T + np.diag(precision)
+        r = T.T @ (D * e) + precision * mean
         places = self.elimination
         R = np.linalg.cholesky(A[np.ix_(places, places)]).T
         u = np.empty(len(T))
@@ -113,19 +126,22 @@ def parameters_of(problem, value):
     return named
 
 
-def dense_chart(engine):
-    """Return the dense chart of an engine, at its mode."""
-    from hierbayes.engines.joint.charting import theta_factor
-
-    problem, peak, family = engine.problem, engine.peak, engine.problem.likelihood
-    value, order = unpack(engine.layout, peak.theta), tuple(engine.rows.order)
-    w, start = peak.at.w.copy(), 0
-    for i in order:
-        size = problem.blocks[i].n_levels * problem.blocks[i].Z.shape[1]
+def unwhitened(engine, theta, w):
+    """Return (b, beta) from (v, beta) at theta, in the order of w."""
+    value, found, start = unpack(engine.layout, theta), w.copy(), 0
+    for i in engine.rows.order:
+        size = engine.problem.blocks[i].n_levels * engine.problem.blocks[i].Z.shape[1]
         L = value.sds[i][:, None] * value.factors[i]
-        w[start : start + size] = (w[start : start + size].reshape(-1, len(L)) @ L.T).ravel()
+        found[start : start + size] = (found[start : start + size].reshape(-1, len(L)) @ L.T).ravel()
         start += size
-    V = design(problem, order)
+    return found
+
+
+def dense_working(engine, theta, w):
+    """Return the information in (b, beta), and the slope of the log likelihood, at theta and (b, beta)."""
+    problem, family = engine.problem, engine.problem.likelihood
+    value = unpack(engine.layout, theta)
+    V = design(problem, tuple(engine.rows.order))
     eta, own = problem.offset + V @ w, parameters_of(problem, value)
     if family.predictors > 1:
         weighted = informed(family, eta, V, own, problem.weights)
@@ -133,9 +149,19 @@ def dense_chart(engine):
     else:
         weighted = curvature(problem, eta, own)[:, None] * V
         slope = score(family, problem.y, eta, own, problem.weights, problem.trials)
-    G = V.T @ weighted
-    target = G @ w + V.T @ slope
-    return DenseChart(problem, engine.layout, order, peak.theta, theta_factor(peak.hessian), G, target)
+    return V.T @ weighted, V.T @ slope
+
+
+def dense_chart(engine, following):
+    """Return the dense chart of an engine, at its mode, which follows theta by the given numbers."""
+    from hierbayes.engines.joint.charting import theta_factor
+
+    peak = engine.peak
+    w = unwhitened(engine, peak.theta, peak.at.w)
+    G, slope = dense_working(engine, peak.theta, w)
+    order, root = tuple(engine.rows.order), theta_factor(peak.hessian)
+    numbers = following.reshape(len(peak.theta), 4, len(w))
+    return DenseChart(engine.problem, engine.layout, order, peak.theta, root, G, G @ w + slope, numbers)
 
 
 def curvature(problem, eta, own):
