@@ -195,7 +195,7 @@ def test_the_second_intercept_of_a_factor_is_scaled_and_centred_like_the_first()
     plain = resolved("y ~ (x | g)", data)[0].blocks[0]
     second = resolved("y ~ (1 | g) + (x | g)", data)[0].blocks[1]
     assert second.sd == plain.sd
-    np.testing.assert_array_equal(second.centre, plain.centre)
+    np.testing.assert_array_equal(second.basis, plain.basis)
     back = problem("y ~ (1 | g) + (x | g)", data).blocks[1].back
     np.testing.assert_allclose(back, [[1, -data["x"].mean()], [0, 1]])
 
@@ -219,7 +219,7 @@ def test_a_correlated_term_on_calendar_years_is_centred_and_comes_back() -> None
     priors, design = resolved("y ~ year + (year | g)", data)
     block = assemble(design, priors)[0].blocks[0]
     mean = data["year"].mean()
-    np.testing.assert_array_equal(priors.blocks[0].centre, [0, mean])
+    np.testing.assert_array_equal(priors.blocks[0].basis, [[1, -mean], [0, 1]])
     np.testing.assert_allclose(block.Z[:, 1].mean(), 0, atol=1e-9)
     rng = np.random.default_rng(2)
     b = rng.normal(size=(4, 2))
@@ -257,22 +257,22 @@ def test_population_coefficients_come_back_from_the_centre() -> None:
 )
 def test_once_the_user_sets_an_sd_or_corr_the_term_is_read_as_written(priors: Any) -> None:
     found, design = resolved("y ~ year + (year | g)", groups(), priors=priors)
-    assert not found.blocks[0].centre.any()
+    assert not found.blocks[0].moved
     np.testing.assert_array_equal(assemble(design, found)[0].blocks[0].back, np.eye(2))
 
 
 def test_other_terms_stay_centred_when_one_is_set() -> None:
     data = groups().assign(s=np.resize(list("pqrst"), 48))
     found, _ = resolved("y ~ (x | g) + (x | s)", data, priors={"sd_s": hb.HalfNormal(1), "sigma": hb.HalfNormal(1)})
-    assert found.blocks[0].centre.any()
-    assert not found.blocks[1].centre.any()
+    assert found.blocks[0].moved
+    assert not found.blocks[1].moved
 
 
 @pytest.mark.filterwarnings("ignore::hierbayes.errors.HierBayesWarning")
 def test_split_terms_and_terms_without_an_intercept_are_never_centred() -> None:
     for formula in ("y ~ (year || g)", "y ~ (0 + year + x | g)", "y ~ (0 + h || g)"):
         found, _ = resolved(formula, groups())
-        assert not any(block.centre.any() for block in found.blocks)
+        assert not any(block.moved for block in found.blocks)
 
 
 def test_a_split_slope_far_from_zero_is_warned_of() -> None:

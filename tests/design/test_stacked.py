@@ -333,9 +333,9 @@ def test_what_is_centred():
     problem, labels = assemble(model.design, model.resolved_priors)
     middle = table()["x"].mean()
     np.testing.assert_allclose(model.resolved_priors.centre, [0, middle, 0, middle])
-    np.testing.assert_allclose(model.resolved_priors.blocks[0].centre, [0, middle, 0, middle])
     back = np.eye(4)
     back[0, 1] = back[2, 3] = -middle
+    np.testing.assert_allclose(model.resolved_priors.blocks[0].basis, back)
     np.testing.assert_allclose(problem.beta_back, back)
     np.testing.assert_allclose(problem.blocks[0].back, back)
     # zeros stay where a column belongs to the other category
@@ -353,8 +353,8 @@ def test_what_is_centred():
     # a prior of the user's own is read as written
     for key in ("sd_g", "sd_g[x]", "sd_g[yes:Intercept]", "corr_g"):
         own = STRUCTURES["slopes"].model(priors={key: LKJ(3) if key == "corr_g" else hb.HalfNormal(1)})
-        assert not own.resolved_priors.blocks[0].centre.any()
-    assert not STRUCTURES["uncorrelated"].model(priors=None).resolved_priors.blocks[2].centre.any()
+        assert not own.resolved_priors.blocks[0].moved
+    assert not STRUCTURES["uncorrelated"].model(priors=None).resolved_priors.blocks[2].moved
     assert not STRUCTURES["no intercept"].model().resolved_priors.centre.any()
 
 
