@@ -14,7 +14,7 @@ The priors, all with half-Student(3) sds of scale 2.5 sd(y) over the scale of th
   levels, so that the difference of any two has the scale of one column; with two conditions the same as ``treatment``
 - ``fourier``: the same with sines and cosines of the levels' places for contrasts, which treat all levels alike
 - ``cells``: one column a condition, no intercept
-- each followed by the eta of its LKJ prior; ``contrasts-uniform`` has correlations that are marginally uniform (those
+- each followed by the eta of its LKJ prior, 1.5 too for three columns; ``contrasts-uniform`` has correlations that are marginally uniform (those
   of an inverse Wishart matrix of k + 1 degrees of freedom), by importance weights of the draws of ``contrasts-1``
 """
 
@@ -285,6 +285,8 @@ def run(asked: argparse.Namespace) -> None:
             seed = 10_000 * repetition + 100 * k + levels + 7 * TRUTHS.index(truth) + (5 if kind == "numeric" else 0)
             data = draw(kind, truth, k, levels, asked.rows, np.random.default_rng(seed))
             priors = CATEGORICAL if kind == "categorical" else NUMERIC
+            if k == 3:
+                priors = (*priors, "contrasts-1.5" if kind == "categorical" else "treatment-1.5")
             if k == 2:
                 priors = tuple(prior for prior in priors if not prior.startswith(("contrasts", "fourier")))
             for prior in (*priors, "reml"):

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import hierbayes as hb
+from hierbayes.comparison.laws import correlation_law
 from hierbayes.design.build import build
 from hierbayes.design.design import Design
-from hierbayes.design.scaling import ResolvedPriors, prior_keys, prior_table, resolve
+from hierbayes.design.scaling import ResolvedPriors, default_corr, prior_keys, prior_table, resolve
 from hierbayes.engines.assemble import assemble
 from hierbayes.engines.base import Problem
 from hierbayes.errors import ModelError
@@ -200,9 +202,21 @@ def test_the_second_intercept_of_a_factor_is_scaled_and_centred_like_the_first()
     np.testing.assert_allclose(back, [[1, -data["x"].mean()], [0, 1]])
 
 
-def test_correlations_are_lkj_two() -> None:
+def test_correlations_of_two_columns_are_lkj_two() -> None:
     assert resolved("y ~ (x | g)", groups())[0].blocks[0].corr == hb.LKJ(2)
-    assert resolved("y ~ (0 + h || g)", groups())[0].blocks[0].corr == hb.LKJ(2)
+    assert resolved("y ~ (0 + h || g)", groups())[0].blocks[0].corr == hb.LKJ(1.5)  # three levels
+    assert resolved("y ~ (x | g)", groups(), priors="flat")[0].blocks[0].corr == hb.LKJ(1)
+
+
+def test_a_further_column_changes_nothing_for_the_correlations_of_the_others() -> None:
+    """Up to four columns; the law of one correlation is that of LKJ(2) for a pair."""
+    data, bars = groups(), ("x", "x + year", "x * year")
+    laws = [correlation_law(resolved(f"y ~ ({bar} | g)", data)[0].blocks[0]) for bar in bars]
+    for law in laws:
+        assert law.density(0.6) == pytest.approx(stats.beta(2, 2, loc=-1, scale=2).pdf(0.6), rel=1e-12)
+    five = correlation_law(resolved("y ~ (x * year + I(x**2) | g)", data)[0].blocks[0])
+    assert five.density(0.6) < 0.95 * laws[0].density(0.6)
+    assert default_corr(8) == hb.LKJ(1)
 
 
 def test_weights_put_sigma_on_the_scale_of_one_row() -> None:

@@ -210,11 +210,26 @@ def _block_priors(
     )
     corr = None
     if block.correlated:
-        corr = _first(user, (corr_key,), LKJ(1) if flat else LKJ(2))
+        corr = _first(user, (corr_key,), LKJ(1) if flat else default_corr(len(block.terms)))
         corr = _checked_corr(_checked(corr, corr_key, (LKJ, Fixed, Custom)), corr_key, len(block.terms))
     prefixes = [term.removesuffix(shared[0]) for term in block.terms[:: len(shared)]]
     columns = tuple(f"{prefix}{name}" for prefix in prefixes for name in stated.names)
     return BlockPriors(sd, corr, stacked_basis(stated.basis, repeats), columns)
+
+
+def default_corr(k: int) -> LKJ:
+    """Return the default prior of the correlations of a term of k columns.
+
+    A correlation of an LKJ(eta) matrix has the law of 2 B - 1, B ~ Beta(a, a) with a = eta - 1 + k / 2, which is narrower
+    the larger k is. Up to four columns a is 2, so that a further column changes nothing for the correlations of the
+    others. With more columns that would take an eta below 1, which prefers singular matrices; eta stays at 1.
+
+    Examples
+    --------
+    >>> [default_corr(k).eta for k in (2, 3, 4, 8)]
+    [2.0, 1.5, 1.0, 1.0]
+    """
+    return LKJ(max(1.0, 3 - k / 2))
 
 
 def _stated(block: GroupBlock, as_written: bool) -> Even:

@@ -383,7 +383,7 @@ def test_default_priors():
     slopes, plain = model.resolved_priors.blocks
     assert {type(own) for own in slopes.sd} == {HalfStudentT}
     assert [own.sigma for own in slopes.sd] == pytest.approx([2.5, 2.5 / x.std()] * 2)
-    assert slopes.corr == plain.corr == LKJ(2)
+    assert (slopes.corr, plain.corr) == (LKJ(1), LKJ(2))
     assert {source for _, source in shown(model).values()} == {"default"}
     assert "sigma" not in model.priors.index
     assert model.priors.loc["yes:Intercept", "note"] == "at the mean of the predictors"
