@@ -14,8 +14,9 @@ The priors, all with half-Student(3) sds of scale 2.5 sd(y) over the scale of th
   levels, so that the difference of any two has the scale of one column; with two conditions the same as ``treatment``
 - ``fourier``: the same with sines and cosines of the levels' places for contrasts, which treat all levels alike
 - ``cells``: one column a condition, no intercept
-- each followed by the eta of its LKJ prior, 1.5 too for three columns; ``contrasts-uniform`` has correlations that are marginally uniform (those
-  of an inverse Wishart matrix of k + 1 degrees of freedom), by importance weights of the draws of ``contrasts-1``
+- each followed by the eta of its LKJ prior, 1.5 too for three columns
+- ``contrasts-uniform``: the correlations are marginally uniform (those of an inverse Wishart matrix of k + 1 degrees
+  of freedom), by importance weights of the draws of ``contrasts-1``
 """
 
 from __future__ import annotations
@@ -303,6 +304,7 @@ def run(asked: argparse.Namespace) -> None:
 def table(results: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Return bias and coverage of each prior in each basis; priors of weights whose k-hat exceeds 0.7 are left out."""
     held = results[~(results["khat"] > 0.7)]
+    held = held.assign(groups=held["levels"].map(lambda n: "up to 20" if n <= 20 else "60 and more"))
     sums = held.groupby([*by, "basis", "prior"], sort=True).agg(
         fits=("sds", "size"), sds=("sds", "sum"), ratio=("ratio", "sum"), log_ratio=("log_ratio", "median"),
         sd_covered=("sd_covered", "sum"), corrs=("corrs", "sum"), corr_square=("corr_square", "sum"),
@@ -343,14 +345,17 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=500, help="of each of two chains")
     parser.add_argument("--minutes", type=float, default=35.0, help="stop after so long; the next run goes on")
     parser.add_argument("--results", type=Path, default=Path("build/correlation_priors.csv"))
-    parser.add_argument("--by", nargs="+", default=["kind", "k", "levels"], help="what the rows of the table stand for")
+    rows = "what the rows of the table stand for: of kind, k, levels, truth, and groups (few or many levels)"
+    parser.add_argument("--by", nargs="+", default=["kind", "k", "levels"], help=rows)
+    parser.add_argument("--where", help="which results the table is of, such as \"kind == 'numeric' and k == 2\"")
     parser.add_argument("--table", action="store_true", help="print the table of the results that are there")
     asked = parser.parse_args()
     asked.results.parent.mkdir(parents=True, exist_ok=True)
     warnings.simplefilter("ignore")
     if not asked.table:
         run(asked)
-    print(markdown(table(pd.read_csv(asked.results), asked.by)))
+    results = pd.read_csv(asked.results)
+    print(markdown(table(results.query(asked.where) if asked.where else results, asked.by)))
 
 
 if __name__ == "__main__":

@@ -220,8 +220,8 @@ def _block_priors(
 def default_corr(k: int) -> LKJ:
     """Return the default prior of the correlations of a term of k columns.
 
-    A correlation of an LKJ(eta) matrix has the law of 2 B - 1, B ~ Beta(a, a) with a = eta - 1 + k / 2, which is narrower
-    the larger k is. Up to four columns a is 2, so that a further column changes nothing for the correlations of the
+    A correlation of an LKJ(eta) matrix has the law of 2 B - 1, B ~ Beta(a, a), a = eta - 1 + k / 2, the narrower the
+    larger k is. Up to four columns a is 2, so that a further column changes nothing for the correlations of the
     others. With more columns that would take an eta below 1, which prefers singular matrices; eta stays at 1.
 
     Examples

@@ -87,7 +87,8 @@ def sensitivity(
     ----------
     model_or_fit : Model or Fit
     factors : mapping of str to sequence of float
-        Keys are those of priors: a coefficient, ``beta`` (all of them), ``sd_g`` (all sds of g), ``sd_g[term]``,
+        Keys are those of priors: a coefficient, ``beta`` (all of them), ``sd_g`` (all sds of g), ``sd_g[term]`` (by
+        default of the column that the note of `Model.priors` names),
         ``corr_g``, ``sigma``; for ``categorical`` also ``x`` and ``sd_g[x]``, those of all categories together. 1 is
         always among the factors.
     draws, chains, engine, progress
