@@ -105,8 +105,7 @@ def priors_to_json(priors: ResolvedPriors) -> dict[str, Any]:
             {
                 "sd": [prior_to_json(prior) for prior in block.sd],
                 "corr": None if block.corr is None else prior_to_json(block.corr),
-                "basis": block.basis.tolist(),
-                **({"columns": list(block.columns)} if block.columns else {}),
+                **_basis_to_json(block),
             }
             for block in priors.blocks
         ],
@@ -138,8 +137,15 @@ def priors_from_json(given: Mapping[str, Any], predictors: int = 1) -> ResolvedP
     )
 
 
+def _basis_to_json(block: BlockPriors) -> dict[str, Any]:
+    """Return what is taken from each column, as files of before 0.2 have it, where a basis is no more than that."""
+    if block.columns:
+        return {"basis": block.basis.tolist(), "columns": list(block.columns)}
+    return {"centre": np.sum(np.eye(len(block.basis)) - block.basis, axis=0).tolist()}
+
+
 def _basis(own: Mapping[str, Any], predictors: int) -> Floats:
-    """Return the basis of a term; files of before 0.2 say what was taken from each column instead."""
+    """Return the basis of a term, whichever way the file says it."""
     if "basis" in own:
         return np.asarray(own["basis"], dtype=np.float64)
     centre = np.asarray(own["centre"], dtype=np.float64)

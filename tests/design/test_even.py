@@ -225,13 +225,13 @@ def test_the_basis_comes_back_from_a_file() -> None:
         assert (found.sd, found.corr, found.columns) == (wanted.sd, wanted.corr, wanted.columns)
 
 
-def test_a_file_that_says_what_was_taken_from_each_column_is_read() -> None:
+def test_files_say_what_was_taken_from_each_column_where_that_is_all() -> None:
     told = priors_to_json(model("x").resolved_priors)
     (block,) = told["blocks"]
     middle = table()["x"].mean()
+    assert block["centre"] == [0.0, middle]
     block["centre"] = [0.0, middle, 0.0, middle]
-    block["sd"], block["corr"] = block["sd"] * 2, block["corr"]
-    del block["basis"]
+    block["sd"] = block["sd"] * 2
     (found,) = priors_from_json(told, predictors=2).blocks
     wanted = np.kron(np.eye(2), [[1, -middle], [0, 1]])
     np.testing.assert_array_equal(found.basis, wanted)
