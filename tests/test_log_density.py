@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 from linear_catalogue import linear_models
-from oracles.given import as_written, elsewhere, log_conditional, log_jacobian
+from oracles.given import as_written, elsewhere, log_conditional, log_jacobian, log_jacobian_of_effects
 from oracles.graphs import logp_function
 from oracles.joint import log_joint
 from oracles.points import named_values, random_point
@@ -46,6 +46,7 @@ def test_there_are_enough_structures_and_some_are_centred():
     assert len(STRUCTURES) >= 15
     centred = [name for name in MODELS if any(np.any(b.back != np.eye(len(b.back))) for b in pieces(name)[1].blocks)]
     assert len(centred) >= 5
+    assert any(abs(np.linalg.det(b.back) - 1) > 0.1 for name in STRUCTURES for b in pieces(name)[1].blocks)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -55,7 +56,8 @@ def test_joint_density_is_that_of_numpy(name):
     for _ in range(3):
         point = elsewhere(problem, random_point(problem, rng), rng)
         given, effects = as_written(problem, labels, point)
-        assert close(model.log_density(**given, **effects), log_joint(problem, point) + log_jacobian(problem, point))
+        moved = log_jacobian(problem, point) + log_jacobian_of_effects(problem)
+        assert close(model.log_density(**given, **effects), log_joint(problem, point) + moved)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -69,7 +71,7 @@ def test_collapsed_density_is_the_joint_one_over_the_conditional(name):
         for _ in range(3):
             point = elsewhere(problem, point, rng)
             joint = model.log_density(**given, **as_written(problem, labels, point)[1])
-            assert close(joint - log_conditional(problem, point), collapsed)
+            assert close(joint - log_jacobian_of_effects(problem) - log_conditional(problem, point), collapsed)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -78,13 +80,14 @@ def test_both_identities_hold_for_the_pymc_model(name):
     pymc_logp = logp_function(model)
     rng = np.random.default_rng(33)
     start = random_point(problem, rng)
-    centring = log_jacobian(problem, start)
+    centring, of_effects = log_jacobian(problem, start), log_jacobian_of_effects(problem)
     given, _ = as_written(problem, labels, start)
     collapsed = model.log_density(**given)
     for point in (start, elsewhere(problem, start, rng), elsewhere(problem, start, rng)):
         values, jacobian = named_values(problem, labels, point, model.pymc)
         of_pymc = pymc_logp(values) - jacobian + centring
-        assert close(model.log_density(**given, **as_written(problem, labels, point)[1]), of_pymc)
+        written = model.log_density(**given, **as_written(problem, labels, point)[1])
+        assert close(written, of_pymc + of_effects)
         assert close(of_pymc - log_conditional(problem, point), collapsed)
 
 

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import hierbayes as hb
+from hierbayes.comparison.laws import correlation_law
 from hierbayes.design.build import build
 from hierbayes.design.design import Design
-from hierbayes.design.scaling import ResolvedPriors, prior_keys, prior_table, resolve
+from hierbayes.design.scaling import ResolvedPriors, default_corr, prior_keys, prior_table, resolve
 from hierbayes.engines.assemble import assemble
 from hierbayes.engines.base import Problem
 from hierbayes.errors import ModelError
@@ -195,14 +197,26 @@ def test_the_second_intercept_of_a_factor_is_scaled_and_centred_like_the_first()
     plain = resolved("y ~ (x | g)", data)[0].blocks[0]
     second = resolved("y ~ (1 | g) + (x | g)", data)[0].blocks[1]
     assert second.sd == plain.sd
-    np.testing.assert_array_equal(second.centre, plain.centre)
+    np.testing.assert_array_equal(second.basis, plain.basis)
     back = problem("y ~ (1 | g) + (x | g)", data).blocks[1].back
     np.testing.assert_allclose(back, [[1, -data["x"].mean()], [0, 1]])
 
 
-def test_correlations_are_lkj_two() -> None:
+def test_correlations_of_two_columns_are_lkj_two() -> None:
     assert resolved("y ~ (x | g)", groups())[0].blocks[0].corr == hb.LKJ(2)
-    assert resolved("y ~ (0 + h || g)", groups())[0].blocks[0].corr == hb.LKJ(2)
+    assert resolved("y ~ (0 + h || g)", groups())[0].blocks[0].corr == hb.LKJ(1.5)  # three levels
+    assert resolved("y ~ (x | g)", groups(), priors="flat")[0].blocks[0].corr == hb.LKJ(1)
+
+
+def test_a_further_column_changes_nothing_for_the_correlations_of_the_others() -> None:
+    """Up to four columns; the law of one correlation is that of LKJ(2) for a pair."""
+    data, bars = groups(), ("x", "x + year", "x * year")
+    laws = [correlation_law(resolved(f"y ~ ({bar} | g)", data)[0].blocks[0]) for bar in bars]
+    for law in laws:
+        assert law.density(0.6) == pytest.approx(stats.beta(2, 2, loc=-1, scale=2).pdf(0.6), rel=1e-12)
+    five = correlation_law(resolved("y ~ (x * year + I(x**2) | g)", data)[0].blocks[0])
+    assert five.density(0.6) < 0.95 * laws[0].density(0.6)
+    assert default_corr(8) == hb.LKJ(1)
 
 
 def test_weights_put_sigma_on_the_scale_of_one_row() -> None:
@@ -219,7 +233,7 @@ def test_a_correlated_term_on_calendar_years_is_centred_and_comes_back() -> None
     priors, design = resolved("y ~ year + (year | g)", data)
     block = assemble(design, priors)[0].blocks[0]
     mean = data["year"].mean()
-    np.testing.assert_array_equal(priors.blocks[0].centre, [0, mean])
+    np.testing.assert_array_equal(priors.blocks[0].basis, [[1, -mean], [0, 1]])
     np.testing.assert_allclose(block.Z[:, 1].mean(), 0, atol=1e-9)
     rng = np.random.default_rng(2)
     b = rng.normal(size=(4, 2))
@@ -257,22 +271,22 @@ def test_population_coefficients_come_back_from_the_centre() -> None:
 )
 def test_once_the_user_sets_an_sd_or_corr_the_term_is_read_as_written(priors: Any) -> None:
     found, design = resolved("y ~ year + (year | g)", groups(), priors=priors)
-    assert not found.blocks[0].centre.any()
+    assert not found.blocks[0].moved
     np.testing.assert_array_equal(assemble(design, found)[0].blocks[0].back, np.eye(2))
 
 
 def test_other_terms_stay_centred_when_one_is_set() -> None:
     data = groups().assign(s=np.resize(list("pqrst"), 48))
     found, _ = resolved("y ~ (x | g) + (x | s)", data, priors={"sd_s": hb.HalfNormal(1), "sigma": hb.HalfNormal(1)})
-    assert found.blocks[0].centre.any()
-    assert not found.blocks[1].centre.any()
+    assert found.blocks[0].moved
+    assert not found.blocks[1].moved
 
 
 @pytest.mark.filterwarnings("ignore::hierbayes.errors.HierBayesWarning")
 def test_split_terms_and_terms_without_an_intercept_are_never_centred() -> None:
     for formula in ("y ~ (year || g)", "y ~ (0 + year + x | g)", "y ~ (0 + h || g)"):
         found, _ = resolved(formula, groups())
-        assert not any(block.centre.any() for block in found.blocks)
+        assert not any(block.moved for block in found.blocks)
 
 
 def test_a_split_slope_far_from_zero_is_warned_of() -> None:

@@ -102,10 +102,10 @@ def test_what_twice_as_wide_means(prior, wanted):
 def test_keys_stand_for_their_priors_and_centres_stay():
     model = hb.Model("Reaction ~ Days + (Days | Subject)", hb.load_data("sleepstudy"))
     own = model.resolved_priors
-    assert np.any(own.blocks[0].centre)
+    assert own.blocks[0].moved
     both = scaled(model, "sd_Subject", 2.0).blocks[0]
     assert both.sd == tuple(prior.scaled(2) for prior in own.blocks[0].sd)
-    np.testing.assert_array_equal(both.centre, own.blocks[0].centre)
+    np.testing.assert_array_equal(both.basis, own.blocks[0].basis)
     one = scaled(model, "sd_Subject[Days]", 2.0).blocks[0]
     assert one.sd == (own.blocks[0].sd[0], own.blocks[0].sd[1].scaled(2))
     assert scaled(model, "corr_Subject", 2.0).blocks[0].corr == hb.LKJ(1)

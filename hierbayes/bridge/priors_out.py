@@ -64,7 +64,7 @@ def _group_priors(parent: Any, design: Design, priors: ResolvedPriors, factor: s
     import bambi
 
     pairs = [(b, p) for b, p in zip(design.groups, priors.blocks, strict=True) if b.factor == factor]
-    if any(np.any(own.centre) for _, own in pairs):
+    if any(own.moved for _, own in pairs):
         return {}
     every = [prior for _, own in pairs for prior in own.sd]
     name = ":".join(pairs[0][0].columns)

@@ -110,22 +110,29 @@ def _component_law(parameter: Parameter, problem: Problem, priors: ResolvedPrior
     if parameter.kind == "sd":
         if _moved(back, j):
             raise NoLawError(
-                "its prior speaks of the mean of the predictors, so that of the sd at zero has no closed form: "
-                "set the priors of this factor's sds, which are then read for the columns as given"
+                f"its prior speaks of {_where(block, 'of the sd')} has no closed form: set the priors of this "
+                "factor's sds, which are then read for the columns as given"
             )
         return positive_law(block.sd[j])
     i = j - (parameter.index[1] - parameter.index[0])
     if _moved(back, i) or _moved(back, j):
         raise NoLawError(
-            "the prior of the correlations speaks of the mean of the predictors, so that at zero has no closed form: "
+            f"the prior of the correlations speaks of {_where(block, '')} has no closed form: "
             f"set the prior corr_{parameter.factor}, which is then read for the columns as given"
         )
     return correlation_law(block)
 
 
 def _moved(back: Floats, term: int) -> bool:
-    """Whether a term as given is a sum of internal ones: an intercept beside predictors that are centred."""
-    return bool(np.count_nonzero(back[term]) > 1)
+    """Whether a term as given is not the internal one in its place, as an intercept beside centred predictors."""
+    return not np.array_equal(back[term], np.eye(len(back))[term])
+
+
+def _where(block: BlockPriors, what: str) -> str:
+    """Say of what a prior speaks, and that it is another one that was asked for."""
+    if block.columns:
+        return " ".join(f"columns that do not depend on the coding of factors, so that {what} as coded".split())
+    return " ".join(f"the mean of the predictors, so that {what} at zero".split())
 
 
 def _place(

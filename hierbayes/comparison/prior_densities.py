@@ -21,7 +21,8 @@ def prior_densities(problem: Problem, labels: Labels, posterior: xr.Dataset) -> 
     """Return log prior densities by variable of the posterior, shape (chains, draws, entries or nothing).
 
     Densities are those of the prior as it is stated: of the coefficients and sds of the centred columns where columns
-    are centred. What is flat or fixed has 0. ``corr_g`` is one number, over all correlation matrices of the factor.
+    are centred, and of the columns that the notes of `Model.priors` name where these do not depend on the coding of
+    factors. What is flat or fixed has 0. ``corr_g`` is one number, over all correlation matrices of the factor.
 
     Raises
     ------

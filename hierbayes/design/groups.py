@@ -8,6 +8,7 @@ from itertools import count
 
 import numpy as np
 
+from hierbayes.design.even import Even, even_columns
 from hierbayes.design.rank import Dropped, combinations, kept_columns, say_dropped
 from hierbayes.design.stateful import States
 from hierbayes.design.table import Categorical, Column, Floats, Ints, as_factor
@@ -44,6 +45,9 @@ class GroupBlock:
         Whether the first column is the intercept.
     dropped : tuple of Dropped
         Columns of the term that no row determines.
+    even : Even or None
+        The columns for which the default priors are stated, where they are not those of Z or these less their means.
+        Of one predictor, where a row has several.
     """
 
     factor: str
@@ -56,6 +60,7 @@ class GroupBlock:
     split: bool
     intercept: bool
     dropped: tuple[Dropped, ...] = ()
+    even: Even | None = None
 
     @property
     def n_levels(self) -> int:
@@ -104,6 +109,7 @@ def build_groups(
                 split=group.split,
                 intercept=group.part.intercept,
                 dropped=dropped,
+                even=None if group.split else even_columns(group.part, part.matrix, columns, contrasts, states),
             )
         )
     return _unique_terms(blocks)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hierbayes.design.design import Design
+from hierbayes.design.even import Even, centring, stacked_basis
 from hierbayes.design.groups import GroupBlock
 from hierbayes.design.parameters import aux_names, aux_priors, default_sigma, estimates_sigma
 from hierbayes.design.proper import refuse_exact, refuse_improper
@@ -32,13 +33,29 @@ class BlockPriors:
         Of the sds (not variances).
     corr : Prior or None
         None where the term has one column.
-    centre : array, shape (k,)
-        What is subtracted from each column before the priors apply; 0 where nothing is.
+    basis : array, shape (k, k)
+        The priors speak of the columns ``Z @ basis``: the columns less their means, or columns that do not depend on
+        how factors are coded; the identity where they are stated for the columns as written.
+    columns : tuple of str
+        What each of those columns is, in words, where they are more than the columns less their means; else empty.
     """
 
     sd: tuple[Prior, ...]
     corr: Prior | None
-    centre: Floats
+    basis: Floats
+    columns: tuple[str, ...] = ()
+
+    @property
+    def moved(self) -> bool:
+        """Whether the priors are stated for other columns than those that are written."""
+        return not np.array_equal(self.basis, np.eye(len(self.basis)))
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What each sd is of, where it is not of the column as written; empty texts else."""
+        if self.columns:
+            return tuple(f"of {name}, at the mean of its predictors" for name in self.columns)
+        return ("at the mean of its predictors" if self.moved else "",) * len(self.sd)
 
 
 @dataclass(frozen=True)
@@ -185,20 +202,45 @@ def _block_priors(
         for term, name in zip(block.terms, shared * repeats, strict=True)
     ]
     touched = any(key in user for each in keys for key in each) or (block.correlated and corr_key in user)
-    scales = column_scales(one) * repeats
+    stated = _stated(one, touched or flat)
+    scales = stated.scales * repeats
     default: list[Prior] = [Flat() if flat else HalfStudentT(3, WEAK * spread / s) for s in scales]
     sd = tuple(
         _checked(_first(user, each, prior), each[0], _SD_KINDS) for each, prior in zip(keys, default, strict=True)
     )
     corr = None
     if block.correlated:
-        corr = _first(user, (corr_key,), LKJ(1) if flat else LKJ(2))
+        corr = _first(user, (corr_key,), LKJ(1) if flat else default_corr(len(block.terms)))
         corr = _checked_corr(_checked(corr, corr_key, (LKJ, Fixed, Custom)), corr_key, len(block.terms))
-    centre = np.zeros(len(block.terms))
-    if block.correlated and block.intercept and not (touched or flat or block.split):
-        middle = np.concatenate([[0.0], one.Z[:, 1:].mean(axis=0)])
-        centre = np.tile(middle, repeats)
-    return BlockPriors(sd, corr, centre)
+    prefixes = [term.removesuffix(shared[0]) for term in block.terms[:: len(shared)]]
+    columns = tuple(f"{prefix}{name}" for prefix in prefixes for name in stated.names)
+    return BlockPriors(sd, corr, stacked_basis(stated.basis, repeats), columns)
+
+
+def default_corr(k: int) -> LKJ:
+    """Return the default prior of the correlations of a term of k columns.
+
+    A correlation of an LKJ(eta) matrix has the law of 2 B - 1, B ~ Beta(a, a), a = eta - 1 + k / 2, the narrower the
+    larger k is. Up to four columns a is 2, so that a further column changes nothing for the correlations of the
+    others. With more columns that would take an eta below 1, which prefers singular matrices; eta stays at 1.
+
+    Examples
+    --------
+    >>> [default_corr(k).eta for k in (2, 3, 4, 8)]
+    [2.0, 1.5, 1.0, 1.0]
+    """
+    return LKJ(max(1.0, 3 - k / 2))
+
+
+def _stated(block: GroupBlock, as_written: bool) -> Even:
+    """Return the columns for which the priors of a term are stated; nameless where they are its own or centred."""
+    scales = tuple(column_scales(block))
+    if block.correlated and not (as_written or block.split):
+        if block.even is not None:
+            return block.even
+        if block.intercept:
+            return Even(centring(block.Z), scales, ())
+    return Even(np.eye(len(block.terms)), scales, ())
 
 
 def _first(user: Mapping[str, Prior], keys: Iterable[str], default: Prior) -> Prior:
@@ -277,20 +319,25 @@ def prior_table(priors: ResolvedPriors, design: Design) -> pd.DataFrame:
         note = "at the mean of the predictors" if moved else ""
         rows.append((name, str(prior), _source(priors.user, (name, alike, "beta")), note))
     for block, parts, own in zip(design.groups, terms_alike(design), priors.blocks, strict=True):
-        note = "at the mean of its predictors" if np.any(own.centre) else ""
-        for term, part, prior in zip(block.terms, parts, own.sd, strict=True):
+        for term, part, prior, note in zip(block.terms, parts, own.sd, own.places, strict=True):
             key = f"sd_{block.factor}[{term}]"
             keys = (key, f"sd_{block.factor}[{part}]", f"sd_{block.factor}")
             rows.append((key, str(prior), _source(priors.user, keys), note))
         if own.corr is not None:
             key = f"corr_{block.factor}"
-            rows.append((key, str(own.corr), _source(priors.user, (key,)), note))
+            rows.append((key, str(own.corr), _source(priors.user, (key,)), _corr_note(own)))
     if design.family.has_sigma:
         note = "" if estimates_sigma(design) else "the standard errors are known"
         rows.append(("sigma", str(priors.sigma), _source(priors.user, ("sigma",)), note))
     for name, prior in zip(aux_names(design), priors.aux, strict=True):
         rows.append((name, str(prior), _source(priors.user, (name,)), ""))
     return pd.DataFrame(rows, columns=["parameter", "prior", "source", "note"]).set_index("parameter")
+
+
+def _corr_note(own: BlockPriors) -> str:
+    if own.columns:
+        return "of the same columns as the sds"
+    return "at the mean of its predictors" if own.moved else ""
 
 
 def _source(user: frozenset[str], keys: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hierbayes.design.design import Design
+from hierbayes.design.even import scale_of
 from hierbayes.design.groups import GroupBlock
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
@@ -183,12 +184,4 @@ def column_scales(block: GroupBlock) -> list[float]:
     first = int(block.intercept)
     role = f"{block.factor!r} group-level"
     unexplained(block.Z[:, first:], block.terms[first:], block.intercept, role)
-    scales = [1.0] * first
-    for column in block.Z[:, first:].T:
-        if np.isin(column, (0.0, 1.0)).all():
-            scales.append(1.0)
-        elif block.intercept:
-            scales.append(float(np.std(column, ddof=1)))
-        else:
-            scales.append(float(np.sqrt(np.mean(column**2))))
-    return scales
+    return [1.0] * first + [scale_of(column, block.intercept) for column in block.Z[:, first:].T]

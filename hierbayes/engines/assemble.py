@@ -69,12 +69,13 @@ def assemble(design: Design, priors: ResolvedPriors) -> tuple[Problem, Labels]:
     S = design.predictors
     blocks = tuple(
         Block(
-            Z=np.ascontiguousarray(centred(block.Z, own.centre, S)),
+            Z=np.ascontiguousarray(block.Z @ own.basis if own.moved else block.Z),
             codes=block.codes,
             n_levels=block.n_levels,
             sd_priors=own.sd,
             corr_prior=own.corr,
-            back=_back(own.centre, S),
+            back=own.basis,
+            columns=own.columns,
         )
         for block, own in zip(design.groups, priors.blocks, strict=True)
     )

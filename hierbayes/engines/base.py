@@ -1,6 +1,7 @@
 """What an engine is given: arrays and resolved priors, no names of columns and no tables.
 
-The coordinates are internal: the population columns may be centred, and so may the columns of a correlated group term.
+The coordinates are internal: the population columns may be centred, and the columns of a correlated group term may be
+others of the same space.
 `Problem.beta_back` and `Block.back` say how to return to the columns as the user gave them.
 """
 
@@ -36,6 +37,8 @@ class Block:
         `LKJ` or `Fixed`; None where k is 1.
     back : array, shape (k, k)
         ``b = back @ b_internal`` for one level; the covariance is ``back @ Sigma_internal @ back.T``.
+    columns : tuple of str
+        What the columns of Z are, in words, where they are more than those as given less their means; else empty.
     """
 
     Z: Floats
@@ -44,6 +47,7 @@ class Block:
     sd_priors: tuple[Prior, ...]
     corr_prior: Prior | None
     back: Floats
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

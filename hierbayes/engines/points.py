@@ -44,6 +44,8 @@ def density_at(
         _shaped(f"b of {factor!r}", own, (block.n_levels, block.Z.shape[1])) @ np.linalg.inv(block.back).T
         for factor, block, own in zip(labels.factors, problem.blocks, _by_block(labels, "b", b, 2), strict=True)
     )
+    for block in problem.blocks:
+        log_jacobian -= block.n_levels * float(np.linalg.slogdet(block.back)[1])
     return joint_log_density(problem, sds, corrs, residual, coefficients, effects, aux) + log_jacobian
 
 
@@ -118,9 +120,10 @@ def _collapsed(problem: Problem, sds: tuple[Floats, ...], corrs: tuple[Floats, .
 def _internal(
     problem: Problem, sds: list[Any], corrs: list[Floats]
 ) -> tuple[tuple[Floats, ...], tuple[Floats, ...], float]:
-    """Return sds and correlations at the centre, and the log Jacobian.
+    """Return sds and correlations of the internal columns, and the log Jacobian.
 
-    The covariances are tied by a matrix of determinant 1, and ``|d Sigma / d (sd, corr)| = 2^k prod sd_i^k``.
+    The covariances are tied by a matrix A: ``Sigma = A Sigma_c A'``, ``|d Sigma / d Sigma_c| = |det A|^(k + 1)``, and
+    ``|d Sigma / d (sd, corr)| = 2^k prod sd_i^k``.
     """
     own_sds, own_corrs, log_jacobian = [], [], 0.0
     for i, (block, given, corr) in enumerate(zip(problem.blocks, sds, corrs, strict=True)):
@@ -136,6 +139,7 @@ def _internal(
             found = moved(np.linalg.inv(block.back), sd[None], corr[None])
             centred_sd, centred_corr = found[0][0], found[1][0]
             log_jacobian += k * float(np.sum(np.log(sd) - np.log(centred_sd)))
+            log_jacobian -= (k + 1) * float(np.linalg.slogdet(block.back)[1])
         own_sds.append(centred_sd)
         own_corrs.append(centred_corr)
     return tuple(own_sds), tuple(own_corrs), log_jacobian

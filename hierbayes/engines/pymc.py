@@ -112,7 +112,8 @@ def build_pymc(problem: Problem, labels: Labels) -> pymc.Model:
     Its variables are ``beta`` (dim ``coef``), ``sigma`` and the other parameters of the family and, for each grouping
     factor g, ``sd_g`` (dim ``g_term``), ``corr_g`` (dims ``g_term``, ``g_term2``) where the factor has correlated
     terms, and ``b_g`` (dims ``g``, ``g_term``), all for the columns as given. Where columns are centred, the sampled
-    variables carry ``_centred`` in their names and those of the list above follow from them. ``eta`` is the linear
+    variables carry ``_centred`` in their names and those of the list above follow from them; ``sd_g_contrasts`` (dim
+    ``g_column``) are those of columns that do not depend on how factors are coded. ``eta`` is the linear
     predictor of the rows on the scale of the link, a tensor to build upon that is not among the draws (for
     ``categorical`` those of each row end to end). ``v_g`` are the spherical effects of a non-centred term,
     ``b_g_sampled`` the effects of a centred one (see `centred`) in internal coordinates, and ``chol_corr_g`` the
@@ -121,7 +122,7 @@ def build_pymc(problem: Problem, labels: Labels) -> pymc.Model:
     import pymc as pm
 
     left, rows = left_over(problem), row_weights(problem)
-    with pm.Model(coords=_coords(labels)) as model:
+    with pm.Model(coords=_coords(problem, labels)) as model:
         eta: Any = _data("offset", problem.offset) if np.any(problem.offset) else 0.0
         if problem.p:
             eta = eta + _beta(problem, labels)
@@ -158,7 +159,7 @@ def _unused(name: str, prefix: str) -> str:
     return name
 
 
-def _coords(labels: Labels) -> dict[str, Sequence[str]]:
+def _coords(problem: Problem, labels: Labels) -> dict[str, Sequence[str]]:
     coords: dict[str, Sequence[str]] = {"coef": labels.coefficients}
     coords |= {"threshold_dim": labels.thresholds} if labels.categories else {}
     for factor, members in labels.grouped.items():
@@ -167,6 +168,9 @@ def _coords(labels: Labels) -> dict[str, Sequence[str]]:
         coords[f"{factor}_term"] = terms
         if any(len(labels.terms[i]) > 1 for i in members):
             coords[f"{factor}_term2"] = terms
+        if any(problem.blocks[i].columns for i in members):
+            named = [name for i in members for name in problem.blocks[i].columns or labels.terms[i]]
+            coords[f"{factor}_column"] = named
     return coords
 
 
@@ -187,9 +191,11 @@ def _factor(factor: str, blocks: list[Block], terms: list[tuple[str, ...]], cent
     import pytensor.tensor as pt
 
     moved = any(not np.array_equal(block.back, np.eye(len(block.back))) for block in blocks)
-    suffix = "_centred" if moved else ""
-    names = [term for own in terms for term in own]
-    sd = _vector(f"sd_{factor}{suffix}", [p for b in blocks for p in b.sd_priors], names, f"{factor}_term")
+    others = any(block.columns for block in blocks)
+    suffix = "_contrasts" if others else "_centred" if moved else ""
+    names = [name for block, own in zip(blocks, terms, strict=True) for name in (block.columns or own)]
+    dim = f"{factor}_column" if others else f"{factor}_term"
+    sd = _vector(f"sd_{factor}{suffix}", [p for b in blocks for p in b.sd_priors], names, dim)
     eta: Any = 0.0
     effects, covariances, start = [], [], 0
     codes = _data(f"{factor}_codes", blocks[0].codes)

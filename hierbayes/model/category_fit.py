@@ -123,7 +123,8 @@ def _single_priors(priors: ResolvedPriors, design: Design, place: int) -> Resolv
         k, width = len(group.terms), parts_of(group, S)
         block = priors.blocks[i + place - 1 if group.split else i]
         part = slice(0, k) if group.split else slice((place - 1) * k, place * k)
-        blocks.append(BlockPriors(block.sd[part], _single_corr(block, part), block.centre[part]))
+        columns = tuple(name.removeprefix(f"{design.categories[place]}:") for name in block.columns[part])
+        blocks.append(BlockPriors(block.sd[part], _single_corr(block, part), block.basis[part, part], columns))
         i += width
     return ResolvedPriors(priors.beta[own], priors.centre[own], tuple(blocks), priors.sigma, priors.user)
 

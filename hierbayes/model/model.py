@@ -148,7 +148,11 @@ class Model(KeptModel):
 
     @property
     def priors(self) -> pd.DataFrame:
-        """Table of every prior after scaling: index parameter, columns prior, source, note."""
+        """Table of every prior after scaling: index parameter, columns prior, source, note.
+
+        Where a prior does not speak of the parameter as reported, the note says of what: an intercept at the mean of
+        the predictors, or columns of a term that do not depend on how its factors are coded.
+        """
         return prior_table(self._resolved, self._design)
 
     @property

@@ -68,7 +68,8 @@ class Weighing(FitBase):
 
         Variables are those of `posterior`, group-level effects apart: these have no prior of their own, for their
         distribution is part of the model. Densities are of the parameter as its prior reads it: for the intercept and
-        for correlated terms that is at the mean of the predictors (see `Model.priors`). ``corr_<g>`` is one number,
+        for correlated terms that is at the mean of the predictors, for terms with factors in columns that do not depend
+        on their coding (see `Model.priors`). ``corr_<g>`` is one number,
         the log density of the whole matrix. What is flat or fixed has 0.
 
         Raises

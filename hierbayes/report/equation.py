@@ -130,26 +130,31 @@ def _block_latex(block: GroupBlock, own: BlockPriors, number: int, predictors: i
         first = rf"b^{{{top}}}_{{0,j}} &\sim \operatorname{{Normal}}(0,\ \tau^{{{top}}}_0)"
         return [first + rf" && j = 1, \dots, {block.n_levels}", _given(rf"\tau^{{{top}}}_0", own.sd[0])]
     tau = rf"\operatorname{{diag}}(\tau^{{{top}}})"
-    symbol = rf"\tilde{{b}}^{{{top}}}" if np.any(own.centre) else rf"b^{{{top}}}"
+    symbol = rf"\tilde{{b}}^{{{top}}}" if own.moved else rf"b^{{{top}}}"
     lines = [
         rf"{symbol}_{{\cdot,j}} &\sim \operatorname{{MvNormal}}(0,\ {tau}\,R^{{{top}}}\,{tau}) "
         rf"&& j = 1, \dots, {block.n_levels}"
     ]
-    lines += _uncentred_latex(block, own, top, predictors)
+    lines += _moved_latex(block, own, top, predictors)
     lines += [_given(rf"\tau^{{{top}}}_{{{k}}}", prior) for k, prior in enumerate(own.sd)]
     assert own.corr is not None
     lines.append(_given(rf"R^{{{top}}}", own.corr))
     return lines
 
 
-def _uncentred_latex(block: GroupBlock, own: BlockPriors, top: str, predictors: int) -> list[str]:
-    """Say how the effects follow from those at the mean of the predictors, which the priors speak of."""
-    if not np.any(own.centre):
+def _moved_latex(block: GroupBlock, own: BlockPriors, top: str, predictors: int) -> list[str]:
+    """Say how the effects follow from those that the priors speak of, as at the mean of the predictors."""
+    if not own.moved:
         return []
+    if own.columns:
+        rows = r" \\ ".join(" & ".join(f"{x:.4g}" for x in row) for row in np.where(own.basis == 0, 0.0, own.basis))
+        return [
+            rf"b^{{{top}}}_{{\cdot,j}} &= \begin{{pmatrix}} {rows} \end{{pmatrix}} \tilde{{b}}^{{{top}}}_{{\cdot,j}}"
+        ]
     width = len(block.terms) // predictors
     lines = []
     for at in range(0, len(block.terms), width):
-        moved = [(k, "-" if own.centre[k] > 0 else "+", abs(own.centre[k])) for k in range(at, at + width)]
+        moved = [(k, "-" if x < 0 else "+", abs(x)) for k, x in enumerate(own.basis[at]) if k != at]
         moves = "".join(rf" {sign} {size:.4g}\,\tilde{{b}}^{{{top}}}_{{{k},j}}" for k, sign, size in moved if size)
         lines.append(rf"b^{{{top}}}_{{{at},j}} &= \tilde{{b}}^{{{top}}}_{{{at},j}}{moves}")
     others = ", ".join(str(at) for at in range(0, len(block.terms), width))
@@ -172,8 +177,11 @@ def _block_words(block: GroupBlock, own: BlockPriors) -> list[str]:
     tie = f"correlated, corr ~ {own.corr}" if block.correlated else "on its own"
     verb = "vary" if block.correlated else "varies"
     said = [f"{terms} {verb} by {block.factor} ({block.n_levels} levels), normal around 0, {tie}:"]
-    at = ", at the mean of its predictors" if np.any(own.centre) else ""
-    said += [f"  sd of {term} ~ {prior}{at}." for term, prior in zip(block.terms, own.sd, strict=True)]
+    if own.columns:
+        said[0] = f"{said[0][:-1]} in their effects on columns that do not depend on the coding of factors:"
+    names = own.columns or block.terms
+    at = ", at the mean of its predictors" if own.moved else ""
+    said += [f"  sd of {name} ~ {prior}{at}." for name, prior in zip(names, own.sd, strict=True)]
     return said
 
 

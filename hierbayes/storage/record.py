@@ -178,8 +178,8 @@ def _record(contents: Contents) -> Record:
 
 def _parts(contents: Contents) -> tuple[ModelSpec, Design, ResolvedPriors, str | None]:
     texts = contents.texts
-    spec, priors = spec_from_json(texts["spec"]), priors_from_json(texts["priors"])
-    schema = Schema.from_json(texts["schema"])
+    spec, schema = spec_from_json(texts["spec"]), Schema.from_json(texts["schema"])
+    priors = priors_from_json(texts["priors"], schema.family.predictors)
     said = (schema.formula, dict(schema.contrasts), schema.weights, schema.family)
     if said != (spec.formula, dict(spec.contrasts), spec.weights, spec.family):
         raise DataError("its schema is not that of its spec")
@@ -206,8 +206,8 @@ def _design(spec: ModelSpec, schema: Schema, texts: Mapping[str, Any], group: xr
 
 def _check_priors(priors: ResolvedPriors, design: Design) -> None:
     p, sizes = len(design.coefficients), [len(block.terms) for block in design.groups]
-    own = [(len(block.sd), block.centre.shape, block.corr is not None) for block in priors.blocks]
-    if (len(priors.beta), priors.centre.shape) != (p, (p,)) or own != [(k, (k,), k > 1) for k in sizes]:
+    own = [(len(block.sd), block.basis.shape, block.corr is not None) for block in priors.blocks]
+    if (len(priors.beta), priors.centre.shape) != (p, (p,)) or own != [(k, (k, k), k > 1) for k in sizes]:
         raise DataError("its priors are not those of its terms")
     if len(priors.aux) != len(aux_names(design)):
         raise DataError("its priors are not those of its family")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hierbayes.design.scaling import BlockPriors, ResolvedPriors
+from hierbayes.design.table import Floats
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import Family
 from hierbayes.formula import Formula, parse
@@ -104,7 +105,7 @@ def priors_to_json(priors: ResolvedPriors) -> dict[str, Any]:
             {
                 "sd": [prior_to_json(prior) for prior in block.sd],
                 "corr": None if block.corr is None else prior_to_json(block.corr),
-                "centre": block.centre.tolist(),
+                **_basis_to_json(block),
             }
             for block in priors.blocks
         ],
@@ -114,13 +115,14 @@ def priors_to_json(priors: ResolvedPriors) -> dict[str, Any]:
     }
 
 
-def priors_from_json(given: Mapping[str, Any]) -> ResolvedPriors:
-    """Return the priors that `priors_to_json` wrote."""
+def priors_from_json(given: Mapping[str, Any], predictors: int = 1) -> ResolvedPriors:
+    """Return the priors that `priors_to_json` wrote, of a response with so many linear predictors a row."""
     blocks = tuple(
         BlockPriors(
             sd=tuple(prior_from_json(prior, "sd") for prior in own["sd"]),
             corr=None if own["corr"] is None else prior_from_json(own["corr"], "corr"),
-            centre=np.asarray(own["centre"], dtype=np.float64),
+            basis=_basis(own, predictors),
+            columns=tuple(own.get("columns", ())),
         )
         for own in given["blocks"]
     )
@@ -133,6 +135,24 @@ def priors_from_json(given: Mapping[str, Any]) -> ResolvedPriors:
         # files of the first version, which knew the gaussian family alone, do not say
         aux=tuple(prior_from_json(prior, "aux") for prior in given.get("aux", ())),
     )
+
+
+def _basis_to_json(block: BlockPriors) -> dict[str, Any]:
+    """Return what is taken from each column, as files of before 0.2 have it, where a basis is no more than that."""
+    if block.columns:
+        return {"basis": block.basis.tolist(), "columns": list(block.columns)}
+    return {"centre": np.sum(np.eye(len(block.basis)) - block.basis, axis=0).tolist()}
+
+
+def _basis(own: Mapping[str, Any], predictors: int) -> Floats:
+    """Return the basis of a term, whichever way the file says it."""
+    if "basis" in own:
+        return np.asarray(own["basis"], dtype=np.float64)
+    centre = np.asarray(own["centre"], dtype=np.float64)
+    basis, width = np.eye(len(centre)), len(centre) // (predictors if len(centre) % predictors == 0 else 1)
+    for first in range(0, len(centre), width):
+        basis[first, first : first + width] -= centre[first : first + width]
+    return basis
 
 
 def prior_to_json(prior: Prior) -> dict[str, Any]:

@@ -81,13 +81,14 @@ def sensitivity(
     What a factor f does: the scale of a half-normal, half-t, half-Cauchy or inverse gamma prior, both limits of a
     uniform one and the median of a log-normal one are multiplied by f; rates (exponential, gamma) are divided by it;
     of a normal prior the sd is multiplied and the mean stays; LKJ's eta is divided by f. A larger f is a wider prior
-    throughout. All else stays, the columns at which priors are centred included.
+    throughout. All else stays, the columns that priors speak of included.
 
     Parameters
     ----------
     model_or_fit : Model or Fit
     factors : mapping of str to sequence of float
-        Keys are those of priors: a coefficient, ``beta`` (all of them), ``sd_g`` (all sds of g), ``sd_g[term]``,
+        Keys are those of priors: a coefficient, ``beta`` (all of them), ``sd_g`` (all sds of g), ``sd_g[term]`` (by
+        default of the column that the note of `Model.priors` names),
         ``corr_g``, ``sigma``; for ``categorical`` also ``x`` and ``sd_g[x]``, those of all categories together. 1 is
         always among the factors.
     draws, chains, engine, progress

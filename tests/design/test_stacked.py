@@ -333,9 +333,9 @@ def test_what_is_centred():
     problem, labels = assemble(model.design, model.resolved_priors)
     middle = table()["x"].mean()
     np.testing.assert_allclose(model.resolved_priors.centre, [0, middle, 0, middle])
-    np.testing.assert_allclose(model.resolved_priors.blocks[0].centre, [0, middle, 0, middle])
     back = np.eye(4)
     back[0, 1] = back[2, 3] = -middle
+    np.testing.assert_allclose(model.resolved_priors.blocks[0].basis, back)
     np.testing.assert_allclose(problem.beta_back, back)
     np.testing.assert_allclose(problem.blocks[0].back, back)
     # zeros stay where a column belongs to the other category
@@ -353,8 +353,8 @@ def test_what_is_centred():
     # a prior of the user's own is read as written
     for key in ("sd_g", "sd_g[x]", "sd_g[yes:Intercept]", "corr_g"):
         own = STRUCTURES["slopes"].model(priors={key: LKJ(3) if key == "corr_g" else hb.HalfNormal(1)})
-        assert not own.resolved_priors.blocks[0].centre.any()
-    assert not STRUCTURES["uncorrelated"].model(priors=None).resolved_priors.blocks[2].centre.any()
+        assert not own.resolved_priors.blocks[0].moved
+    assert not STRUCTURES["uncorrelated"].model(priors=None).resolved_priors.blocks[2].moved
     assert not STRUCTURES["no intercept"].model().resolved_priors.centre.any()
 
 
@@ -383,7 +383,7 @@ def test_default_priors():
     slopes, plain = model.resolved_priors.blocks
     assert {type(own) for own in slopes.sd} == {HalfStudentT}
     assert [own.sigma for own in slopes.sd] == pytest.approx([2.5, 2.5 / x.std()] * 2)
-    assert slopes.corr == plain.corr == LKJ(2)
+    assert (slopes.corr, plain.corr) == (LKJ(1), LKJ(2))
     assert {source for _, source in shown(model).values()} == {"default"}
     assert "sigma" not in model.priors.index
     assert model.priors.loc["yes:Intercept", "note"] == "at the mean of the predictors"

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 from oracles.categories import STRUCTURES, log_joint, moderate, table
-from oracles.given import as_written, log_jacobian
+from oracles.given import as_written, log_jacobian, log_jacobian_of_effects
 from oracles.graphs import function_of, logp_function, untransformed
 from oracles.points import named_values, random_point
 from scipy import special, stats
@@ -33,7 +33,7 @@ def compared(name: str, categories: tuple[str, ...] | None = None):
     values, jacobian = named_values(problem, labels, point, model.pymc)
     given, effects = as_written(problem, labels, point)
     at = {"sd": given["sd"], "corr": given["corr"], **effects}
-    of_pymc = logp_function(model)(values) - jacobian + log_jacobian(problem, point)
+    of_pymc = logp_function(model)(values) - jacobian + log_jacobian(problem, point) + log_jacobian_of_effects(problem)
     # PyMC rounds log 2 in its half-Student density to single precision
     rounded = sum(isinstance(prior, HalfStudentT) for block in problem.blocks for prior in block.sd_priors)
     answers = None

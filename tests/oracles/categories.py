@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -199,7 +200,7 @@ def log_joint(structure: Structure, model, sd, corr, beta, b, answers=None) -> f
             stats.multivariate_normal(np.zeros(len(sds)), np.outer(sds, sds) * R).logpdf(b[block.factor][:, part]).sum()
         )
         columns = [bar.columns for bar in structure.bars if bar.factor == block.factor]
-        total += log_prior_covariance(block, own, sds, R, means_of(*columns))
+        total += log_prior_covariance(block, own, sds, R, inward(block, own, columns))
     return total
 
 
@@ -223,16 +224,31 @@ def means_of(*columns: Columns) -> pd.Series:
     return pd.DataFrame(rows).mean()
 
 
-def log_prior_covariance(block, own, sd, corr, means) -> float:
-    """Return the log prior of sds and correlations, which may speak of the means of the predictors."""
-    back = np.eye(len(sd))
-    for place, term in enumerate(block.terms):
-        if own.centre[place]:
-            name, label = term.split(":", 1)
-            back[block.terms.index(f"{name}:Intercept"), place] = -means[label]
-    inside_sd, inside_corr = covariance_parts(np.linalg.inv(back), sd, corr)
+def inward(block, own, columns) -> np.ndarray:
+    """Return the matrix that takes effects as written to those that the priors speak of.
+
+    With a factor f of three levels these are, in each category, the mean of the cells over the rows, q against p, and r
+    against the mean of both, written out here. Else they are the effects as written, an intercept at the means.
+    """
+    found, means = np.eye(len(block.terms)), means_of(*columns)
+    names = [term.split(":", 1) for term in block.terms]
+    if not own.moved:
+        return found
+    if any(label.startswith("f[") for _, label in names):
+        p, q, r = (pd.Series(columns[0](SimpleNamespace(f=level))) for level in "pqr")
+        rows = [means, q - p, (2 * r - p - q) / np.sqrt(3)]
+        return np.kron(np.eye(len(names) // 3), np.array([row.to_numpy() for row in rows]))
+    for place, (name, label) in enumerate(names):
+        if label != "Intercept":
+            found[names.index([name, "Intercept"]), place] = means[label]
+    return found
+
+
+def log_prior_covariance(block, own, sd, corr, inverse) -> float:
+    """Return the log prior of sds and correlations, which may speak of other columns than those that are written."""
+    inside_sd, inside_corr = covariance_parts(inverse, sd, corr)
     total = sum(log_prior(prior, value) for prior, value in zip(own.sd, inside_sd, strict=True))
-    return total + log_corr_prior(own.corr, inside_corr) + _log_jacobian(np.linalg.inv(back), sd, corr)
+    return total + log_corr_prior(own.corr, inside_corr) + _log_jacobian(inverse, sd, corr)
 
 
 def _log_jacobian(inverse, sd, corr) -> float:

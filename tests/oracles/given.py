@@ -38,6 +38,11 @@ def log_jacobian(problem, point):
     )
 
 
+def log_jacobian_of_effects(problem):
+    """Return log |d internal / d written| of the effects: one matrix for every level."""
+    return -sum(block.n_levels * np.log(abs(np.linalg.det(block.back))) for block in problem.blocks)
+
+
 def _log_det(back, sd, corr):
     k = len(sd)
     rows, columns = np.tril_indices(k, -1)

@@ -51,7 +51,7 @@ def named_values(problem, labels, point, model):
 
 
 def _enter(values, name, labels, numbers):
-    for full in (name, f"{name}_centred"):
+    for full in (name, f"{name}_centred", f"{name}_contrasts"):
         values[full] = np.asarray(numbers, dtype=float)
         values |= {f"{full}[{label}]": number for label, number in zip(labels, numbers, strict=True)}
 
