@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from hierbayes.comparison.hypotheses import HypothesisTable
     from hierbayes.comparison.point_nulls import Asked
+    from hierbayes.summaries.questions.scales import Scale
+
+Kind = Literal["pairwise", "reference", "sequential", "mean", "polynomial"]
 
 
 class Questioning(FitBase):
@@ -147,7 +150,7 @@ class Questioning(FitBase):
         ci_prob: float = 0.95,
         weights: Literal["equal", "proportional"] = "equal",
         at: Mapping[str, Any] | None = None,
-        scale: Literal["link", "response"] = "link",
+        scale: Literal["link", "response", "odds"] = "link",
     ) -> pd.DataFrame:
         """Return estimated marginal means, as emmeans: the linear predictor averaged over a reference grid.
 
@@ -167,9 +170,11 @@ class Questioning(FitBase):
         at : mapping, optional
             Values that predictors are held at, one or several: ``{"Days": [0, 9]}``. Several values of a predictor
             that is not asked for are averaged.
-        scale : "link" or "response"
+        scale : "link", "response" or "odds"
             ``"response"`` averages the mean of the response (the inverse link of the linear predictor) over the cells,
-            draw by draw: probabilities for ``bernoulli`` and ``binomial``.
+            draw by draw: probabilities for ``bernoulli`` and ``binomial``. ``"odds"``, for the link logit, gives the
+            exponential of the mean on the scale of the link (for ``ordinal`` the odds of being above the first
+            category, for ``fit.category(...)`` those against the reference).
 
         Returns
         -------
@@ -199,40 +204,61 @@ class Questioning(FitBase):
         self,
         focal: str | Sequence[str],
         by: str | Sequence[str] | None = None,
-        kind: Literal["pairwise", "reference", "sequential", "mean"] = "pairwise",
+        kind: Kind | Mapping[str, Any] | Sequence[Any] = "pairwise",
         reference: Any = None,
         interaction: bool = False,
         ci_prob: float = 0.95,
         weights: Literal["equal", "proportional"] = "equal",
         at: Mapping[str, Any] | None = None,
-        scale: Literal["link", "response"] = "link",
+        scale: Scale = "link",
+        slopes: str | None = None,
+        average: bool = False,
     ) -> pd.DataFrame:
         """Return contrasts of estimated marginal means, later less earlier, with the probability of being positive.
 
         Parameters
         ----------
-        focal, by, ci_prob, weights, at, scale
-            As in `means`. Contrasts are taken within each combination of `by`; with ``scale="response"`` they are
-            differences of the mean response, such as risk differences.
-        kind : str
-            ``"pairwise"``, all pairs; ``"reference"``, each less the reference; ``"sequential"``, each less the one
-            before; ``"mean"``, each less the mean of all.
+        focal, by, ci_prob, weights, at
+            As in `means`. Contrasts are taken within each combination of `by`.
+        kind : str, mapping or sequence
+            - ``"pairwise"``, all pairs; ``"reference"``, each less the reference; ``"sequential"``, each less the one
+              before; ``"mean"``, each less the mean of all.
+            - ``"polynomial"``: orthogonal polynomials of one focal predictor, linear, quadratic and so on to degree 6,
+              with the whole weights of the usual tables (-3, -1, 1, 3 for four levels). Levels count as equally spaced
+              in their order; the values of a numeric predictor have the distances that `at` gives them.
+            - Weights of one's own: a name for each contrast and its weights, one for each mean in their order or by
+              level, ``{"late": {"c": 0.5, "b": 0.5, "a": -1}}``; a list of weights is a contrast by itself. They are
+              taken as they are. Where they do not add up to 0 the result is no comparison but a weighted sum: it holds
+              the intercept, and ``prob_positive`` compares it with 0.
         reference : str or list, optional
             The level (one of each focal predictor) that ``"reference"`` compares with; the first by default.
         interaction : bool
             Return the pairwise differences, between the combinations of `by`, of the contrasts: differences of
             differences, which are 0 without an interaction.
+        scale : "link", "response", "odds" or "ratio"
+            With ``"response"`` contrasts are differences of the mean response, such as risk differences. ``"odds"``,
+            for the link logit, gives odds ratios, the exponentials of the contrasts on the scale of the link, and
+            ``"ratio"`` ratios of mean responses, such as risk or rate ratios, draw by draw. With weights c the ratio of
+            means m is ``prod_k m_k ** c_k``: each over the geometric mean of all for ``kind="mean"``. An interaction is
+            then a ratio of ratios.
+        slopes : str, optional
+            A numeric predictor: contrasts are of its slopes in place of means, as emmeans' ``emtrends`` with ``pairs``.
+            On the scale of the response they are those of the mean response, with ``"odds"`` ratios of odds ratios for
+            one unit, and ``"ratio"`` is for the link log.
+        average : bool
+            Of slopes: average each over the rows of the data with its levels, instead of at the reference grid.
 
         Returns
         -------
         DataFrame
             Columns contrast, those of `by`, mean, sd, median, lower, upper, prob_positive (posterior probability that
-            the contrast is above 0).
+            the contrast is above 0); of ratios prob_above_1 in its place.
 
         Raises
         ------
         ModelError
-            As `means`; or if there is nothing to compare.
+            As `means`; or if there is nothing to compare, weights do not fit the means, or a scale is none of the
+            family's.
 
         Examples
         --------
@@ -241,25 +267,17 @@ class Questioning(FitBase):
         >>> fit = hb.fit("Y ~ V + N + (1 | B/V)", oats, draws=100, chains=2, seed=1, progress=False)
         >>> fit.contrasts("N", kind="sequential")["contrast"].tolist()
         ['0.2cwt - 0.0cwt', '0.4cwt - 0.2cwt', '0.6cwt - 0.4cwt']
+        >>> fit.contrasts("N", kind={"any": [-1, 1/3, 1/3, 1/3]})["contrast"].tolist()
+        ['any']
         """
         self._one_predictor("contrasts")
         self._own_likelihood("contrasts")
-        from hierbayes.summaries.questions.marginal_means import contrasts_table
+        from hierbayes.summaries.questions.contrast_tables import Contrasts, contrasts_table
 
-        return contrasts_table(
-            self.posterior,
-            self.design,
-            focal,
-            by,
-            kind,
-            reference,
-            ci_prob,
-            weights,
-            at,
-            interaction,
-            self.spec.family,
-            scale,
+        question = Contrasts(
+            focal, by, kind, reference, interaction, ci_prob, weights, at, scale, slopes=slopes, average=average
         )
+        return contrasts_table(self.posterior, self.design, self.spec.family, question)
 
     def slopes(
         self,
@@ -271,7 +289,7 @@ class Questioning(FitBase):
         levels: Sequence[str] | None = None,
         ci_prob: float = 0.95,
         weights: Literal["equal", "proportional"] = "equal",
-        scale: Literal["link", "response"] = "link",
+        scale: Scale = "link",
     ) -> pd.DataFrame:
         """Return slopes: derivatives of the linear predictor in a numeric predictor, as marginaleffects.
 
@@ -298,14 +316,17 @@ class Questioning(FitBase):
             Probability of the equal-tailed interval.
         weights : "equal" or "proportional"
             As in `means`.
-        scale : "link" or "response"
+        scale : "link", "response", "odds" or "ratio"
             ``"response"`` gives the derivative of the mean response (marginal effects), averaged draw by draw.
+            ``"odds"``, for the link logit, gives the odds ratio for one unit, ``exp(slope)``, and ``"ratio"``, for the
+            link log, the ratio of means for one unit.
 
         Returns
         -------
         DataFrame
             Columns predictor, group and level (if `groups` is given), those of `by`, the variable (if `at` holds it),
-            mean, sd, median, lower, upper, prob_positive (posterior probability that the slope is above 0).
+            mean, sd, median, lower, upper, prob_positive (posterior probability that the slope is above 0); of ratios
+            prob_above_1 in its place.
 
         Raises
         ------
