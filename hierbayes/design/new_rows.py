@@ -250,7 +250,8 @@ def _as_in_fit(column: Column, fitted: ColumnSchema, coded: bool) -> Column:
         return _as_number(column)
     if fitted.kind == "number":
         number = _as_number(column)
-        return replace(number, factor=_onto(as_factor(number), fitted.levels))
+        own = as_factor(number)
+        return replace(number, factor=_onto(own, fitted.levels) if coded else own)
     if fitted.kind == "boolean":
         return _onto(_as_boolean(column), ("False", "True"))
     own = as_factor(column)

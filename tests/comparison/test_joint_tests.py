@@ -173,7 +173,7 @@ def test_the_bayes_factor_against_dense_densities() -> None:
     """With sds and sigma known the evidence of each model is a normal density of the data."""
     oats = hb.load_data("oats")
     priors = {"beta": hb.Normal(0, 20), "Intercept": hb.Normal(100, 50), **FIXED}
-    fit = hb.fit("Y ~ V * N + (1 | B/V)", oats, priors=priors, draws=50, chains=2, seed=1, progress=False)
+    fit = hb.fit("Y ~ V * N + (1 | B/V)", oats, priors=priors, draws=400, chains=2, seed=1, progress=False)
     table = fit.joint_tests().set_index("term")
     design, problem = fit.design, fit.model.problem
     Z = design.Z.toarray()
