@@ -111,6 +111,13 @@ _CURVES = (
     *("SSlogis", "SSasymp", "SSasympOff", "SSasympOrig", "SSbiexp", "SSfol", "SSfpl", "SSgompertz", "SSmicmen"),
     "SSweibull",
 )
+FUNCTIONS |= {
+    name: (
+        f"{name}() is not available",
+        "Write ave(x, g) for the mean within the levels of g, I(x - ave(x, g)) for the rest.",
+    )
+    for name in ("group_mean", "gmean", "demean", "within", "between", "cwc", "gm", "mean_by")
+}
 FUNCTIONS |= {name: (f"{name}(), a residual correlation, is not available", SERIES) for name in _OF_SERIES}
 FUNCTIONS |= {name: (f"{name}(), a nonlinear curve, is not available", CURVE) for name in _CURVES}
 
