@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from hierbayes.comparison.hypotheses import share_held
 from hierbayes.comparison.laws import NoLawError, why_no_density
 from hierbayes.comparison.point_nulls import Asked, Ratio, averaged
 from hierbayes.design.design import Design
@@ -27,7 +28,7 @@ from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError
 from hierbayes.formula.names import suggest
 from hierbayes.priors import Normal
-from hierbayes.summaries.numbers import check_flag, mean_error
+from hierbayes.summaries.numbers import check_flag
 from hierbayes.summaries.questions.term_rows import TermRows, term_rows
 
 DRAWS_EACH = 10
@@ -99,11 +100,11 @@ def _tail(theta: Floats) -> dict[str, float]:
     mean = flat.mean(axis=0) / _size(flat)
     away = np.linalg.solve(root, (flat / _size(flat) - mean).T)
     zero = float(np.sum(np.linalg.solve(root, mean) ** 2))
-    outside = (np.sum(away**2, axis=0) >= zero).astype(float).reshape(theta.shape[:2])
+    share, error = share_held((np.sum(away**2, axis=0) >= zero).reshape(theta.shape[:2]))
     return {
         "chi2": zero,
-        "tail_prob": float(outside.mean()),
-        "tail_mcse": mean_error(outside),
+        "tail_prob": share,
+        "tail_mcse": error,
         "chi2_prob": float(stats.chi2.sf(zero, q)),
     }
 
@@ -160,8 +161,10 @@ def _by_normal(theta: Floats, mean: Floats, covariance: Floats) -> Ratio:
         rest = flat[places != block]
         parts.append(_log_density(rest.mean(axis=0), np.atleast_2d(np.cov(rest, rowvar=False))) - prior)
     error = math.sqrt((BLOCKS - 1) / BLOCKS * float(np.sum((np.array(parts) - np.mean(parts)) ** 2)))
-    value = math.exp(min(whole, 700.0))
-    return Ratio(value, value * error, "Savage-Dickey ratio, the posterior of the coefficients taken for normal")
+    value, note = math.exp(min(whole, 700.0)), "Savage-Dickey ratio, the posterior of the coefficients taken for normal"
+    if _tail(theta)["tail_prob"] == 0:
+        note += "; no draw is as far out as 0, so that its size depends on that"
+    return Ratio(value, value * error, note)
 
 
 def _log_density(mean: Floats, covariance: Floats) -> float:
