@@ -16,7 +16,7 @@ def averaged_within(expression: Expression) -> Iterator[Name]:
     Examples
     --------
     >>> from hierbayes.formula import parse
-    >>> [name.name for name in averaged_within(parse("y ~ I(x - ave(x, g, h))").expressions()[0])]
+    >>> [name.name for name in averaged_within(next(iter(parse("y ~ I(x - ave(x, g, h))").right())))]
     ['g', 'h']
     """
     if isinstance(expression, Call):

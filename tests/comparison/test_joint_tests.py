@@ -264,6 +264,20 @@ def test_one_category_against_the_reference(data: pd.DataFrame) -> None:
         whole.joint_tests()
 
 
+def test_a_fit_that_was_saved_without_its_data(data: pd.DataFrame, tmp_path) -> None:
+    for formula, known in (("y ~ v * w + (1 | g)", True), ("y ~ v * x", False)):
+        fit = fake_fit(formula, data, draws=100)
+        fit.save(tmp_path / "bare.nc", data=False)
+        bare = hb.load(tmp_path / "bare.nc")
+        if known:
+            table = bare.joint_tests()
+            assert table["note"].str.contains("its file does not hold").all()
+            np.testing.assert_allclose(table[TESTED], fit.joint_tests(evidence=False)[TESTED], rtol=1e-9)
+        else:
+            with pytest.raises(hb.ModelError, match="does not hold 'x'"):
+                bare.joint_tests()
+
+
 def test_terms_by_name_and_what_is_refused(data: pd.DataFrame) -> None:
     fit = fake_fit("y ~ v * w + x", data, draws=200)
     assert fit.joint_tests(["w : v", "x"], evidence=False)["term"].tolist() == ["v:w", "x"]

@@ -21,9 +21,10 @@ from hierbayes.design.design import Design
 from hierbayes.design.rank import told_apart
 from hierbayes.design.redundancy import codings
 from hierbayes.design.stateful import States
+from hierbayes.design.table import Categorical, Column
 from hierbayes.errors import ModelError
 from hierbayes.formula import show
-from hierbayes.formula.syntax import Atom
+from hierbayes.formula.syntax import Atom, Call, names_in
 from hierbayes.summaries.numbers import Floats
 
 
@@ -96,15 +97,25 @@ def term_rows(design: Design) -> tuple[TermRows, ...]:
 def _read_atoms(design: Design) -> dict[Atom, Columns | Factor]:
     schema = design.schema
     atoms = dict.fromkeys(atom for term in schema.formula.population.terms for atom in term.atoms)
-    try:
-        columns = {name: design.column(name) for name in schema.needed(groups=False, response=False, weights=False)}
-    except ModelError as error:
-        raise ModelError(
-            "the terms are tested with numeric columns at their means, which the file of the fit does not hold",
-            "save the fit with data=True",
-        ) from error
+    reckoned = {name.name for atom in atoms if isinstance(atom, Call) for name in names_in(atom)}
+    names = schema.needed(groups=False, response=False, weights=False)
+    columns = {name: _column(design, name, name in reckoned) for name in names}
     states = States.frozen(schema.states)
     return {atom: read_atom(atom, columns, schema.contrasts, design.n, states) for atom in atoms}
+
+
+def _column(design: Design, name: str, reckoned: bool) -> Column:
+    """Return a column of the fit; of a factor its levels are enough, which are there without the data."""
+    own = design.schema.by_name[name]
+    try:
+        return design.column(name)
+    except ModelError as error:
+        if own.kind != "numeric" and own.kind != "number" and not reckoned:
+            return Categorical(name, own.levels, np.zeros(design.n, dtype=np.int64), own.kind)
+        raise ModelError(
+            f"terms are tested with numeric columns at their means, and the file of the fit does not hold {name!r}",
+            "save the fit with data=True",
+        ) from error
 
 
 def _effects(numeric: frozenset[Atom], factors: Sequence[Atom], order: Sequence[Atom]) -> list[tuple[Atom, ...]]:

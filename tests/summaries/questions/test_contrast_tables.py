@@ -264,6 +264,18 @@ def test_polynomial_contrasts_of_means_and_slopes(data):
     check(quadratic.loc[1], beta(slopes, "v[c]:x") - 2 * beta(slopes, "v[b]:x"))
 
 
+def test_the_polynomials_of_the_oats_trial():
+    """By least squares, as emmeans' contrast(emmeans(m, "N"), "poly") has them in the balanced split plots.
+
+    From the means 79.389, 98.889, 114.222 and 123.389: 147.333, -10.333 and -2.000.
+    """
+    oats = hb.load_data("oats")
+    fit = fake_fit("Y ~ V + N + (1 | B/V)", oats, contrasts={"N": "helmert"})
+    fit.posterior["beta"][:] = np.linalg.lstsq(fit.design.X, fit.design.y, rcond=None)[0]
+    found = fit.contrasts("N", kind="polynomial")["mean"]
+    np.testing.assert_allclose(found, [147.3333, -10.3333, -2.0], atol=1e-4)
+
+
 def test_odds_and_odds_ratios(won, data):
     x = data["x"].mean()
     eta = {v: np.mean([predictor(won, v=v, x=x, w=w) for w in "pq"], axis=0) for v in "abc"}
