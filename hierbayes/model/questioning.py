@@ -26,6 +26,7 @@ class Questioning(Hypothesizing):
         weights: Literal["equal", "proportional"] = "equal",
         at: Mapping[str, Any] | None = None,
         scale: Literal["link", "response", "odds"] = "link",
+        average: bool = False,
     ) -> pd.DataFrame:
         """Return estimated marginal means, as emmeans: the linear predictor averaged over a reference grid.
 
@@ -50,6 +51,11 @@ class Questioning(Hypothesizing):
             draw by draw: probabilities for ``bernoulli`` and ``binomial``. ``"odds"``, for the link logit, gives the
             exponential of the mean on the scale of the link (for ``ordinal`` the odds of being above the first
             category, for ``fit.category(...)`` those against the reference).
+        average : bool
+            Average over the rows of the data instead of a grid, each row with the focal predictors set to the values
+            that are asked for and its own values of all others: standardization, or g-computation, as marginaleffects'
+            ``avg_predictions(variables=)``. `by` takes the rows with its levels. Rows count alike, and group-level
+            effects are zero.
 
         Returns
         -------
@@ -73,7 +79,9 @@ class Questioning(Hypothesizing):
         self._own_likelihood("means")
         from hierbayes.summaries.questions.marginal_means import means_table
 
-        return means_table(self.posterior, self.design, focal, by, ci_prob, weights, at, self.spec.family, scale)
+        return means_table(
+            self.posterior, self.design, focal, by, ci_prob, weights, at, self.spec.family, scale, average
+        )
 
     def contrasts(
         self,
@@ -121,7 +129,8 @@ class Questioning(Hypothesizing):
             On the scale of the response they are those of the mean response, with ``"odds"`` ratios of odds ratios for
             one unit, and ``"ratio"`` is for the link log.
         average : bool
-            Of slopes: average each over the rows of the data with its levels, instead of at the reference grid.
+            Average over the rows of the data instead of a grid: means as in `means`, over the same rows whatever the
+            level (marginaleffects' ``avg_comparisons``); slopes each over the rows with its own levels.
 
         Returns
         -------

@@ -20,11 +20,17 @@ from hierbayes.families import Family
 from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
 from hierbayes.summaries.questions.contrast_weights import contrast_matrix
 from hierbayes.summaries.questions.grid import Averaged, average_grid, product, reference_grid
-from hierbayes.summaries.questions.marginal_means import Values, apart
-from hierbayes.summaries.questions.predictors import fixed_values, label_columns, shown_value
+from hierbayes.summaries.questions.marginal_means import apart
+from hierbayes.summaries.questions.predictors import Values, fixed_values, label_columns, shown_value
 from hierbayes.summaries.questions.response_scale import grid_means, predictor_draws
 from hierbayes.summaries.questions.scales import back, check_scale, multiplied, share_above
 from hierbayes.summaries.questions.slope_tables import cell_slopes
+from hierbayes.summaries.questions.standardized import (
+    averaged_over_rows,
+    check_rows_alike,
+    response_means,
+    row_grids,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -59,7 +65,7 @@ def contrasts_table(posterior: xr.Dataset, design: Design, family: Family, quest
     if interaction:
         second, between = _between(table, splits, sign)
         table = pd.DataFrame({", ".join(splits): between})
-    draws = _draws(posterior, design, family, question, {**splits, **wanted}, first, second)
+    draws = _draws(posterior, design, family, question, wanted, splits, first, second)
     shares = share_above(draws, question.scale)
     repeated = table.loc[np.repeat(table.index, len(labels))].reset_index(drop=True)
     own = label_columns(repeated, ("contrast", *ESTIMATES, *shares))
@@ -69,11 +75,8 @@ def contrasts_table(posterior: xr.Dataset, design: Design, family: Family, quest
 
 
 def _check_average(question: Contrasts) -> None:
-    if check_flag("average", question.average) and question.slopes is None:
-        raise ModelError(
-            "average=True averages slopes over the rows of the data, and no slopes are asked for",
-            'name the numeric predictor: slopes="x"; for means, weights="proportional" counts cells by their rows',
-        )
+    if check_flag("average", question.average):
+        check_rows_alike(question.weights)
     if question.slopes is not None and not isinstance(question.slopes, str):
         raise ModelError(f"slopes={question.slopes!r} must be the name of a numeric predictor", 'write slopes="x"')
 
@@ -83,23 +86,31 @@ def _draws(
     design: Design,
     family: Family,
     question: Contrasts,
-    asked: Values,
+    wanted: Values,
+    splits: Values,
     first: Floats,
     second: Floats | None,
 ) -> Floats:
     """Return the draws of the contrasts, (chain, draw, splits x contrasts); of logarithms where ratios are wanted."""
-    fixed, scale = fixed_values(design, question.at), question.scale
+    fixed, scale, asked = fixed_values(design, question.at), question.scale, {**splits, **wanted}
     if question.slopes is not None:
         curved = family if scale == "response" and not family.linear else None
         found = cell_slopes(
             posterior, design, question.slopes, asked, fixed, question.weights, question.average, curved
         )
         return _contrasted(found, first, second)
+    grids = row_grids(design, wanted, splits, fixed) if question.average else None
     if scale in ("response", "ratio") and not family.linear:
-        means = grid_means(posterior, family, design, reference_grid(design, asked, fixed, question.weights))
+        if grids is not None:
+            means = response_means(posterior, family, design, grids)
+        else:
+            means = grid_means(posterior, family, design, reference_grid(design, asked, fixed, question.weights))
         with np.errstate(divide="ignore", invalid="ignore"):
             return _contrasted(np.log(means) if scale == "ratio" else means, first, second)
-    grid = average_grid(design, asked, fixed, question.weights)
+    if grids is not None:
+        grid = averaged_over_rows(design, grids)
+    else:
+        grid = average_grid(design, asked, fixed, question.weights)
     rows, shifts = _contrast_rows(_by_blocks(grid, first.shape[1]), first, second)
     return predictor_draws(posterior, narrowed(rows, grid.p), shifts)
 

@@ -16,18 +16,25 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family
-from hierbayes.summaries.numbers import ESTIMATES, check_prob, described
-from hierbayes.summaries.questions.grid import Weights, average_grid, reference_grid
+from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
+from hierbayes.summaries.questions.grid import Grid, Weights, average_grid, product, reference_grid
 from hierbayes.summaries.questions.predictors import (
     Value,
+    Values,
     check_named,
     chosen,
     fixed_values,
     label_columns,
-    spread_values,
+    split_values,
 )
 from hierbayes.summaries.questions.response_scale import grid_means, predictor_draws
 from hierbayes.summaries.questions.scales import back, check_scale
+from hierbayes.summaries.questions.standardized import (
+    averaged_over_rows,
+    check_rows_alike,
+    response_means,
+    row_grids,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,13 +50,18 @@ def means_table(
     at: Any,
     family: Family = GAUSSIAN,
     scale: str = "link",
+    average: Any = False,
 ) -> pd.DataFrame:
     """Return the marginal means, one row for each combination; see `Fit.means`."""
     ci_prob = check_prob(ci_prob)
     check_scale(scale, family, "means")
     wanted, splits = apart(design, focal, by, at)
     asked, fixed = {**wanted, **splits}, fixed_values(design, at)
-    if scale == "response" and not family.linear:
+    if check_flag("average", average):
+        check_rows_alike(weights)
+        grids = row_grids(design, wanted, splits, fixed)
+        cells, draws = product(asked), _over_rows(posterior, design, family, grids, scale)
+    elif scale == "response" and not family.linear:
         grid = reference_grid(design, asked, fixed, weights)
         cells, draws = grid.labels, grid_means(posterior, family, design, grid)
     else:
@@ -59,7 +71,15 @@ def means_table(
     return pd.concat([labels, described(back(draws, scale), ci_prob, chains_too=False)], axis=1)
 
 
-Values = dict[str, tuple[Value, ...]]
+def _over_rows(posterior: xr.Dataset, design: Design, family: Family, grids: list[Grid], scale: str) -> Floats:
+    """Return the draws of means over rows, (chain, draw, means x splits); the split varies fastest, as in a grid."""
+    if scale == "response" and not family.linear:
+        draws = response_means(posterior, family, design, grids)
+    else:
+        found = averaged_over_rows(design, grids)
+        draws = predictor_draws(posterior, found.X, found.offset)
+    chains, count = draws.shape[:2]
+    return draws.reshape(chains, count, len(grids), -1).swapaxes(2, 3).reshape(chains, count, -1)
 
 
 def apart(design: Design, focal: Any, by: Any, at: Any) -> tuple[Values, Values]:
@@ -80,11 +100,3 @@ def _focal_values(design: Design, name: str, fixed: Mapping[str, tuple[Value, ..
             f"say where: at={{{name!r}: [...]}}; for its slope: fit.slopes({name!r})",
         )
     return fixed.get(name, column.levels)
-
-
-def split_values(design: Design, name: str, fixed: Mapping[str, tuple[Value, ...]]) -> tuple[Value, ...]:
-    """Return the values by which a table is split: levels, or mean - sd, mean and mean + sd, or what ``at`` says."""
-    column = design.schema.by_name[name]
-    if name in fixed:
-        return fixed[name]
-    return column.levels if column.kind != "numeric" else spread_values(design, name)

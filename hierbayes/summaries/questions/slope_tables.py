@@ -22,8 +22,7 @@ from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula.names import suggest
 from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
 from hierbayes.summaries.questions.derivatives import Derivatives, RowsAndSlopes, derivatives
-from hierbayes.summaries.questions.grid import Weights, average_grid, frame, product, reference_grid
-from hierbayes.summaries.questions.marginal_means import split_values
+from hierbayes.summaries.questions.grid import Weights, average_grid, observed, product, reference_grid
 from hierbayes.summaries.questions.predictors import (
     Value,
     check_named,
@@ -31,8 +30,7 @@ from hierbayes.summaries.questions.predictors import (
     fixed_values,
     label_columns,
     levels_by_row,
-    numbers_of,
-    predictors,
+    split_values,
 )
 from hierbayes.summaries.questions.response_scale import grid_slopes, predictor_draws, row_slopes
 from hierbayes.summaries.questions.scales import back, check_scale, share_above
@@ -185,7 +183,7 @@ def _over_rows(
     kept = np.flatnonzero(cells >= 0)
     tables, draws = [], []
     for value in fixed.get(name, (None,)):
-        values = _observed(design, {**fixed, **({} if value is None else {name: (value,)})}, within).iloc[kept]
+        values = observed(design, {**fixed, **({} if value is None else {name: (value,)})}, within).iloc[kept]
         found = derivatives(design, values.reset_index(drop=True), name, within)
         mean = partial(_cell_means, cells[kept], len(labels))
         if curved is not None:
@@ -273,22 +271,6 @@ def _level_codes(design: Design, groups: Any, levels: Any) -> Ints:
             )
     asked = np.isin(np.asarray(block.levels), [str(level) for level in wanted])
     return np.where(asked[block.codes], block.codes, -1)
-
-
-def _observed(design: Design, fixed: dict[str, tuple[Value, ...]], groups: bool) -> pd.DataFrame:
-    """Return the predictors in the rows of the fit, held where ``at`` says so."""
-    values: dict[str, Any] = {}
-    for column in predictors(design, groups):
-        held = fixed.get(column.name)
-        if held is not None and len(held) > 1:
-            raise ModelError(f"at holds {column.name!r} at {len(held)} values; over rows it can be held at one")
-        if held is not None:
-            values[column.name] = list(held) * design.n
-        elif column.kind in ("numeric", "number"):
-            values[column.name] = numbers_of(design, column.name)
-        else:
-            values[column.name] = levels_by_row(design, column.name)
-    return frame(design, values)
 
 
 def _cell_means(cells: Ints, count: int, columns: Floats) -> Floats:
