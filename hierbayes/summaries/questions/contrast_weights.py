@@ -21,6 +21,9 @@ MOST_ROWS = 20_000
 MOST_DEGREES = 6
 """Polynomials go up to this degree, as in emmeans."""
 
+MOST_MEANS = 1_000
+MOST_EXACT = 30
+
 LARGEST_INTEGER = 10**6
 """Weights of polynomials are whole numbers up to this; beyond it they have length 1."""
 
@@ -214,17 +217,43 @@ def polynomials(size: int, places: Sequence[float] | None) -> tuple[Floats, list
             "polynomial contrasts are of one predictor, whose levels are in an order",
             "name one predictor, and the others in by",
         )
-    exact = [Fraction(float(place)).limit_denominator(10**6) for place in places]
+    if size > MOST_MEANS:
+        raise ModelError(f"polynomial contrasts are of {MOST_MEANS:,} means at most, and these are {size:,}")
+    labels = list(_DEGREES[: min(size - 1, MOST_DEGREES)])
+    exact = _exact(places)
+    return (_by_decomposition(places, len(labels)) if exact is None else _by_fractions(exact, len(labels))), labels
+
+
+def _exact(places: Sequence[float]) -> list[Fraction] | None:
+    """Return places as fractions, None where there are so many different steps that whole weights would be too long."""
+    steps = np.diff(np.asarray(places, dtype=np.float64))
+    if np.allclose(steps, steps[0], rtol=1e-9, atol=0):
+        return [Fraction(i if steps[0] > 0 else -i) for i in range(len(places))]
+    if len(places) > MOST_EXACT:
+        return None
+    return [Fraction(float(place)).limit_denominator(10**6) for place in places]
+
+
+def _by_decomposition(places: Sequence[float], degrees: int) -> Floats:
+    """Return the polynomials with length 1, by orthogonalizing Legendre's, which are nearly so."""
+    own = np.asarray(places, dtype=np.float64)
+    scaled = 2 * (own - own.min()) / np.ptp(own) - 1
+    columns = np.linalg.qr(np.polynomial.legendre.legvander(scaled, degrees))[0][:, 1:]
+    return np.asarray(columns.T * np.sign(columns[np.argmax(own)])[:, None])
+
+
+def _by_fractions(exact: list[Fraction], degrees: int) -> Floats:
+    size = len(exact)
     order = sorted(range(size), key=exact.__getitem__)
     rows: list[list[Fraction]] = [[Fraction(1)] * size]
-    for degree in range(1, min(size, MOST_DEGREES + 1)):
+    for degree in range(1, degrees + 1):
         own = [place**degree for place in exact]
         for row in rows:
             share = _dot(own, row) / _dot(row, row)
             own = [value - share * other for value, other in zip(own, row, strict=True)]
         rows.append(own)
     # the power has the weight 1 in its own polynomial, so that the last place, the largest, is positive
-    return np.array([_tidy(row, order[-1]) for row in rows[1:]]), list(_DEGREES[: len(rows) - 1])
+    return np.array([_tidy(row, order[-1]) for row in rows[1:]])
 
 
 def _dot(left: list[Fraction], right: list[Fraction]) -> Fraction:

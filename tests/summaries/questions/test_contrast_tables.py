@@ -243,6 +243,18 @@ def test_polynomials_of_unequal_and_of_many_places():
     assert np.isfinite(many).all()
     scale = np.sqrt(np.sum(many**2, axis=1))
     np.testing.assert_allclose((many / scale[:, None]) @ (many / scale[:, None]).T, np.eye(6), atol=1e-12)
+    uneven = np.random.default_rng(1).normal(size=31)
+    found, _ = contrast_matrix([str(i) for i in range(31)], "polynomial", None, list(uneven))
+    exact, _ = contrast_matrix([str(i) for i in range(30)], "polynomial", None, list(uneven[:30]))
+    np.testing.assert_allclose(found @ found.T, np.eye(6), atol=1e-12)
+    np.testing.assert_allclose(exact @ exact.T, np.diag(np.sum(exact**2, axis=1)), atol=1e-6)
+    powers = np.vander(uneven, 7, increasing=True)
+    for weights, places in ((found, powers), (exact, powers[:30])):
+        moments = weights @ places  # each is blind to the powers below its own, and positive for that one
+        assert np.abs(np.tril(moments[:, 1:], -1)).max() < 1e-6 * np.abs(moments).max()
+        assert (np.diag(moments[:, 1:]) > 0).all()
+    with pytest.raises(hb.ModelError, match="of 1,000 means at most"):
+        contrast_matrix([str(i) for i in range(1001)], "polynomial", None, range(1001))
     backwards, _ = contrast_matrix(list("abc"), "polynomial", None, [2.0, 1.0, 0.0])
     np.testing.assert_array_equal(backwards, [[1, 0, -1], [1, -2, 1]])
 
