@@ -205,6 +205,20 @@ def test_the_bayes_factor_against_dense_densities() -> None:
         assert np.log(table.loc[term, "evidence_ratio"]) == pytest.approx(held - full, abs=1e-6)
 
 
+def test_the_bayes_factor_against_bridge_sampling() -> None:
+    """Marginal likelihoods of two models with the same priors are another way to the same number."""
+    oats = hb.load_data("oats")
+    priors = {"sd_B": hb.HalfStudentT(3, 60), "sd_B:V": hb.HalfStudentT(3, 60), "sigma": hb.HalfStudentT(3, 60)}
+    priors |= {"beta": hb.Normal(0, 100), "Intercept": hb.Normal(104, 68)}
+    crossed, additive = (
+        hb.fit(f"Y ~ {terms} + (1 | B/V)", oats, priors=priors, seed=1, progress=False) for terms in ("V * N", "V + N")
+    )
+    row, factor = crossed.joint_tests("V:N").loc[0], hb.bayes_factor(additive, crossed)
+    error = np.hypot(row["evidence_mcse"] / row["evidence_ratio"], factor.error)
+    assert error < 0.02
+    assert abs(np.log(row["evidence_ratio"]) - factor.log) < 4 * error
+
+
 def test_one_coefficient_is_the_point_hypothesis() -> None:
     sleep = hb.load_data("sleepstudy")
     fit = hb.fit("Reaction ~ Days + (Days | Subject)", sleep, draws=300, chains=2, seed=1, progress=False)
