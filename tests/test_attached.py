@@ -85,6 +85,7 @@ def test_nothing_public_of_a_fit_is_forgotten(doubtful, tmp_path):
     """A method that is added must be put among those that need the likelihood, or among those that do not."""
     alone = {
         "category", "coef", "complaints", "design", "diagnostics", "engine", "extend", "fixef", "hypothesis",
+        "joint_tests",
         "log_prior", "model", "plot", "pooling_tables", "posterior", "prior_posterior", "ranef", "report", "rope",
         "save", "spec", "summary", "thresholds", "tidy", "tree", "update", "varcorr",
         "category_probabilities",

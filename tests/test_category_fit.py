@@ -285,8 +285,9 @@ def owners() -> list[tuple[str, str]]:
 
 
 REFUSED = {
-    "fit": {"anova", "contrasts", "effective_n", "explore", "fitted", "icc", "means", "pooling", "pooling_tables",
-            "predict", "r2", "residuals", "slopes", "to_bambi", "variance_of_mean", "log_marginal_likelihood"},
+    "fit": {"anova", "contrasts", "effective_n", "explore", "fitted", "icc", "joint_tests", "means", "pooling",
+            "pooling_tables", "predict", "r2", "residuals", "slopes", "to_bambi", "variance_of_mean",
+            "log_marginal_likelihood"},
     "category": {"category_probabilities", "effective_n", "variance_of_mean"},
     "plot": {"fan", "group_size", "pooling", "population", "shrinkage", "tadpoles"},
     "category plot": {"loo_khat", "psense"},

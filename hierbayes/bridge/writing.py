@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hierbayes.design.arithmetic import as_zero_one, literal
+from hierbayes.design.arithmetic import ROW_FUNCTIONS, as_zero_one, denied, literal
 from hierbayes.design.design import Design
 from hierbayes.design.table import Categorical, Column, Floats, Ints, as_factor
 from hierbayes.errors import ModelError
@@ -144,6 +144,9 @@ def _expression(node: Expression, written: Written) -> str:
         case Call(function=function, args=args, kwargs=kwargs):
             given = [_expression(a, written) for a in args] + [f"{k}={_expression(v, written)}" for k, v in kwargs]
             return f"{_function(function, written)}({', '.join(given)})"
+        case Unary(operator="!", operand=operand):
+            written.namespace["is_not"] = denied
+            return f"is_not({_expression(operand, written)})"
         case Unary(operator=operator, operand=operand):
             return f"({operator}{_expression(operand, written)})"
         case Binary(operator=operator, left=left, right=right):
@@ -156,8 +159,13 @@ def _number(value: float, written: Written) -> str:
 
 
 def _function(name: str, written: Written) -> str:
+    if name == "ave":
+        raise ModelError(
+            "Bambi has no ave(): it would take the means of new data anew",
+            "put the means into the data as a column, and fit again",
+        )
     if name not in _OF_FORMULAE:
-        written.namespace[name] = _OF_NUMPY[name]
+        written.namespace[name] = _OF_NUMPY.get(name) or ROW_FUNCTIONS[name]
     return name
 
 

@@ -191,7 +191,7 @@ def _of_point(asked: Asked, hypothesis: Hypothesis) -> dict[str, Any]:
 
 
 def _of_order(asked: Asked, hypothesis: Hypothesis, sides: list[Floats]) -> dict[str, Any]:
-    prob, error = _share(hypothesis.holds(sides))
+    prob, error = share_held(hypothesis.holds(sides))
     try:
         prior, prior_error = prior_probability(asked, hypothesis)
     except NoLawError as reason:
@@ -218,7 +218,7 @@ def _certain(sides: list[Floats], prob: float, before: float) -> str:
     return f"all {draws} draws agree, which tell no more than that the evidence ratio is {bound}"
 
 
-def _share(holds: NDArray[np.bool_]) -> tuple[float, float]:
+def share_held(holds: NDArray[np.bool_]) -> tuple[float, float]:
     """Return the share of draws in which a hypothesis holds, and its Monte Carlo error."""
     share = float(holds.mean())
     return share, mean_error(holds.astype(float)) if 0 < share < 1 else _error_of_certainty(holds.size)
@@ -259,7 +259,7 @@ def prior_probability(asked: Asked, hypothesis: Hypothesis) -> tuple[float, floa
     except NoLawError:
         pass
     try:
-        return _share(hypothesis.holds([evaluate(side, prior, hypothesis.text) for side in hypothesis.sides]))
+        return share_held(hypothesis.holds([evaluate(side, prior, hypothesis.text) for side in hypothesis.sides]))
     except FormulaError as error:
         raise NoLawError("the hypothesis cannot be computed for every draw from the prior") from error
 

@@ -128,12 +128,13 @@ def _of_coefficients(asked: Asked, form: Linear, law: Law) -> Ratio:
         except ModelError:  # the border is too large to be integrated out
             logs = None
         if logs is not None:
-            return _averaged(logs)
+            return averaged(logs)
     drawn = sum(weight * asked.parameters.draws(parameter) for parameter, weight in form.weights)
     return _by_kernel(np.asarray(drawn), -form.constant, law.density(-form.constant))
 
 
-def _averaged(logs: Floats) -> Ratio:
+def averaged(logs: Floats) -> Ratio:
+    """Return the mean of ratios that are given by their logarithms (chain, draw), with its Monte Carlo error."""
     from arviz_stats.base import array_stats
 
     ratios = np.exp(logs)

@@ -1,4 +1,4 @@
-"""The evidence for a linear restriction of the coefficients, averaged exactly over everything else.
+"""The evidence for linear restrictions of the coefficients, averaged exactly over everything else.
 
 With theta the sds, correlations and sigma, and beta and b integrated out, the Savage-Dickey ratio of ``c' beta = r`` is
 
@@ -33,44 +33,37 @@ MULTIPLICATIONS = 4e10
 FEWEST_DRAWS = 100
 
 
-def restrict(problem: Problem, weights: Floats, value: float) -> Problem:
-    """Return the problem in which the weighted sum of its coefficients is held at a value.
+def restrict(problem: Problem, weights: Floats, value: float | Floats) -> Problem:
+    """Return the problem in which weighted sums of its coefficients are held at values.
 
     The coefficients with a weight have normal priors, ``beta = m + s u``. An orthogonal map turns u so that its first
-    entry alone makes the sum; held, it becomes an offset, and the others stay independent and standard normal.
+    entries alone make the sums; held, they become an offset, and the others stay independent and standard normal.
 
     Parameters
     ----------
     problem : Problem
-    weights : array, shape (p,)
-        Of the internal coefficients.
-    value : float
+    weights : array, shape (p,) or (q, p)
+        Of the internal coefficients; rows are linearly independent.
+    value : float, or array of shape (q,)
     """
-    own = np.flatnonzero(weights)
+    rows = np.atleast_2d(weights)
+    own = np.flatnonzero(np.abs(rows).max(axis=0))
     normals = [prior for i in own if isinstance(prior := problem.beta_priors[i], Normal)]
     m, s = np.array([prior.mu for prior in normals]), np.array([prior.sigma for prior in normals])
-    direction = weights[own] * s
-    length = float(np.linalg.norm(direction))
-    turn = _basis(direction / length)
-    held = m + s * turn[:, 0] * ((value - float(weights[own] @ m)) / length)
+    turn, triangle = np.linalg.qr((rows[:, own] * s).T, mode="complete")
+    q = len(rows)
+    first = np.linalg.solve(triangle[:q].T, np.atleast_1d(value) - rows[:, own] @ m)
+    held = m + s * (turn[:, :q] @ first)
     others = np.setdiff1d(np.arange(problem.p), own)
     # What is left of the turned coefficients keeps its mean at 0: that of `held` and of m lies in the offset.
-    X = np.column_stack([problem.X[:, others], problem.X[:, own] @ (s[:, None] * turn[:, 1:])])
+    X = np.column_stack([problem.X[:, others], problem.X[:, own] @ (s[:, None] * turn[:, q:])])
     return replace(
         problem,
         X=np.ascontiguousarray(X),
         offset=problem.offset + problem.X[:, own] @ held,
-        beta_priors=(*(problem.beta_priors[i] for i in others), *(Normal(0.0, 1.0) for _ in own[1:])),
+        beta_priors=(*(problem.beta_priors[i] for i in others), *(Normal(0.0, 1.0) for _ in own[q:])),
         beta_back=np.eye(X.shape[1]),
     )
-
-
-def _basis(direction: Floats) -> Floats:
-    """Return an orthogonal matrix whose first column is a unit vector (Householder's reflection)."""
-    mirror = direction.copy()
-    mirror[0] += 1.0 if direction[0] >= 0 else -1.0
-    matrix = np.eye(len(direction)) - 2 * np.outer(mirror, mirror) / (mirror @ mirror)
-    return np.asarray(matrix if direction[0] < 0 else -matrix)
 
 
 def log_ratios(
@@ -78,7 +71,7 @@ def log_ratios(
     labels: Labels,
     posterior: xr.Dataset,
     weights: Floats,
-    value: float,
+    value: float | Floats,
     progress: bool | None = None,
 ) -> Floats:
     """Return ``log p(y | theta, restriction) - log p(y | theta)`` at the draws of theta, (chain, draw).
@@ -90,10 +83,10 @@ def log_ratios(
     labels : Labels
     posterior : xarray.Dataset
         The draws for the columns as given.
-    weights : array, shape (p,)
-        Of the internal coefficients; not all 0.
-    value : float
-        What the weighted sum is held at.
+    weights : array, shape (p,) or (q, p)
+        Of the internal coefficients; not all 0, and rows linearly independent.
+    value : float, or array of shape (q,)
+        What the weighted sums are held at.
     progress : bool, optional
         None shows a bar after two seconds.
 

@@ -20,12 +20,12 @@ from formulae.environment import Environment
 from formulae.matrices import design_matrices
 
 from hierbayes.design.stateful import STATEFUL, States, stateful
-from hierbayes.design.table import Categorical, Column, Floats, as_numbers
+from hierbayes.design.table import Categorical, Column, Floats, as_factor, as_numbers
 from hierbayes.errors import DataError, HierBayesError, ModelError
 from hierbayes.formula import show
 from hierbayes.formula.syntax import Binary, Call, Expression, Name, Number, Sequence, Text, Unary
 
-_FUNCTIONS: Mapping[str, Any] = {
+ROW_FUNCTIONS: Mapping[str, Any] = {
     "log": np.log,
     "log1p": np.log1p,
     "log2": np.log2,
@@ -52,7 +52,7 @@ def _holds(condition: Any) -> Any:
     return np.asarray(condition, dtype=np.float64) != 0
 
 
-def _denied(condition: Any) -> Any:
+def denied(condition: Any) -> Any:
     """Return 1 where a condition is 0 or False, as R's ``!`` does."""
     return np.where(_holds(condition), 0.0, 1.0)
 
@@ -73,6 +73,13 @@ class _Names:
             self.frame[self.variables[name]] = _plain(self.columns[name])
         return self.variables[name]
 
+    def levels(self, name: str) -> str:
+        """Return the name of a column as the texts of its levels."""
+        safe = f"g{len(self.frame)}"
+        own = as_factor(self.columns[name])
+        self.frame[safe] = pd.Series(np.asarray(own.levels, dtype=object)[own.codes], dtype=object)
+        return safe
+
     def constant(self, value: Any) -> str:
         safe = f"k{len(self.namespace)}"
         self.namespace[safe] = value
@@ -81,7 +88,7 @@ class _Names:
     def function(self, call: Call) -> str:
         if call.function in STATEFUL:
             return self.constant(stateful(call.function, show(call), self.states))
-        self.namespace[f"f_{call.function}"] = _FUNCTIONS[call.function]
+        self.namespace[f"f_{call.function}"] = ROW_FUNCTIONS[call.function]
         return f"f_{call.function}"
 
 
@@ -138,8 +145,8 @@ def _check_text(expression: Expression, shown: str, columns: Mapping[str, Column
                     f"{shown!r} reckons with column {name!r}, which holds text or categories",
                     f'compare it with a level, as in I({name} == "{column.levels[0]}")',
                 )
-        case Call(args=args):
-            for argument in args:
+        case Call(function=function, args=args):
+            for argument in args[: 1 if function == "ave" else None]:
                 _check_text(argument, shown, columns)
         case Unary(operand=operand):
             _check_text(operand, shown, columns)
@@ -157,11 +164,14 @@ def _written(expression: Expression, names: _Names) -> str:
             return names.constant(literal(expression))
         case Call(function=function) if function in ("C", "factor"):
             raise DataError(f"{show(expression)!r} cannot be used inside another function")
+        case Call(function="ave", args=(first, *groups)):
+            levels = [names.levels(group.name) for group in groups if isinstance(group, Name)]
+            return f"{names.function(expression)}({', '.join([_written(first, names), *levels])})"
         case Call(args=args, kwargs=kwargs):
             given = [_written(a, names) for a in args] + [f"{k}={_written(v, names)}" for k, v in kwargs]
             return f"{names.function(expression)}({', '.join(given)})"
         case Unary(operator="!", operand=operand):
-            names.namespace["f_not"] = _denied
+            names.namespace["f_not"] = denied
             return f"f_not({_written(operand, names)})"
         case Unary(operator=operator, operand=operand):
             return f"({operator}{_written(operand, names)})"

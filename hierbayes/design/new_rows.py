@@ -154,7 +154,7 @@ def rows_of(
         Names the column that is missing or cannot be used, the first row with a missing or infinite value (counting
         from 0), the level of a predictor that the fit has not seen, or a row that the fit does not determine.
     """
-    table = to_pandas(_as_rows(data))
+    table = to_pandas(as_rows(data))
     weights = response if weights is None else weights
     trials = response or bool(trials)
     n, states = len(table), States.frozen(schema.states)
@@ -208,7 +208,7 @@ def _response(
     return None, None
 
 
-def _as_rows(data: Any) -> Any:
+def as_rows(data: Any) -> Any:
     """Return a dict of single values as one row."""
     if isinstance(data, dict) and data and all(isinstance(v, str) or np.ndim(v) == 0 for v in data.values()):
         return {name: [value] for name, value in data.items()}
@@ -250,7 +250,8 @@ def _as_in_fit(column: Column, fitted: ColumnSchema, coded: bool) -> Column:
         return _as_number(column)
     if fitted.kind == "number":
         number = _as_number(column)
-        return replace(number, factor=_onto(as_factor(number), fitted.levels))
+        own = as_factor(number)
+        return replace(number, factor=_onto(own, fitted.levels) if coded else own)
     if fitted.kind == "boolean":
         return _onto(_as_boolean(column), ("False", "True"))
     own = as_factor(column)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from hierbayes.design.table import Categorical, Column, as_factor
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula import Call, Expression, Formula, Name, Part, names_in, parse, show
-from hierbayes.formula.roles import coded_columns
+from hierbayes.formula.roles import averaged_within, coded_columns
 from hierbayes.spec import Contrast, ModelSpec
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ class Schema:
     columns : tuple of ColumnSchema
         The columns of the data that the model reads.
     states : mapping of str to mapping
-        What ``center``, ``scale``, ``standardize``, ``poly`` and ``bs`` learnt at fit time, by the call as shown.
+        What ``center``, ``scale``, ``standardize``, ``poly``, ``bs`` and ``ave`` learnt at fit time, by the call as
+        shown.
     groups : tuple of GroupSchema
         One for each group-level term, in the order of ``formula.groups``; of a categorical response one for each of
         the other categories too where ``||`` splits the term (see `hierbayes.design.stacked`).
@@ -214,7 +215,7 @@ def schema_of(
     dropped: tuple[Dropped, ...] = (),
 ) -> Schema:
     """Return the schema of a design that is being built."""
-    by_levels = _by_levels(spec.formula.expressions())
+    by_levels = _by_levels(tuple(spec.formula.expressions()))
     return Schema(
         formula=spec.formula,
         contrasts=spec.contrasts,
@@ -243,10 +244,11 @@ def _column(column: Column, by_levels: bool) -> ColumnSchema:
     return ColumnSchema(column.name, "numeric")
 
 
-def _by_levels(expressions: Iterable[Expression]) -> frozenset[str]:
-    """Return the columns that ``C()`` or ``factor()`` takes."""
+def _by_levels(expressions: Sequence[Expression]) -> frozenset[str]:
+    """Return the columns that ``C()`` or ``factor()`` takes, and those within whose levels ``ave()`` takes means."""
     calls = [each for each in expressions if isinstance(each, Call) and each.function in ("C", "factor")]
-    return frozenset(call.args[0].name for call in calls if isinstance(call.args[0], Name))
+    coded = {call.args[0].name for call in calls if isinstance(call.args[0], Name)}
+    return frozenset(coded | {name.name for each in expressions for name in averaged_within(each)})
 
 
 def _atoms(part: Part) -> list[Expression]:

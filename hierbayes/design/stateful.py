@@ -1,8 +1,8 @@
 """Functions of a formula that learn from the data: their parameters, frozen at fit time and replayed on new data.
 
-`center`, `scale`, `standardize`, `poly` and `bs` depend on the column as a whole. What they learn at fit time (a mean,
-an sd, recurrence coefficients, knots) is kept under the call as it is shown, so that a row of new data gets the numbers
-that it would have had among the data of the fit.
+`center`, `scale`, `standardize`, `poly`, `bs` and `ave` depend on the column as a whole. What they learn at fit time (a
+mean, an sd, recurrence coefficients, knots, the means of groups) is kept under the call as it is shown, so that a row
+of new data gets the numbers that it would have had among the data of the fit.
 """
 
 from __future__ import annotations
@@ -32,11 +32,46 @@ class _SampleScale(transforms.Scale):  # type: ignore[misc]
         return (x - self.mean) / self.std
 
 
+class _GroupMean:
+    """`ave(x, g)`: the mean of x within each level of g, or within each combination of the levels of several columns.
+
+    The means are those of the rows of the fit. A level that has none is refused.
+    """
+
+    means: dict[str, float]
+    params_set = False
+
+    def __call__(self, x: Any, *groups: Any) -> Any:
+        values = np.broadcast_to(np.asarray(x, dtype=np.float64), (len(groups[0]),))
+        keys = np.asarray([_JOINT.join(key) for key in zip(*groups, strict=True)], dtype=object)
+        levels, codes = np.unique(keys.astype(str), return_inverse=True)
+        if not self.params_set:
+            counts = np.bincount(codes)
+            # the mean of what is left after the first mean takes away the rounding of large numbers
+            first = np.bincount(codes, values) / counts
+            means = first + np.bincount(codes, values - first[codes]) / counts
+            self.means, self.params_set = dict(zip(levels.tolist(), means.tolist(), strict=True)), True
+        unseen = [level for level in levels.tolist() if level not in self.means]
+        if unseen:
+            row = int(np.argmax(codes == levels.tolist().index(unseen[0])))
+            raise DataError(
+                f"ave() has no mean for the level {unseen[0].replace(_JOINT, ':')!r}, in row {row} (counting from 0): "
+                "its means are those of the rows of the fit, which have no such level",
+                "for new levels put the mean into the data of the fit as a column, and into the new data too: "
+                'data["m"] = data.groupby("g")["x"].transform("mean")',
+            )
+        return np.asarray([self.means[level] for level in levels.tolist()])[codes]
+
+
+_JOINT = "\x1f"
+"""Stands between the levels of several columns."""
+
 _TRANSFORMS: Mapping[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "center": (transforms.Center, ("mean",)),
     "scale": (_SampleScale, ("mean", "std")),
     "standardize": (_SampleScale, ("mean", "std")),
     "poly": (transforms.Polynomial, ("alpha", "norms2")),
+    "ave": (_GroupMean, ("means",)),
     "bs": (transforms.BSpline, ("_knots", "_degree", "_intercept")),
 }
 STATEFUL = tuple(_TRANSFORMS)
@@ -108,6 +143,8 @@ def _plain(value: Any) -> Any:
 
 
 def _restored(key: str, value: Any) -> Any:
+    if key == "means":
+        return dict(value)
     if isinstance(value, Mapping):
         return {int(k): v for k, v in value.items()}
     return np.asarray(value, dtype=np.float64) if key == "_knots" else value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from hierbayes.errors import FormulaError
-from hierbayes.formula.checks import COMPARISONS, CONSTANTS, check_arguments, check_function, check_name
+from hierbayes.formula.checks import COMPARISONS, CONSTANTS, GROUPS, check_arguments, check_function, check_name
 from hierbayes.formula.contrasts import SPELLINGS, categorical
 from hierbayes.formula.functions import FUNCTIONS
 from hierbayes.formula.scanner import Kind, Token
@@ -208,9 +208,8 @@ class CallReader:
                 f"a bar cannot stand inside {function}()", stream.current.span, "Write (x | g) as a summand of its own."
             )
         if stream.sees(":"):
-            return stream.error(
-                f"`:` has no meaning inside {function}()", stream.current.span, "Write log(x):z, or I(x * z)."
-            )
+            hint = GROUPS if function == "ave" else "Write log(x):z, or I(x * z)."
+            return stream.error(f"`:` has no meaning inside {function}()", stream.current.span, hint)
         if stream.sees("="):
             return stream.error("this = has no argument's name before it", stream.current.span, "Write == to compare.")
         if stream.sees("~"):

@@ -7,9 +7,10 @@ from hierbayes.formula.names import suggest
 from hierbayes.formula.refusals import FUNCTIONS as REFUSED
 from hierbayes.formula.scanner import Kind, Token
 from hierbayes.formula.stream import Stream
-from hierbayes.formula.syntax import Binary, Call, Expression, Sequence, Text, Unary
+from hierbayes.formula.syntax import Binary, Call, Expression, Name, Sequence, Text, Unary
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+GROUPS = "Write the columns alone: ave(x, g), or ave(x, g, h) for the combinations of two."
 CONSTANTS = {"True": True, "TRUE": True, "False": False, "FALSE": False, "None": None, "NULL": None}
 
 
@@ -27,6 +28,8 @@ def check_name(stream: Stream, token: Token) -> None:
 def check_function(stream: Stream, token: Token, within: list[str]) -> None:
     """Refuse a function that is not on the allow-list, or that cannot stand inside another."""
     name = token.value
+    if within and within[-1] == "ave" and name in ("C", "factor", "as.factor", "as.character", "interaction"):
+        raise stream.error(f"{name}() is not needed inside ave()", token.span, GROUPS)
     if name in FUNCTIONS:
         if within and (FUNCTIONS[name].columns or name == "offset"):
             raise stream.error(
@@ -52,7 +55,7 @@ def check_arguments(stream: Stream, call: Call, function: Function) -> None:
         raise stream.error(f"{name}() lacks its first argument, a column", call.span, f"Write {name}(x).")
     least, most = function.expressions
     if len(call.args) < least:
-        example = "ifelse(x > 0, 1, 0)" if name == "ifelse" else f"{name}(x, 0)"
+        example = {"ifelse": "ifelse(x > 0, 1, 0)", "ave": "ave(x, g)"}.get(name, f"{name}(x, 0)")
         raise stream.error(f"{name}() takes {least} arguments", call.span, f"Write {example}.")
     if len(call.args) > function.most:
         takes = "one argument" if function.most == 1 else f"at most {function.most} arguments"
@@ -61,6 +64,8 @@ def check_arguments(stream: Stream, call: Call, function: Function) -> None:
         check_text(stream, expression, compared=False)
     kinds = dict(function.arguments)
     given = list(zip(function.keywords, call.args[most:], strict=False))
+    if name == "ave":
+        _check_groups(stream, call)
     for keyword, value in call.kwargs:
         if keyword not in kinds:
             takes = f"{name}() takes {', '.join(kinds)}." if kinds else f"{name}() takes a column only."
@@ -73,6 +78,20 @@ def check_arguments(stream: Stream, call: Call, function: Function) -> None:
             raise stream.error(f"{keyword} of {name}() must be {KINDS[kinds[keyword]]}", value.span)
     if function.one_of and not {keyword for keyword, _ in given} & set(function.one_of):
         raise stream.error(f"{name}() lacks {' or '.join(function.one_of)}", call.span, f"Write {name}(x, 5).")
+
+
+def _check_groups(stream: Stream, call: Call) -> None:
+    """Refuse groups of ``ave()`` that are no columns, and a summary that is not the mean."""
+    for keyword, value in call.kwargs:
+        if keyword in ("FUN", "na.rm"):
+            hint = (
+                "It is the mean. Put another summary into the data as a column, "
+                'data["m"] = data.groupby("g")["x"].transform("median"), and name it.'
+            )
+            raise stream.error(f"ave() takes no {keyword}", value.span, hint)
+    for group in call.args[1:]:
+        if not isinstance(group, Name):
+            raise stream.error("ave() takes the mean within levels of columns, and this is none", group.span, GROUPS)
 
 
 def check_text(stream: Stream, expression: Expression, compared: bool) -> None:

@@ -47,6 +47,8 @@ ONE_ARGUMENT = (
     *("floor", "ceiling", "scale", "standardize", "center", "I", "offset"),
 )
 MOST_COMPARED = 20
+MOST_GROUPS = 5
+"""Columns that ``ave()`` takes the combinations of."""
 SPLINE = (
     ("df", "count"),
     ("knots", "numbers"),
@@ -63,6 +65,7 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
         "pmax": Function(expressions=(2, MOST_COMPARED)),
         "pmin": Function(expressions=(2, MOST_COMPARED)),
         "ifelse": Function(expressions=(3, 3)),
+        "ave": Function(expressions=(2, MOST_GROUPS + 1)),
         "round": Function((("digits", "whole"),)),
         "poly": Function((("degree", "count"), ("raw", "flag")), columns=True),
         "bs": Function(SPLINE, one_of=("df", "knots"), columns=True),

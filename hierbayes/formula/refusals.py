@@ -63,8 +63,7 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
     "interaction": ("interaction() is not available", "Write a:b."),
     "max": ("max() is not available", "Write pmax(x, z), the larger of two in each row."),
     "min": ("min() is not available", "Write pmin(x, z), the smaller of two in each row."),
-    "mean": ("mean() is not available", "Write center(x), or put the mean into the data as a column."),
-    "ave": ("ave() is not available", 'Put it into the data: data["m"] = data.groupby("g")["x"].transform("mean").'),
+    "mean": ("mean() is not available", "Write center(x), or ave(x, g) for the mean within the levels of g."),
     "us": ("us() is not needed", "Write (x | g): its effects are correlated without restriction."),
     "diag": ("diag() is not available", "Write (x || g) for effects without correlation."),
     "cs": (
@@ -112,6 +111,13 @@ _CURVES = (
     *("SSlogis", "SSasymp", "SSasympOff", "SSasympOrig", "SSbiexp", "SSfol", "SSfpl", "SSgompertz", "SSmicmen"),
     "SSweibull",
 )
+FUNCTIONS |= {
+    name: (
+        f"{name}() is not available",
+        "Write ave(x, g) for the mean within the levels of g, I(x - ave(x, g)) for the rest.",
+    )
+    for name in ("group_mean", "gmean", "demean", "within", "between", "cwc", "gm", "mean_by")
+}
 FUNCTIONS |= {name: (f"{name}(), a residual correlation, is not available", SERIES) for name in _OF_SERIES}
 FUNCTIONS |= {name: (f"{name}(), a nonlinear curve, is not available", CURVE) for name in _CURVES}
 

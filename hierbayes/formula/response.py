@@ -16,7 +16,7 @@ from hierbayes.formula.tree import Bar, Node
 
 PAIRS = ("cbind", "p", "prop", "proportion")
 ADDED = ("trials", "se")
-NO_RESPONSE = ("poly", "bs", "C", "factor", "offset")
+NO_RESPONSE = ("poly", "bs", "C", "factor", "offset", "ave")
 EXAMPLE = "Write response ~ terms, as in Reaction ~ Days + (Days | Subject)."
 PAIR_HINTS = {
     "cbind": "Write cbind(successes, failures), as in cbind(k, n - k).",

@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
-from hierbayes.formula.syntax import Call, Formula, Name, names_in
+from collections.abc import Iterator
+
+from hierbayes.formula.syntax import Binary, Call, Expression, Formula, Name, Unary, names_in
 
 BY_LEVELS = ("C", "factor")
 """Functions that take a column as levels, whatever it holds."""
+
+
+def averaged_within(expression: Expression) -> Iterator[Name]:
+    """Yield the columns within whose levels ``ave()`` takes means, at any depth.
+
+    Examples
+    --------
+    >>> from hierbayes.formula import parse
+    >>> [name.name for name in averaged_within(next(iter(parse("y ~ I(x - ave(x, g, h))").right())))]
+    ['g', 'h']
+    """
+    if isinstance(expression, Call):
+        if expression.function == "ave":
+            yield from (group for group in expression.args[1:] if isinstance(group, Name))
+        for argument in expression.args[: 1 if expression.function == "ave" else None]:
+            yield from averaged_within(argument)
+    elif isinstance(expression, Unary):
+        yield from averaged_within(expression.operand)
+    elif isinstance(expression, Binary):
+        yield from averaged_within(expression.left)
+        yield from averaged_within(expression.right)
 
 
 def coded_columns(formula: Formula) -> frozenset[str]:
@@ -34,13 +57,19 @@ def key_columns(formula: Formula) -> tuple[str, ...]:
         name.name
         for expression in formula.expressions()
         if not isinstance(expression, Name) and not _by_levels(expression)
-        for name in names_in(expression)
+        for name in _as_numbers(expression)
     }
     outside = {name.name for own in (*formula.left, *formula.offsets) for name in names_in(own)}
     numbers = bare | inside | outside
     keys = [name for group in formula.groups for name in group.factor]
     keys += [name for name, by_levels in _atoms(formula) if by_levels]
     return tuple(dict.fromkeys(name for name in keys if name not in numbers))
+
+
+def _as_numbers(expression: Expression) -> list[Name]:
+    """Return the columns of an expression but those within whose levels ``ave()`` takes means."""
+    spans = {name.span for name in averaged_within(expression)}
+    return [name for name in names_in(expression) if name.span not in spans]
 
 
 def _atoms(formula: Formula) -> list[tuple[str, bool]]:

@@ -4,45 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hierbayes.design.new_rows import design_rows
 from hierbayes.errors import ModelError
 from hierbayes.families import NO_MEAN
-from hierbayes.model.base import FitBase
+from hierbayes.model.replicating import Groups, Replicating
 from hierbayes.predict.answers import (
     Source,
-    all_draws,
     category_table,
-    check_memory,
     estimate_table,
     labelled_categories,
     labelled_draws,
     labelled_probabilities,
     probability_table,
 )
-from hierbayes.predict.asked import Asked, asked, category_draws, predictor_draws, row_draws
-from hierbayes.predict.posterior_draws import PosteriorDraws, posterior_draws
+from hierbayes.predict.asked import asked, category_draws, predictor_draws, row_draws
+from hierbayes.predict.averages import (
+    Cells,
+    average_draws,
+    average_table,
+    category_averages,
+    cells_of,
+    labelled_averages,
+)
 from hierbayes.predict.row_draws import residual_of
-from hierbayes.run_tree import row_name, tree_name
-from hierbayes.sampling import settings, whole_number
+from hierbayes.sampling import settings
 from hierbayes.summaries.numbers import check_flag, check_prob
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-Groups = Literal["known", "new", "population", "average"]
 Kind = Literal["mean", "link", "response"]
 
 
-class Predicting(FitBase):
+class Predicting(Replicating):
     """The part of a `Fit` that has to do with predicting."""
-
-    @cached_property
-    def _arrays(self) -> PosteriorDraws:
-        return posterior_draws(self.posterior, self.design.schema, self.spec.family)
 
     @overload
     def predict(
@@ -54,6 +52,8 @@ class Predicting(FitBase):
         ci_prob: float = 0.95,
         draws: Literal[False] = False,
         progress: bool | None = None,
+        by: str | Sequence[str] | None = None,
+        average: bool = False,
     ) -> pd.DataFrame: ...
 
     @overload
@@ -67,6 +67,8 @@ class Predicting(FitBase):
         *,
         draws: Literal[True],
         progress: bool | None = None,
+        by: str | Sequence[str] | None = None,
+        average: bool = False,
     ) -> xr.DataArray: ...
 
     def predict(
@@ -78,6 +80,8 @@ class Predicting(FitBase):
         ci_prob: float = 0.95,
         draws: bool = False,
         progress: bool | None = None,
+        by: str | Sequence[str] | None = None,
+        average: bool = False,
     ) -> pd.DataFrame | xr.DataArray:
         """Predict the mean, the linear predictor or the response, for new data or for the rows of the fit.
 
@@ -124,6 +128,13 @@ class Predicting(FitBase):
             Return every draw of every row instead of the table.
         progress : bool, optional
             Show a progress bar; by default when it takes longer than two seconds.
+        by : str or list of str, optional
+            With ``average=True``: columns of the data, for each combination of whose values the rows are averaged; any
+            column of `newdata`, or one that the model reads.
+        average : bool
+            Average over the rows, all of them or those of each group that `by` makes, in every draw; rows count alike.
+            As marginaleffects' ``avg_predictions(by=)``. With ``kind="response"`` it is the mean of the new
+            observations.
 
         Returns
         -------
@@ -132,10 +143,12 @@ class Predicting(FitBase):
             upper, on the scale that `kind` says. The rows of the fit are those in use: a row that was left out for a
             missing value is not among them, so that ``data["mean"] = fit.predict()["mean"]`` has NaN there. The
             memory it takes does not grow with the number of draws times rows. Of ``categorical``, with ``kind="link"``,
-            one for each row and category, with the columns row and category before the others.
+            one for each row and category, with the columns row and category before the others. With ``average=True``
+            one row for each combination of the values of `by`, which stand in columns of their own before the others.
         xarray.DataArray
             If ``draws=True``; dims chain, draw, row (counting from 0; ``fit.design.index`` holds the labels of the rows
-            of the fit), and category for the predictors of ``categorical``.
+            of the fit), and category for the predictors of ``categorical``. With ``average=True`` the dim cell, with
+            the values of `by` as its coordinates, stands in place of row, and is not there without `by`.
 
         Raises
         ------
@@ -155,14 +168,17 @@ class Predicting(FitBase):
         True
         >>> fit.predict({"Days": 9}, groups="population", draws=True).shape
         (2, 200, 1)
+        >>> fit.predict(by="Days", average=True).shape  # the mean over the subjects, day by day
+        (10, 6)
         """
         self._own_likelihood("predict")
         chosen = settings(seed=seed, progress=progress)
         prob, question = check_prob(ci_prob), asked(groups, kind, chosen.seed)
         wanted = check_flag("draws", draws)
+        cells = cells_of(self.design, newdata, by, average)
         if self.spec.family.unordered and question.kind == "link":
             each = predictor_draws(question, self.spec.family, self._arrays, self.design, newdata)
-            return self._by_category(each, self.design.categories[1:], wanted, prob, chosen.progress)
+            return self._by_category(each, self.design.categories[1:], wanted, prob, chosen.progress, cells)
         if self.spec.family.unordered and question.kind == "mean":
             raise ModelError(NO_MEAN, "category_probabilities() gives the probability of each")
         if self.spec.family.unordered and not wanted:
@@ -171,18 +187,34 @@ class Predicting(FitBase):
                 "draws=True returns them; simulate() gives them by name, category_probabilities() their probabilities",
             )
         source = self._source(question, newdata)
+        if cells is not None and self.spec.family.unordered:
+            raise ModelError(
+                "numbers of drawn categories without an order have no average",
+                "category_probabilities(average=True) averages the probability of each",
+            )
+        if cells is not None:
+            found = average_draws(source, cells, chosen.progress)
+            return labelled_averages(found, cells, source) if wanted else average_table(found, cells, prob)
         if wanted:
             return labelled_draws(source, "row", chosen.progress)
         return estimate_table(source, prob, chosen.progress)
 
-    def _source(self, question: Asked, newdata: Any, posterior: PosteriorDraws | None = None) -> Source:
-        """Return what gives the draws that answer a question; by default from all draws of the posterior."""
-        find = category_draws if self.spec.family.unordered else row_draws
-        return find(question, self.spec.family, posterior or self._arrays, self.design, newdata)
-
     def _by_category(
-        self, each: Sequence[Source], names: Sequence[str], draws: bool, prob: float, progress: bool | None
+        self,
+        each: Sequence[Source],
+        names: Sequence[str],
+        draws: bool,
+        prob: float,
+        progress: bool | None,
+        cells: Cells | None,
     ) -> pd.DataFrame | xr.DataArray:
+        import numpy as np
+
+        if cells is not None:
+            found = np.stack([average_draws(source, cells, progress) for source in each], axis=-1)
+            if draws:
+                return labelled_averages(found, cells, each[0], names)
+            return category_averages(found, cells, names, prob)
         return labelled_categories(each, names, progress) if draws else category_table(each, names, prob, progress)
 
     def category_probabilities(
@@ -193,6 +225,8 @@ class Predicting(FitBase):
         ci_prob: float = 0.95,
         draws: bool = False,
         progress: bool | None = None,
+        by: str | Sequence[str] | None = None,
+        average: bool = False,
     ) -> pd.DataFrame | xr.DataArray:
         """Predict the probability of each category of an ordinal or categorical response.
 
@@ -202,8 +236,8 @@ class Predicting(FitBase):
 
         Parameters
         ----------
-        newdata, groups, seed, ci_prob, progress
-            As for `predict`.
+        newdata, groups, seed, ci_prob, progress, by, average
+            As for `predict`: with ``average=True`` the probability of each category, averaged over rows.
         draws : bool
             Return every draw instead of the table.
 
@@ -242,13 +276,19 @@ class Predicting(FitBase):
         chosen, prob = settings(seed=seed, progress=progress), check_prob(ci_prob)
         question = asked(groups, "mean", chosen.seed)
         wanted, family = check_flag("draws", draws), self.spec.family
+        cells = cells_of(self.design, newdata, by, average)
         if family.unordered:
             source = category_draws(question, family, self._arrays, self.design, newdata)
+            if cells is not None:
+                found = average_draws(source, cells, chosen.progress)
+                if wanted:
+                    return labelled_averages(found, cells, source, names)
+                return category_averages(found, cells, names, prob)
             if wanted:
                 return labelled_probabilities(source, names, chosen.progress)
             return probability_table(source, names, prob, chosen.progress)
         each = [self._source(replace(question, category=k), newdata) for k in range(1, len(names) + 1)]
-        return self._by_category(each, names, wanted, prob, chosen.progress)
+        return self._by_category(each, names, wanted, prob, chosen.progress, cells)
 
     def fitted(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return the fitted values: the mean of every row of the fit, group-level effects included.
@@ -305,97 +345,3 @@ class Predicting(FitBase):
         scaled = check_flag("standardized", standardized)
         finish = residual_of(self.spec.family, self._arrays, design_rows(self.design), scaled)
         return estimate_table(source.ending(finish), check_prob(ci_prob), None)
-
-    def simulate(
-        self,
-        newdata: Any = None,
-        nsim: int = 1,
-        groups: Groups = "known",
-        seed: int | None = None,
-        progress: bool | None = None,
-    ) -> pd.DataFrame:
-        """Simulate responses, one replicated data set a column, as lme4's ``simulate``.
-
-        Each column takes its parameters from one posterior draw; the draws are spread evenly over the chains.
-
-        Parameters
-        ----------
-        newdata : data frame or dict, optional
-            As for `predict`.
-        nsim : int
-            Number of data sets.
-        groups : str
-            As for `predict`: ``"known"`` keeps the groups of the fit, ``"average"`` draws every level anew.
-        seed : int, optional
-            Fixes every number, bit for bit.
-
-        Returns
-        -------
-        DataFrame
-            One row for each row of the data, under their index as in `predict`; columns ``sim_1``, ``sim_2``,
-            ...; the categories themselves for ``categorical``.
-
-        Examples
-        --------
-        >>> import hierbayes as hb
-        >>> dyestuff = hb.load_data("dyestuff")
-        >>> fit = hb.fit("Yield ~ 1 + (1 | Batch)", dyestuff, draws=100, chains=2, seed=1, progress=False)
-        >>> fit.simulate(nsim=2, seed=1).shape
-        (30, 2)
-        """
-        import numpy as np
-        import pandas as pd
-
-        self._own_likelihood("simulate")
-        chosen, number = settings(seed=seed, progress=progress), whole_number("nsim", nsim)
-        check_memory(self._arrays.width, number, ", so many copies of the parameters,")
-        posterior = self._arrays.evenly(number)
-        question = asked(groups, "response", chosen.seed)
-        source = self._source(question, newdata, posterior)
-        found = all_draws(source, chosen.progress)
-        names = [f"sim_{i + 1}" for i in range(number)]
-        if self.spec.family.unordered:
-            found = np.asarray(self.design.categories, dtype=object)[found.astype(np.int64) - 1]
-        return pd.DataFrame(found.T, columns=names, index=source.rows.index)
-
-    def posterior_predictive(
-        self, seed: int | None = None, draws: int | None = None, progress: bool | None = None
-    ) -> xr.DataTree:
-        """Return the fit's tree with replicated data, for ArviZ's posterior predictive checks.
-
-        Parameters
-        ----------
-        seed : int, optional
-            Fixes every number, bit for bit.
-        draws : int, optional
-            Draws of each chain to use, spread evenly; all by default.
-
-        Returns
-        -------
-        xarray.DataTree
-            A copy of `tree` with the group ``posterior_predictive``: the response under its name, dims chain, draw and
-            row, beside ``observed_data``.
-
-        Examples
-        --------
-        >>> import hierbayes as hb
-        >>> dyestuff = hb.load_data("dyestuff")
-        >>> fit = hb.fit("Yield ~ 1 + (1 | Batch)", dyestuff, draws=100, chains=2, seed=1, progress=False)
-        >>> dict(fit.posterior_predictive(seed=1, draws=50)["posterior_predictive"].sizes)
-        {'chain': 2, 'draw': 50, 'row': 30}
-        """
-        import xarray as xr
-
-        self._own_likelihood("posterior_predictive")
-        chosen = settings(seed=seed, progress=progress)
-        posterior = self._arrays
-        if draws is not None and whole_number("draws", draws) < len(posterior.draws):
-            posterior = posterior.thinned(draws)
-        question = asked("known", "response", chosen.seed)
-        source = self._source(question, None, posterior)
-        name, row = tree_name(self.design.response), row_name(self.design.response)
-        if name in ("chain", "draw"):
-            raise ModelError(f"a response called {name!r} would be mixed up with the dim of that name", "rename it")
-        tree = self.tree.copy()
-        tree["posterior_predictive"] = xr.DataTree(labelled_draws(source, row, chosen.progress).to_dataset(name=name))
-        return tree

@@ -1,144 +1,22 @@
-"""Questions put to the draws: hypotheses, means, contrasts, slopes."""
+"""Questions put to the draws: means, contrasts, slopes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from hierbayes.errors import ModelError
-from hierbayes.model.base import FitBase
-from hierbayes.sampling import settings
+from hierbayes.model.hypothesizing import Hypothesizing
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hierbayes.comparison.hypotheses import HypothesisTable
-    from hierbayes.comparison.point_nulls import Asked
+    from hierbayes.summaries.questions.scales import Scale
+
+Kind = Literal["pairwise", "reference", "sequential", "mean", "polynomial"]
 
 
-class Questioning(FitBase):
+class Questioning(Hypothesizing):
     """The part of a `Fit` that has to do with questioning."""
-
-    @cached_property
-    def _asked(self) -> Asked:
-        from hierbayes.comparison.point_nulls import Asked
-        from hierbayes.summaries.questions.parameters import Parameters
-
-        model, problem, why = self.model, None, ""
-        try:
-            problem = model.problem
-        except ModelError:
-            why = "it needs the data of the fit, which its file does not hold"
-        if self.engine == "attached":
-            problem, why = None, "the draws were attached, perhaps from an extended model"
-        parameters = Parameters(self.posterior, self.design, self.spec.family, self._own_variables)
-        return Asked(parameters, model.labels, model.resolved_priors, problem, why)
-
-    def hypothesis(
-        self,
-        hypothesis: str | Sequence[str],
-        ci_prob: float = 0.95,
-        rope: tuple[float, float] | None = None,
-        progress: bool | None = None,
-    ) -> HypothesisTable:
-        """Judge hypotheses about parameters by the posterior.
-
-        A hypothesis compares two sides, ``"Days > 8"``, ``"Days = 10"``, or gives a range or an order,
-        ``"0 < Days < 3"``. A side is arithmetic (``+ - * / ^``, parentheses, abs, exp, log, sqrt, min, max) with
-        numbers and the parameters of the fit: coefficients (``Days``, ``recipe[B]:temp``, or ``beta[Days]``),
-        ``sd_Subject[Intercept]``, ``corr_Subject[Intercept, Days]``, ``sigma`` and other parameters of the family
-        (``nu``, ``alpha``), variables of your own among attached draws, deviations of levels ``b_Subject[308, Days]``
-        and their totals ``coef_Subject[308, Days]``, all on the scale of the link. A name with odd characters stands in
-        backquotes.
-
-        For an order the posterior probability is the share of the draws that obey it, and the evidence ratio the Bayes
-        factor of the hypothesis against its contrary: posterior odds over prior odds. For a point, ``=`` or ``==``,
-        the evidence ratio is the Savage-Dickey ratio in its favour (Dickey 1971), the posterior over the prior density
-        of the difference at 0; at even prior odds its probability is ``ratio / (1 + ratio)``. Where the prior is not
-        known in closed form, or is flat, the ratio is NaN and ``note`` says why.
-
-        Parameters
-        ----------
-        hypothesis : str or list of str
-        ci_prob : float
-            Probability of the equal-tailed interval.
-        rope : tuple of float, optional
-            Region of practical equivalence of the quantity: its share of the posterior stands in ``in_rope``.
-        progress : bool, optional
-            Show a progress bar; by default when it takes longer than two seconds.
-
-        Returns
-        -------
-        HypothesisTable
-            Prints as a table; ``.table`` is the tidy frame with the columns hypothesis, quantity, mean, sd, lower,
-            upper (of left side less right side; of the middle of a range), prob, prob_mcse, odds, prior_prob,
-            evidence_ratio, evidence_mcse and note. ``mcse`` are Monte Carlo standard errors. Where all draws agree the
-            odds are infinite in the frame, printed as more than the number of draws; the note says what they bound.
-
-        Raises
-        ------
-        FormulaError
-            If the text cannot be read or names no parameter; the place is marked.
-        ModelError
-            If an option is out of range.
-
-        Examples
-        --------
-        >>> import hierbayes as hb
-        >>> fit = hb.fit("Yield ~ 1 | Batch", hb.load_data("dyestuff"), draws=200, chains=2, seed=1, progress=False)
-        >>> asked = fit.hypothesis(["Intercept > 1500", "sd_Batch > sigma"])
-        >>> draws = fit.posterior["beta"].sel(coef="Intercept")
-        >>> bool(asked.table["prob"][0] == float((draws > 1500).mean()))
-        True
-        """
-        from dataclasses import replace
-
-        from hierbayes.comparison.hypotheses import hypothesis_table
-
-        shown = settings(progress=progress).progress
-        return hypothesis_table(replace(self._asked, progress=shown), hypothesis, ci_prob, rope)
-
-    def rope(
-        self, regions: Mapping[str, tuple[float, float]] | tuple[float, float], ci_prob: float = 0.95
-    ) -> pd.DataFrame:
-        """Return how much of the posterior lies in a region of practical equivalence to nothing (Kruschke 2018).
-
-        There is no default region: what is as good as nothing depends on the units and on the matter.
-
-        Parameters
-        ----------
-        regions : mapping of str to tuple of float, or tuple of float
-            A region for each quantity, such as ``{"Days": (-1, 1)}``; a quantity is a parameter or arithmetic with
-            some, as in `hypothesis`. Two numbers alone are for every coefficient but the intercept.
-        ci_prob : float
-            Probability of the equal-tailed interval. (Kruschke takes the interval of highest density.)
-
-        Returns
-        -------
-        DataFrame
-            Columns quantity, low, high (the region), lower, upper (the interval), below, in_rope, above (shares of the
-            posterior), in_rope_ci (share of the draws within the interval) and decision: "equivalent" if the interval
-            lies within the region, "different" if they are apart, else "undecided".
-
-        Raises
-        ------
-        FormulaError
-            If a quantity cannot be read; the place is marked.
-        ModelError
-            If a region is not two numbers in order.
-
-        Examples
-        --------
-        >>> import hierbayes as hb
-        >>> sleep = hb.load_data("sleepstudy")
-        >>> fit = hb.fit("Reaction ~ Days + (1 | Subject)", sleep, draws=200, chains=2, seed=1, progress=False)
-        >>> fit.rope({"Days": (-1, 1)})["decision"].tolist()
-        ['different']
-        """
-        from hierbayes.summaries.questions.practical import region_table
-
-        return region_table(self._asked.parameters, regions, ci_prob)
 
     def means(
         self,
@@ -147,7 +25,8 @@ class Questioning(FitBase):
         ci_prob: float = 0.95,
         weights: Literal["equal", "proportional"] = "equal",
         at: Mapping[str, Any] | None = None,
-        scale: Literal["link", "response"] = "link",
+        scale: Literal["link", "response", "odds"] = "link",
+        average: bool = False,
     ) -> pd.DataFrame:
         """Return estimated marginal means, as emmeans: the linear predictor averaged over a reference grid.
 
@@ -167,9 +46,16 @@ class Questioning(FitBase):
         at : mapping, optional
             Values that predictors are held at, one or several: ``{"Days": [0, 9]}``. Several values of a predictor
             that is not asked for are averaged.
-        scale : "link" or "response"
+        scale : "link", "response" or "odds"
             ``"response"`` averages the mean of the response (the inverse link of the linear predictor) over the cells,
-            draw by draw: probabilities for ``bernoulli`` and ``binomial``.
+            draw by draw: probabilities for ``bernoulli`` and ``binomial``. ``"odds"``, for the link logit, gives the
+            exponential of the mean on the scale of the link (for ``ordinal`` the odds of being above the first
+            category, for ``fit.category(...)`` those against the reference).
+        average : bool
+            Average over the rows of the data instead of a grid, each row with the focal predictors set to the values
+            that are asked for and its own values of all others: standardization, or g-computation, as marginaleffects'
+            ``avg_predictions(variables=)``. `by` takes the rows with its levels. Rows count alike, and group-level
+            effects are zero.
 
         Returns
         -------
@@ -193,46 +79,70 @@ class Questioning(FitBase):
         self._own_likelihood("means")
         from hierbayes.summaries.questions.marginal_means import means_table
 
-        return means_table(self.posterior, self.design, focal, by, ci_prob, weights, at, self.spec.family, scale)
+        return means_table(
+            self.posterior, self.design, focal, by, ci_prob, weights, at, self.spec.family, scale, average
+        )
 
     def contrasts(
         self,
         focal: str | Sequence[str],
         by: str | Sequence[str] | None = None,
-        kind: Literal["pairwise", "reference", "sequential", "mean"] = "pairwise",
+        kind: Kind | Mapping[str, Any] | Sequence[Any] = "pairwise",
         reference: Any = None,
         interaction: bool = False,
         ci_prob: float = 0.95,
         weights: Literal["equal", "proportional"] = "equal",
         at: Mapping[str, Any] | None = None,
-        scale: Literal["link", "response"] = "link",
+        scale: Scale = "link",
+        slopes: str | None = None,
+        average: bool = False,
     ) -> pd.DataFrame:
         """Return contrasts of estimated marginal means, later less earlier, with the probability of being positive.
 
         Parameters
         ----------
-        focal, by, ci_prob, weights, at, scale
-            As in `means`. Contrasts are taken within each combination of `by`; with ``scale="response"`` they are
-            differences of the mean response, such as risk differences.
-        kind : str
-            ``"pairwise"``, all pairs; ``"reference"``, each less the reference; ``"sequential"``, each less the one
-            before; ``"mean"``, each less the mean of all.
+        focal, by, ci_prob, weights, at
+            As in `means`. Contrasts are taken within each combination of `by`.
+        kind : str, mapping or sequence
+            - ``"pairwise"``, all pairs; ``"reference"``, each less the reference; ``"sequential"``, each less the one
+              before; ``"mean"``, each less the mean of all.
+            - ``"polynomial"``: orthogonal polynomials of one focal predictor, linear, quadratic and so on to degree 6,
+              with the whole weights of the usual tables (-3, -1, 1, 3 for four levels). Levels count as equally spaced
+              in their order; the values of a numeric predictor have the distances that `at` gives them.
+            - Weights of one's own: a name for each contrast and its weights, one for each mean in their order or by
+              level, ``{"late": {"c": 0.5, "b": 0.5, "a": -1}}``; a list of weights is a contrast by itself. They are
+              taken as they are. Where they do not add up to 0 the result is no comparison but a weighted sum: it holds
+              the intercept, and ``prob_positive`` compares it with 0.
         reference : str or list, optional
             The level (one of each focal predictor) that ``"reference"`` compares with; the first by default.
         interaction : bool
             Return the pairwise differences, between the combinations of `by`, of the contrasts: differences of
             differences, which are 0 without an interaction.
+        scale : "link", "response", "odds" or "ratio"
+            With ``"response"`` contrasts are differences of the mean response, such as risk differences. ``"odds"``,
+            for the link logit, gives odds ratios, the exponentials of the contrasts on the scale of the link, and
+            ``"ratio"`` ratios of mean responses, such as risk or rate ratios, draw by draw. With weights c the ratio of
+            means m is ``prod_k m_k ** c_k``: each over the geometric mean of all for ``kind="mean"``. An interaction is
+            then a ratio of ratios.
+        slopes : str, optional
+            A numeric predictor: contrasts are of its slopes in place of means, as emmeans' ``emtrends`` with ``pairs``.
+            On the scale of the response they are those of the mean response, with ``"odds"`` ratios of odds ratios for
+            one unit, and ``"ratio"`` is for the link log.
+        average : bool
+            Average over the rows of the data instead of a grid: means as in `means`, over the same rows whatever the
+            level (marginaleffects' ``avg_comparisons``); slopes each over the rows with its own levels.
 
         Returns
         -------
         DataFrame
             Columns contrast, those of `by`, mean, sd, median, lower, upper, prob_positive (posterior probability that
-            the contrast is above 0).
+            the contrast is above 0); of ratios prob_above_1 in its place.
 
         Raises
         ------
         ModelError
-            As `means`; or if there is nothing to compare.
+            As `means`; or if there is nothing to compare, weights do not fit the means, or a scale is none of the
+            family's.
 
         Examples
         --------
@@ -241,25 +151,17 @@ class Questioning(FitBase):
         >>> fit = hb.fit("Y ~ V + N + (1 | B/V)", oats, draws=100, chains=2, seed=1, progress=False)
         >>> fit.contrasts("N", kind="sequential")["contrast"].tolist()
         ['0.2cwt - 0.0cwt', '0.4cwt - 0.2cwt', '0.6cwt - 0.4cwt']
+        >>> fit.contrasts("N", kind={"any": [-1, 1/3, 1/3, 1/3]})["contrast"].tolist()
+        ['any']
         """
         self._one_predictor("contrasts")
         self._own_likelihood("contrasts")
-        from hierbayes.summaries.questions.marginal_means import contrasts_table
+        from hierbayes.summaries.questions.contrast_tables import Contrasts, contrasts_table
 
-        return contrasts_table(
-            self.posterior,
-            self.design,
-            focal,
-            by,
-            kind,
-            reference,
-            ci_prob,
-            weights,
-            at,
-            interaction,
-            self.spec.family,
-            scale,
+        question = Contrasts(
+            focal, by, kind, reference, interaction, ci_prob, weights, at, scale, slopes=slopes, average=average
         )
+        return contrasts_table(self.posterior, self.design, self.spec.family, question)
 
     def slopes(
         self,
@@ -271,7 +173,7 @@ class Questioning(FitBase):
         levels: Sequence[str] | None = None,
         ci_prob: float = 0.95,
         weights: Literal["equal", "proportional"] = "equal",
-        scale: Literal["link", "response"] = "link",
+        scale: Scale = "link",
     ) -> pd.DataFrame:
         """Return slopes: derivatives of the linear predictor in a numeric predictor, as marginaleffects.
 
@@ -298,14 +200,17 @@ class Questioning(FitBase):
             Probability of the equal-tailed interval.
         weights : "equal" or "proportional"
             As in `means`.
-        scale : "link" or "response"
+        scale : "link", "response", "odds" or "ratio"
             ``"response"`` gives the derivative of the mean response (marginal effects), averaged draw by draw.
+            ``"odds"``, for the link logit, gives the odds ratio for one unit, ``exp(slope)``, and ``"ratio"``, for the
+            link log, the ratio of means for one unit.
 
         Returns
         -------
         DataFrame
             Columns predictor, group and level (if `groups` is given), those of `by`, the variable (if `at` holds it),
-            mean, sd, median, lower, upper, prob_positive (posterior probability that the slope is above 0).
+            mean, sd, median, lower, upper, prob_positive (posterior probability that the slope is above 0); of ratios
+            prob_above_1 in its place.
 
         Raises
         ------

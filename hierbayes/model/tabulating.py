@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from hierbayes.model.base import FitBase
 from hierbayes.plots.accessor import FitPlots, HasTables
-from hierbayes.summaries.numbers import check_prob
+from hierbayes.summaries.numbers import check_flag, check_prob
 from hierbayes.summaries.own_variables import own_table
 from hierbayes.summaries.poolings import PoolingTables, pooling_tables
 from hierbayes.summaries.printing import Summary, method_line
@@ -18,7 +18,7 @@ from hierbayes.summaries.tables import (
     thresholds,
     variance_components,
 )
-from hierbayes.summaries.tidying import Effect, tidied
+from hierbayes.summaries.tidying import Effect, exponentials, tidied
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,6 +127,7 @@ class Tabulating(FitBase):
         effects: Effect | Sequence[Effect] = ("fixed", "ran_pars", "own"),
         ci_prob: float = 0.95,
         estimate: Literal["mean", "median"] | None = None,
+        exponentiate: bool = False,
     ) -> pd.DataFrame:
         """Return estimates as one tidy frame, one row each, in the words of R's broom.
 
@@ -140,6 +141,12 @@ class Tabulating(FitBase):
             Probability of the equal-tailed interval.
         estimate : "mean" or "median", optional
             By default the mean of coefficients and levels and the median of sds and correlations, as the summary shows.
+        exponentiate : bool
+            Give the exponentials of the fixed effects: odds ratios with the link logit, ratios of means with the link
+            log and for ``lognormal``, hazard ratios with cloglog; that of the intercept is the odds, mean or hazard
+            where all predictors are 0. Each draw is exponentiated, so that std_error is the posterior sd of the ratio
+            (broom's is the estimate times that of the coefficient), and the estimate is by default the median, which
+            is the exponential of that of the coefficient. Other effects stay on the scale of the link, as in broom.
 
         Returns
         -------
@@ -151,7 +158,7 @@ class Tabulating(FitBase):
         Raises
         ------
         ModelError
-            If an effect or estimate is not known.
+            If an effect or estimate is not known, or exponentials of the coefficients are no ratios with this link.
 
         Examples
         --------
@@ -161,8 +168,11 @@ class Tabulating(FitBase):
         >>> fit.tidy()["term"].tolist()
         ['Intercept', 'sd__Intercept', 'sd__Observation']
         """
-        own = own_table(self.posterior, self._own_variables, check_prob(ci_prob))
-        return tidied(self, effects, ci_prob, estimate, own)
+        prob = check_prob(ci_prob)
+        own, ratios = own_table(self.posterior, self._own_variables, prob), None
+        if check_flag("exponentiate", exponentiate):
+            ratios = exponentials(self.posterior, self.spec.family, self.design.coefficients, prob)
+        return tidied(self, effects, ci_prob, estimate, own, ratios)
 
     def pooling_tables(self, factor: str | None = None, ci_prob: float = 0.95) -> PoolingTables:
         """Return complete, no and partial pooling of one grouping factor as tables, the first factor by default."""

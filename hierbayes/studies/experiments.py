@@ -42,7 +42,7 @@ def experiment(
     predictors: Mapping[str, Any] | None = None,
     data: Any = None,
     contrasts: Mapping[str, Any] | None = None,
-    weights: str | None = None,
+    weights: Any = None,
     priors: Mapping[str, Prior] | str | None = None,
     draws: int = 500,
     chains: int = 2,

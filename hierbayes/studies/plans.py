@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from hierbayes.design.design import Design
 from hierbayes.design.scaling import ResolvedPriors, prior_table, resolve
 from hierbayes.design.table import Floats, to_pandas
 from hierbayes.errors import DataError, FormulaError, HierBayesWarning, ModelError
-from hierbayes.formula import Call, Expression, Name, names_in, show
+from hierbayes.formula import Call, Expression, Name, names_in, parse, show
 from hierbayes.formula.names import find_column
+from hierbayes.model.updated import with_weights
 from hierbayes.priors import LKJ
 from hierbayes.spec import ModelSpec, make_spec
 from hierbayes.studies.categories import GAUSSIAN_ONE, Asked, as_held, check_reference, placeholder_categories
@@ -112,6 +114,7 @@ def make_plan(
     DataError
         If sizes, predictors or data do not fit each other or the formula.
     """
+    data, predictors, options["weights"] = _named_weights(formula, sizes, data, predictors, options.get("weights"))
     spec = make_spec(formula, family_name=asked.family, missing="raise", **options)
     response, inverse = _response(spec)
     needed = [name for name in spec.columns if name != response]
@@ -127,6 +130,27 @@ def make_plan(
         design = build(spec, table)
     check_reference(asked.reference, design.categories)
     return Plan(replace(spec, family=design.family), table, design, response, inverse, observed)
+
+
+def _named_weights(
+    formula: str, sizes: Any, data: Any, predictors: Mapping[str, Any] | None, weights: Any
+) -> tuple[Any, Mapping[str, Any] | None, str | None]:
+    """Return data, predictors and the name of the column of weights, into which weights that are values are put.
+
+    Beside data they are one a row; beside sizes they are dealt out as predictors are.
+    """
+    if data is not None or weights is None or isinstance(weights, str):
+        data, name = with_weights(data, weights)
+        return data, predictors, name
+    if not isinstance(weights, Sequence | np.ndarray | pd.Series) or np.ndim(weights) != 1:
+        raise DataError(
+            f"weights={weights!r} is neither a column nor a list of weights",
+            'write weights="w" with predictors={"w": ...}, or a weight for each row of a cell or of the table',
+        )
+    given = {} if predictors is None else predictors
+    taken = {*parse(formula).columns, *given, *(sizes if isinstance(sizes, Mapping) else ())}
+    name = next(each for each in chain(["weights"], (f"weights_{i}" for i in count(2))) if each not in taken)
+    return data, {**given, name: weights}, name
 
 
 def _placeholders(spec: ModelSpec, names: tuple[str, ...], n: int) -> Any:

@@ -26,7 +26,7 @@ def simulate(
     predictors: Mapping[str, Any] | None = None,
     data: Any = None,
     contrasts: Mapping[str, Any] | None = None,
-    weights: str | None = None,
+    weights: Any = None,
     priors: Mapping[str, Prior] | None = None,
 ) -> pd.DataFrame:
     r"""Make data from a model whose parameters are known.
@@ -82,8 +82,11 @@ def simulate(
         hb.Normal(0, 1)}}`` gives all rows of a school one value.
     data : data frame, optional
         Has the rows, in place of `sizes`; its response, if it has one, is replaced. Never changed.
-    contrasts, weights
+    contrasts
         As in `Model`.
+    weights : str or array, optional
+        As in `Model`: a column, or a weight for each row of `data`. Beside `sizes` weights are dealt out over the rows
+        of each cell as predictors are. They become the column ``weights`` of the table, by which a fit may name them.
     priors : mapping of str to prior, optional
         For ``truth="prior"``. Those not named have their defaults, which need the response of `data` as their scale.
 

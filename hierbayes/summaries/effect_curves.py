@@ -18,7 +18,6 @@ from hierbayes.families import Family
 from hierbayes.summaries.numbers import ESTIMATES, check_prob, described
 from hierbayes.summaries.observed import mean_label, observed
 from hierbayes.summaries.questions.grid import Weights, average_grid
-from hierbayes.summaries.questions.marginal_means import split_values
 from hierbayes.summaries.questions.predictors import (
     Value,
     check_named,
@@ -28,6 +27,7 @@ from hierbayes.summaries.questions.predictors import (
     numbers_of,
     predictors,
     shown_value,
+    split_values,
 )
 from hierbayes.summaries.questions.response_scale import family_draws, predictor_draws
 from hierbayes.summaries.single_category import single_posterior

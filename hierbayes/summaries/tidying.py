@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import pandas as pd
 
 from hierbayes.errors import ModelError
+from hierbayes.families import Family
+from hierbayes.summaries.numbers import ESTIMATES, described
+from hierbayes.summaries.questions.scales import back, log_means
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Effect = Literal["fixed", "ran_pars", "ran_vals", "ran_coefs", "own"]
 EFFECTS = ("fixed", "ran_pars", "ran_vals", "ran_coefs")
@@ -30,8 +36,13 @@ def tidied(
     ci_prob: float = 0.95,
     estimate: Literal["mean", "median"] | None = None,
     own: pd.DataFrame | None = None,
+    multiplied: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return one row for each estimate; see `hierbayes.Fit.tidy`. `own` is the table of the user's own variables."""
+    """Return one row for each estimate; see `hierbayes.Fit.tidy`.
+
+    `own` is the table of the user's own variables; `multiplied` that of the exponentials of the coefficients, given
+    where it is to stand in place of theirs.
+    """
     asked = (effects,) if isinstance(effects, str) else tuple(effects)
     known = EFFECTS if own is None else (*EFFECTS, "own")
     unknown = [effect for effect in asked if effect not in known]
@@ -40,16 +51,51 @@ def tidied(
         raise ModelError(f"effects={effects!r} is not understood", f"choose from {choices}")
     tables = {"fixed": fit.fixef, "ran_pars": fit.varcorr, "ran_vals": fit.ranef, "ran_coefs": fit.coef}
     found = {effect: tables[effect](ci_prob) if effect in tables else own for effect in asked}
-    return stacked({effect: table for effect, table in found.items() if table is not None}, estimate)
+    medians = {"ran_pars"}
+    if multiplied is not None:
+        if "fixed" not in found:
+            raise ModelError(
+                "exponentiate=True is for the fixed effects, which effects leaves out",
+                'add "fixed" to effects, or leave exponentiate out',
+            )
+        found["fixed"] = multiplied
+        medians.add("fixed")
+    return stacked({effect: table for effect, table in found.items() if table is not None}, estimate, medians)
 
 
-def stacked(tables: dict[str, pd.DataFrame], estimate: str | None = None) -> pd.DataFrame:
-    """Return the rows of fixef, varcorr, ranef and coef tables, by the names of their effects."""
+def exponentials(posterior: xr.Dataset, family: Family, coefficients: Sequence[str], ci_prob: float) -> pd.DataFrame:
+    """Return the estimates of the exponentials of the coefficients.
+
+    Raises
+    ------
+    ModelError
+        If they are no ratios under this family.
+    """
+    if not (family.link in ("log", "logit", "cloglog") or log_means(family)):
+        raise ModelError(
+            f"exponentiate=True is for the links log, logit and cloglog, and that of {family.name} is {family.link}: "
+            "the exponential of a coefficient is no ratio there",
+            "leave it out",
+        )
+    if not coefficients:
+        return pd.DataFrame(columns=ESTIMATES, index=pd.Index([]), dtype=float)
+    table = described(back(posterior["beta"].to_numpy(), "odds"), ci_prob, chains_too=False)
+    table.index = pd.Index(list(coefficients))
+    return table
+
+
+def stacked(
+    tables: dict[str, pd.DataFrame], estimate: str | None = None, medians: Collection[str] = ("ran_pars",)
+) -> pd.DataFrame:
+    """Return the rows of fixef, varcorr, ranef and coef tables, by the names of their effects.
+
+    `medians` are the effects whose estimate is the median by default.
+    """
     if estimate not in (None, "mean", "median"):
         raise ModelError(f'estimate={estimate!r} is not understood: write "mean" or "median"')
     parts = []
     for effect, table in tables.items():
-        centre = estimate or ("median" if effect == "ran_pars" else "mean")
+        centre = estimate or ("median" if effect in medians else "mean")
         if effect == "own" and not len(table) and len(tables) > 1:
             continue
         names = {"fixed": _coefficients, "own": _coefficients, "ran_pars": _components}.get(effect, _levels)(table)

@@ -52,6 +52,12 @@ HINTS: list[tuple[str, str, str | None]] = [
     ("y ~ poly(t, 4)", "write poly(t, 3)", "y ~ poly(t, 3)"),
     ("y ~ poly(t, 4)", "or C(t)", "y ~ C(t)"),
     ("y ~ x + sigma(z)", 'weights="column"', None),
+    ("y ~ x + mean(x)", "ave(x, g)", "y ~ x + ave(x, g)"),
+    ("y ~ group_mean(x, g)", "I(x - ave(x, g))", "y ~ I(x - ave(x, g)) + ave(x, g)"),
+    ("y ~ demean(x, g)", "I(x - ave(x, g))", "y ~ I(x - ave(x, g)) + ave(x, g)"),
+    ("y ~ interaction(a, b)", "Write a:b.", "y ~ a:b"),
+    ("mvbind(x, z) ~ y", "The response is one column", "x ~ y"),
+    ("lambda(x) ~ y", "allowed", None),
 ]
 
 
@@ -69,6 +75,45 @@ def test_a_hint_that_is_followed_leads_to_a_model(typed: str, words: str, follow
     assert "id you mean" not in str(caught.value.hint)
     if followed is not None:
         assert quiet(followed, DATA).design.n == N
+
+
+def test_successes_and_events_by_the_family_that_the_hint_names() -> None:
+    with pytest.raises(FormulaError, match="is the whole left side") as caught:
+        hb.Model("y ~ cbind(k, n)", DATA)
+    assert all(
+        words in str(caught.value.hint) for words in ("p(k, n)", "cbind(k, n - k)", "k | trials(n)", '"binomial"')
+    )
+    designs = [
+        quiet(f"{left} ~ x", DATA, family="binomial").design for left in ("p(k, n)", "cbind(k, n - k)", "k | trials(n)")
+    ]
+    for design in designs:
+        np.testing.assert_array_equal(design.y, DATA["k"])
+        np.testing.assert_array_equal(design.trials, DATA["n"])
+    with pytest.raises(hb.ModelError, match='write family="binomial" if successes are counted'):
+        hb.Model("cbind(k, n - k) ~ x", DATA)
+    with pytest.raises(FormulaError) as surv:
+        hb.Model("Surv(t, event) ~ x", DATA)
+    assert 'family="bernoulli(cloglog)"' in str(surv.value.hint)
+    assert quiet("event ~ bs(period, df=4) + (1 | g)", DATA, family="bernoulli(cloglog)").spec.family.link == "cloglog"
+
+
+def test_correlated_and_not_as_the_hints_of_us_and_diag_say() -> None:
+    free, apart = (quiet(f"y ~ x + {bar}", DATA) for bar in ("(x | g)", "(x || g)"))
+    assert "corr_g" in free.priors.index
+    assert "corr_g" not in apart.priors.index
+    assert [len(block.terms) for block in apart.design.groups] == [1, 1]
+
+
+def test_compound_symmetry_is_what_the_hint_of_cs_writes() -> None:
+    """Rows of one level of g share one variance, and more where b is the same too, whatever the levels."""
+    design = quiet("y ~ 1 + (1 | g) + (1 | g:b)", DATA).design
+    own, pair = (block.codes for block in design.groups)
+    covariance = 4.0 * (own[:, None] == own) + 1.0 * (pair[:, None] == pair)
+    same_g, same_b = (
+        DATA["g"].to_numpy()[:, None] == DATA["g"].to_numpy(),
+        DATA["b"].to_numpy()[:, None] == DATA["b"].to_numpy(),
+    )
+    np.testing.assert_array_equal(covariance, np.where(same_g & same_b, 5.0, np.where(same_g, 4.0, 0.0)))
 
 
 @pytest.mark.parametrize("name", ["ts", "day", "gone", "clock", "month"])

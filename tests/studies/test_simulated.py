@@ -358,3 +358,54 @@ def test_what_is_wrong_is_named(change, error, said):
              "seed": 1, "predictors": {"x": [1, 2]}, **change}  # fmt: skip
     with pytest.raises(error, match=said):
         hb.simulate(**given)
+
+
+WEIGHED = {"Intercept": 1.0, "sd_g": 0.5, "sigma": 2.0}
+
+
+def test_weights_as_values_are_a_column_by_another_name():
+    sizes, values = {"g": 5, "rows": 4}, [1.0, 2.0, 4.0, 8.0]
+    named = hb.simulate("y ~ 1 + (1 | g)", sizes, WEIGHED, seed=3, predictors={"weights": values}, weights="weights")
+    given = hb.simulate("y ~ 1 + (1 | g)", sizes, WEIGHED, seed=3, weights=values)
+    pd.testing.assert_frame_equal(given, named)
+    assert given["weights"].tolist() == values * 5
+    whole = np.linspace(1, 9, 20)
+    table = hb.simulate("y ~ 1 + (1 | g)", sizes, WEIGHED, seed=3, weights=whole)
+    np.testing.assert_array_equal(table["weights"], whole)
+    # the noise is that of an unweighted table over the root of the weight
+    plain = hb.simulate("y ~ 1 + (1 | g)", sizes, WEIGHED, seed=3)
+    effects = 1.0 + pd.Series(plain.attrs["truth"]["b_g"]["Intercept"])[plain["g"].astype(str)].to_numpy()
+    np.testing.assert_allclose(table["y"] - effects, (plain["y"] - effects) / np.sqrt(whole), rtol=1e-9)
+    beside = hb.simulate(
+        "y ~ weights + (1 | g)",
+        sizes,
+        {**WEIGHED, "weights": 0.1},
+        seed=3,
+        weights=values,
+        predictors={"weights": [0.0, 1.0]},
+    )
+    assert beside["weights_2"].tolist() == values * 5
+
+
+def test_weights_beside_data_are_one_a_row():
+    data = pd.DataFrame({"g": list("abcde") * 4})
+    values = np.linspace(1, 9, 20)
+    table = hb.simulate("y ~ 1 + (1 | g)", data=data, truth=WEIGHED, seed=3, weights=values)
+    np.testing.assert_array_equal(table["weights"], values)
+    assert list(data.columns) == ["g"]
+    with pytest.raises(hb.DataError, match=r"shape \(3,\), and the data have 20 rows"):
+        hb.simulate("y ~ 1 + (1 | g)", data=data, truth=WEIGHED, weights=[1.0, 2.0, 3.0])
+    with pytest.raises(hb.DataError, match="neither a column nor a list of weights"):
+        hb.simulate("y ~ 1 + (1 | g)", {"g": 5}, WEIGHED, weights=2.0)
+    with pytest.raises(hb.DataError, match=r"predictors\['weights'\] holds 3 values"):
+        hb.simulate("y ~ 1 + (1 | g)", {"g": 5, "rows": 2}, WEIGHED, weights=[1.0, 2.0, 3.0])
+
+
+def test_an_experiment_takes_the_same_weights():
+    options = {"n": 3, "seed": 2, "fits": ["complete", "no"], "progress": False}
+    sizes, values = {"g": 4, "rows": 3}, [1.0, 5.0, 25.0]
+    one = hb.experiment("y ~ 1 + (1 | g)", sizes, WEIGHED, weights=values, **options)
+    other = hb.experiment("y ~ 1 + (1 | g)", sizes, WEIGHED, weights="w", predictors={"w": values}, **options)
+    pd.testing.assert_frame_equal(one.errors(), other.errors())
+    plain = hb.experiment("y ~ 1 + (1 | g)", sizes, WEIGHED, **options)
+    assert not np.allclose(one.errors()["error"], plain.errors()["error"])

@@ -19,7 +19,7 @@ from hierbayes.design.new_rows import rows_of
 from hierbayes.design.rank import narrowed
 from hierbayes.errors import ModelError
 from hierbayes.summaries.numbers import Floats
-from hierbayes.summaries.questions.predictors import Value, levels_by_row, predictors, values_of
+from hierbayes.summaries.questions.predictors import Value, levels_by_row, numbers_of, predictors, values_of
 
 Weights = Literal["equal", "proportional"]
 
@@ -72,6 +72,22 @@ def frame(design: Design, values: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def observed(design: Design, fixed: dict[str, tuple[Value, ...]], groups: bool) -> pd.DataFrame:
+    """Return the predictors in the rows of the fit, held where ``at`` says so."""
+    values: dict[str, Any] = {}
+    for column in predictors(design, groups):
+        held = fixed.get(column.name)
+        if held is not None and len(held) > 1:
+            raise ModelError(f"at holds {column.name!r} at {len(held)} values; over rows it can be held at one")
+        if held is not None:
+            values[column.name] = list(held) * design.n
+        elif column.kind in ("numeric", "number"):
+            values[column.name] = numbers_of(design, column.name)
+        else:
+            values[column.name] = levels_by_row(design, column.name)
+    return frame(design, values)
+
+
 def plain_rows(design: Design, values: pd.DataFrame) -> tuple[Floats, Floats]:
     """Return the design rows of a frame of predictors, NaN where not determined, and their offsets."""
     rows = rows_of(design.schema, values, groups=False, undetermined="nan")
@@ -105,7 +121,11 @@ def average_grid(
     maker : callable
         What makes rows of a frame.
     """
-    grid = reference_grid(design, asked, fixed, weights)
+    return averaged_rows(design, reference_grid(design, asked, fixed, weights), maker)
+
+
+def averaged_rows(design: Design, grid: Grid, maker: RowMaker = wide_rows) -> Averaged:
+    """Return the design rows of each label of a grid, averaged over its cells."""
     parts = []
     offset = np.empty(len(grid.labels))
     for part, values in grid.frames(design):

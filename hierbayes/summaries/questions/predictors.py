@@ -18,6 +18,8 @@ from hierbayes.formula.syntax import names_in
 from hierbayes.summaries.numbers import Floats
 
 Value = float | str
+Values = dict[str, tuple[Value, ...]]
+"""Predictors with the values that they take."""
 
 
 def predictors(design: Design, groups: bool = False) -> tuple[ColumnSchema, ...]:
@@ -147,6 +149,14 @@ def spread_values(design: Design, name: str) -> tuple[float, ...]:
     values = numbers_of(design, name)
     mean, sd = float(np.mean(values)), float(np.std(values, ddof=1))
     return (mean - sd, mean, mean + sd)
+
+
+def split_values(design: Design, name: str, fixed: Mapping[str, tuple[Value, ...]]) -> tuple[Value, ...]:
+    """Return the values by which a table is split: levels, or mean - sd, mean and mean + sd, or what ``at`` says."""
+    column = design.schema.by_name[name]
+    if name in fixed:
+        return fixed[name]
+    return column.levels if column.kind != "numeric" else spread_values(design, name)
 
 
 def levels_by_row(design: Design, name: str) -> Any:

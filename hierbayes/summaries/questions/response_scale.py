@@ -15,7 +15,6 @@ import numpy as np
 from hierbayes.averages import mean_slope
 from hierbayes.design.design import Design
 from hierbayes.design.table import Ints
-from hierbayes.errors import ModelError
 from hierbayes.families import Family
 from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.derivatives import RowsAndSlopes, derivatives
@@ -24,23 +23,8 @@ from hierbayes.summaries.questions.grid import Grid, plain_rows
 if TYPE_CHECKING:
     import xarray as xr
 
-SCALES = ("link", "response")
-
 NUMBERS = 4_000_000
 """Numbers in an array of draws by rows that is held at a time."""
-
-
-def on_response(scale: str, family: Family) -> bool:
-    """Say whether an average has to be taken on the scale of the response.
-
-    Raises
-    ------
-    ModelError
-        If there is no such scale.
-    """
-    if scale not in SCALES:
-        raise ModelError(f'scale={scale!r} is not understood: write "link" or "response"')
-    return scale == "response" and not family.linear
 
 
 def family_draws(posterior: xr.Dataset, family: Family) -> dict[str, Floats]:

@@ -7,6 +7,7 @@ that of marginaleffects.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,9 @@ from hierbayes.design.table import Ints
 from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula.names import suggest
-from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described, share_positive
+from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
 from hierbayes.summaries.questions.derivatives import Derivatives, RowsAndSlopes, derivatives
-from hierbayes.summaries.questions.grid import Weights, average_grid, frame, reference_grid
-from hierbayes.summaries.questions.marginal_means import split_values
+from hierbayes.summaries.questions.grid import Weights, average_grid, observed, product, reference_grid
 from hierbayes.summaries.questions.predictors import (
     Value,
     check_named,
@@ -30,20 +30,15 @@ from hierbayes.summaries.questions.predictors import (
     fixed_values,
     label_columns,
     levels_by_row,
-    numbers_of,
-    predictors,
+    split_values,
 )
-from hierbayes.summaries.questions.response_scale import (
-    grid_slopes,
-    on_response,
-    predictor_draws,
-    row_slopes,
-)
+from hierbayes.summaries.questions.response_scale import grid_slopes, predictor_draws, row_slopes
+from hierbayes.summaries.questions.scales import back, check_scale, share_above
 
 if TYPE_CHECKING:
     import xarray as xr
 
-OWN_COLUMNS = ("predictor", "group", "level", *ESTIMATES, "prob_positive")
+OWN_COLUMNS = ("predictor", "group", "level", *ESTIMATES, "prob_positive", "prob_above_1")
 
 
 def slopes_table(
@@ -67,7 +62,8 @@ def slopes_table(
         raise ModelError("levels chooses among those of a grouping factor", 'name it: groups="Subject"')
     names = chosen(design, variable, "slopes of", within)
     check_named(design, names)
-    curved = family if on_response(scale, family) else None
+    check_scale(scale, family, "slopes")
+    curved = family if scale == "response" and not family.linear else None
     parts = []
     for name in names:
         _check_numeric(design, name)
@@ -77,13 +73,78 @@ def slopes_table(
             parts.append(_over_grid(posterior, design, name, by, at, weights, curved))
     labels = pd.concat([part[0] for part in parts], ignore_index=True)
     draws = np.concatenate([part[1] for part in parts], axis=2)
-    table = pd.concat([labels, described(draws, ci_prob, chains_too=False)], axis=1)
-    return table.assign(prob_positive=share_positive(draws))
+    table = pd.concat([labels, described(back(draws, scale), ci_prob, chains_too=False)], axis=1)
+    return table.assign(**share_above(draws, scale))
 
 
 def _check_numeric(design: Design, name: str) -> None:
     if design.schema.by_name[name].kind != "numeric":
         raise ModelError(f"{name!r} is categorical and has no slope", f"compare its levels: fit.contrasts({name!r})")
+
+
+def cell_slopes(
+    posterior: xr.Dataset,
+    design: Design,
+    name: str,
+    asked: Mapping[str, tuple[Value, ...]],
+    fixed: dict[str, tuple[Value, ...]],
+    weights: Weights,
+    average: bool,
+    curved: Family | None,
+) -> Floats:
+    """Return the draws of the slope in each combination of the asked values, (chain, draw, combinations).
+
+    Parameters
+    ----------
+    name : str
+        The numeric predictor.
+    asked : mapping of str to tuple
+        The predictors that stay apart, with their values; the last varies fastest.
+    fixed : mapping of str to tuple
+        What others are held at.
+    average : bool
+        Average over the rows of each combination, instead of over the grid.
+    curved : Family or None
+        Given where the slope is to be that of the mean response.
+
+    Raises
+    ------
+    ModelError
+        If the predictor is categorical or not known, or a combination has no rows to average over.
+    """
+    chosen(design, name, "slopes")
+    _check_numeric(design, name)
+    if average:
+        return _averaged_cells(posterior, design, name, asked, fixed, curved)
+    if curved is not None:
+        return grid_slopes(posterior, curved, design, reference_grid(design, asked, fixed, weights), name)
+    found = average_grid(design, asked, fixed, weights, partial(_rows_at, name))
+    return predictor_draws(posterior, found.X, found.offset)
+
+
+def _averaged_cells(
+    posterior: xr.Dataset,
+    design: Design,
+    name: str,
+    asked: Mapping[str, tuple[Value, ...]],
+    fixed: dict[str, tuple[Value, ...]],
+    curved: Family | None,
+) -> Floats:
+    held = {key: values for key, values in fixed.items() if key not in asked}
+    if len(held.get(name, ())) > 1:
+        raise ModelError(f"at holds {name!r} at {len(held[name])} values, whose slopes would not be told apart")
+    labels, draws = _over_rows(posterior, design, name, list(asked), held, None, None, curved)
+    own = labels.drop(columns="predictor").iloc[:, : len(asked)]
+    place = {cell: i for i, cell in enumerate(own.itertuples(index=False, name=None))}
+    cells = list(product(asked).itertuples(index=False, name=None))
+    for cell in cells:
+        if cell not in place:
+            where = ", ".join(f"{key}={value}" for key, value in zip(asked, cell, strict=True))
+            raise ModelError(
+                f"no row of the data has {where}, so there is nothing to average over there",
+                "leave average out: the slopes are then those at the reference grid",
+            )
+    return np.asarray(draws[..., [place[cell] for cell in cells]])
 
 
 def _labelled(name: str, labels: pd.DataFrame) -> pd.DataFrame:
@@ -122,7 +183,7 @@ def _over_rows(
     kept = np.flatnonzero(cells >= 0)
     tables, draws = [], []
     for value in fixed.get(name, (None,)):
-        values = _observed(design, {**fixed, **({} if value is None else {name: (value,)})}, within).iloc[kept]
+        values = observed(design, {**fixed, **({} if value is None else {name: (value,)})}, within).iloc[kept]
         found = derivatives(design, values.reset_index(drop=True), name, within)
         mean = partial(_cell_means, cells[kept], len(labels))
         if curved is not None:
@@ -210,22 +271,6 @@ def _level_codes(design: Design, groups: Any, levels: Any) -> Ints:
             )
     asked = np.isin(np.asarray(block.levels), [str(level) for level in wanted])
     return np.where(asked[block.codes], block.codes, -1)
-
-
-def _observed(design: Design, fixed: dict[str, tuple[Value, ...]], groups: bool) -> pd.DataFrame:
-    """Return the predictors in the rows of the fit, held where ``at`` says so."""
-    values: dict[str, Any] = {}
-    for column in predictors(design, groups):
-        held = fixed.get(column.name)
-        if held is not None and len(held) > 1:
-            raise ModelError(f"at holds {column.name!r} at {len(held)} values; over rows it can be held at one")
-        if held is not None:
-            values[column.name] = list(held) * design.n
-        elif column.kind in ("numeric", "number"):
-            values[column.name] = numbers_of(design, column.name)
-        else:
-            values[column.name] = levels_by_row(design, column.name)
-    return frame(design, values)
 
 
 def _cell_means(cells: Ints, count: int, columns: Floats) -> Floats:

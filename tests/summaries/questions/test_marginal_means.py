@@ -10,8 +10,8 @@ import pytest
 from fits import fake_fit
 
 import hierbayes as hb
+from hierbayes.summaries.questions.contrast_weights import contrast_matrix
 from hierbayes.summaries.questions.grid import CHUNK, average_grid
-from hierbayes.summaries.questions.marginal_means import contrast_matrix
 
 ESTIMATES = ["mean", "sd", "median", "lower", "upper"]
 
