@@ -24,6 +24,9 @@ Lists = tuple[Ints, Ints]
 _SHARE = 0.2
 """Share of a term's levels in two minds from which the chart moves; see `moves`."""
 
+_TRIFLE = 1e3
+"""Multiplications of an elimination, a microsecond or two, below which the chart always moves."""
+
 _DEAREST = 5e6
 """Multiplications of an elimination, a few milliseconds, from which the chart never moves."""
 
@@ -34,15 +37,19 @@ def moves(words: Ints, layout: ThetaLayout, peak: Peak) -> bool:
     A fixed chart writes the effects of a level as b, which suits it where the data tell more of them than the prior,
     or as v, which suits it where they tell less. A level is in two minds if they tell less in some direction with the
     sds two posterior sds below their mode and more in some direction with the sds two above. The chart moves where that
-    is so for a fifth of a term's levels, unless the elimination that it takes at every step would cost too much.
+    is so for a fifth of a term's levels, unless the elimination that it takes at every step would cost too much. Where it
+    costs next to nothing, in the smallest models, the chart always moves.
     """
+    cost = elimination_cost(words, len(peak.at.border))
+    if not _TRIFLE <= cost < _DEAREST:
+        return cost < _TRIFLE
     terms = _terms(words)
     low, high = (relative_information(layout, terms, peak, tails) for tails in (-TAIL, TAIL))
     split = [
         float(np.mean((below[:, 0] < CENTRED_FROM) & (above[:, -1] > CENTRED_FROM)))
         for below, above in zip(low, high, strict=True)
     ]
-    return max(split, default=0.0) >= _SHARE and elimination_cost(words, len(peak.at.border)) < _DEAREST
+    return max(split, default=0.0) >= _SHARE
 
 
 def acceptance(charted: Ints) -> float:
