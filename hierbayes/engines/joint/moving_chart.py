@@ -56,9 +56,9 @@ def acceptance(charted: Ints) -> float:
     """Return the share of proposals that the step size aims at in the moving chart: more where the density has cliffs.
 
     Points are drawn from the standard normal that z would follow if the working model were the model, and the density
-    is compared with the normal's. In the worst fiftieth of the points its logarithm falls short of the normal's by a few
-    units, on average, in good cases; by many where the density ends in cliffs, such as a few large counts beside zeros
-    put up, and there steps have to be short.
+    is compared with the normal's. In the worst fiftieth of the points its logarithm falls short of the normal's by a
+    few units, on average, in good cases; by many where the density ends in cliffs, such as a few large counts beside
+    zeros put up, and there steps have to be short.
     """
     size = size_of(charted)
     points = np.random.default_rng(0).normal(size=(_POINTS, size))
