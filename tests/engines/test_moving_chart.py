@@ -189,3 +189,33 @@ def test_an_sd_fixed_at_0_keeps_its_effects_at_0():
     first = engine.rows.order.index(0)
     start = dim + sum(problem.blocks[i].n_levels for i in engine.rows.order[:first])
     np.testing.assert_array_equal(expanded(words, z)[start : start + blocks[0].n_levels], 0.0)
+
+
+def counts(y, x):
+    """Return the engine of counts in pairs, `y ~ x + (1 | g)`."""
+    import hierbayes as hb
+
+    data = {"y": y, "x": x, "g": [f"g{i // 2}" for i in range(len(y))]}
+    return JointEngine(hb.Model("y ~ x + (1 | g)", data, family="poisson").problem)
+
+
+def test_the_steps_are_shorter_where_the_density_has_cliffs():
+    """Zeros beside large counts leave the effects of some levels without a lower end."""
+    x = [0.8, -0.3, 0.3, 1.0, 2.0, 0.6, 0.6, 0.7]
+    assert counts([22, 18, 25, 31, 40, 24, 26, 21], x).target_accept == 0.9
+    steep = counts([0, 0, 0, 0, 2, 0, 13, 14], x)
+    assert steep.chart == "moving"
+    assert steep.target_accept >= 0.95
+
+
+def test_the_chart_is_fixed_where_no_level_is_in_two_minds_and_moves_in_the_smallest_models():
+    import hierbayes as hb
+
+    rng = np.random.default_rng(5)
+    g = np.repeat(np.arange(120), 30)
+    y = rng.poisson(np.exp(2 + rng.normal(0, 0.7, 120)[g]))
+    many = hb.Model("y ~ 1 + (1 | g)", {"y": y, "g": [f"g{i}" for i in g]}, family="poisson")
+    few = hb.Model("y ~ 1 + (1 | g)", {"y": y[:180], "g": [f"g{i}" for i in g[:180]]}, family="poisson")
+    assert JointEngine(many.problem).chart == "fixed"
+    assert JointEngine(many.problem).target_accept == 0.8
+    assert JointEngine(few.problem).chart == "moving"

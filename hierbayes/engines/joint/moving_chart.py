@@ -27,6 +27,9 @@ _SHARE = 0.2
 _TRIFLE = 1e3
 """Multiplications of an elimination, a microsecond or two, below which the chart always moves."""
 
+_A_LEVEL = 50.0
+"""What a level costs beside its multiplications, in their unit."""
+
 _DEAREST = 5e6
 """Multiplications of an elimination, a few milliseconds, from which the chart never moves."""
 
@@ -70,13 +73,13 @@ def acceptance(charted: Ints) -> float:
 
 
 def elimination_cost(words: Ints, border: int) -> float:
-    """Return a rough count of the multiplications of an elimination and its reverse."""
+    """Return a rough count of the multiplications of an elimination and its reverse, calls and loops included."""
     terms = _terms(words)
     levels, k = (int(terms[0, at.LEVELS]), int(terms[0, at.K])) if len(terms) else (0, 0)
     widths = np.diff(words[words[at.AT_POINTERS] :][: levels + 1]).astype(float)
     starts, _ = fill_in(words, terms, border)
     rows = np.diff(starts).astype(float)
-    return float(1.5 * k * np.sum(widths**2) + 1.5 * np.sum(rows**2) + border**2)
+    return float(_A_LEVEL * levels + 1.5 * k * np.sum(widths**2) + 1.5 * np.sum(rows**2) + border**2)
 
 
 def with_moving_chart(words: Ints, peak: Peak) -> Ints:
