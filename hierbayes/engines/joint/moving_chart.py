@@ -15,9 +15,9 @@ from hierbayes.engines.joint.surface import Peak
 from hierbayes.engines.theta import ThetaLayout
 
 _POINTS = 400
-_SHORTFALLS = (7.0, 50.0)
-_ACCEPTANCE = (0.9, 0.95, 0.99)
-"""What is aimed at where the mean shortfall of the density, in units of its logarithm, is below and above these."""
+_SHORTFALLS = ((7.0, 50.0), (10.0, 300.0))
+_ACCEPTANCE = (0.9, 0.97, 0.99)
+"""What is aimed at where the shortfall, in units of the log density, is below and above these; see `acceptance`."""
 
 Lists = tuple[Ints, Ints]
 
@@ -58,19 +58,35 @@ def moves(words: Ints, layout: ThetaLayout, peak: Peak) -> bool:
 def acceptance(charted: Ints) -> float:
     """Return the share of proposals that the step size aims at in the moving chart: more where the density has cliffs.
 
-    Points are drawn from the standard normal that z would follow if the working model were the model, and the logarithm
-    of the density over the normal's is taken. Were that normal in its turn, the worst fiftieth of the points would lie
-    2.42 of its sds below the middle on average. They lie lower, by many units, where the density ends in cliffs, such
-    as a few large counts beside zeros put up, and there steps have to be short.
+    A few large counts beside zeros put them up, for instance: steps have to be short there. They show in two ways, in
+    the density of z over the standard normal's that it would be if the working model were the model, and in that of
+    the effects given theta, with theta drawn twice as far out, for the posterior of sds has longer tails than a normal.
+    """
+    levels = zip((_shortfall(charted, 1.0), _shortfall(charted, 2.0)), _SHORTFALLS, strict=True)
+    return max(_ACCEPTANCE[int(np.searchsorted(bounds, found))] for found, bounds in levels)
+
+
+def _shortfall(charted: Ints, reach: float) -> float:
+    """Return how far the worst fiftieth of log density ratios lies below where it would if they were normal.
+
+    Were they, it would lie 2.42 of their sds below the median on average. With a reach of 1 the ratio is that of the
+    density of z to a standard normal's; beyond, theta is drawn so many times as far out and the ratio is taken given
+    it.
     """
     points = np.random.default_rng(0).normal(size=(_POINTS, size_of(charted)))
-    ratios = np.array([log_density(charted, z) + 0.5 * z @ z for z in points])
+    dim, ratios = int(charted[at.DIM]), np.empty(_POINTS)
+    for i, z in enumerate(points):
+        if reach == 1:
+            ratios[i] = log_density(charted, z) + 0.5 * z @ z
+            continue
+        z[:dim] *= reach
+        middle = np.concatenate([z[:dim], np.zeros(len(z) - dim)])
+        ratios[i] = log_density(charted, z) - log_density(charted, middle) + 0.5 * z[dim:] @ z[dim:]
     if not np.all(np.isfinite(ratios)):
-        return _ACCEPTANCE[-1]
+        return np.inf
     below = np.median(ratios) - np.sort(ratios)
     sd = 1.4826 * np.median(np.abs(below))
-    shortfall = float(np.mean(below[: _POINTS // 50]) - 2.42 * sd)
-    return _ACCEPTANCE[int(np.searchsorted(_SHORTFALLS, shortfall))]
+    return float(np.mean(below[: _POINTS // 50]) - 2.42 * sd)
 
 
 def elimination_cost(words: Ints, border: int) -> float:
