@@ -5,7 +5,8 @@ Data sets are drawn from known covariance matrices, for a categorical predictor 
 the group has `--rows` rows each) and for numeric ones (correlated covariates). The columns of the term are transformed
 here, by hand, so that every prior is stated for numeric columns ``u0 .. uk``; draws go back as ``back Sigma back'``.
 Each fit leaves one line a basis in the file of results, so that a run that was stopped goes on; ``--table`` prints
-the table of what the file holds, and nothing is fitted.
+the table of what the file holds, and nothing is fitted. ``--case`` prints one example instead: sds of eight conditions
+against the reference, 60 subjects with four rows each of every condition, under every prior and by REML.
 
 The priors, all with half-Student(3) sds of scale 2.5 sd(y) over the scale of the column:
 
@@ -40,6 +41,8 @@ FIELDS = (
     "corr_square", "corr_shift", "corr_covered", "coefs", "coef_covered", "coef_width", "khat", "ess",
 )  # fmt: skip
 LOW, HIGH = 0.05, 0.95
+EXAMPLE: dict[str, Any] = {"kind": "categorical", "truth": "independent", "k": 8, "levels": 60}
+"""Sixty subjects with effects of their own in each of eight conditions."""
 
 
 @dataclass(frozen=True)
@@ -227,17 +230,21 @@ def judged(
     }
 
 
-def reml(data: Data, basis: str) -> dict[str, float]:
-    """Return the same of the REML estimate; coverage is that of Wald intervals, for coefficients as written only."""
+def classical(data: Data) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the sds and correlations as written that REML estimates, and limits and means of the coefficients."""
     import hierbayes as hb
 
     k = len(data.beta)
     fit = hb.Model(f"y ~ {data.formula} + ({data.formula} | g)", data.frame).reml()
-    table, upper = fit.varcorr(), np.triu_indices(k, 1)
-    sd, corr = table["mean"].to_numpy()[:k], np.eye(k)
-    corr[upper] = corr[upper[::-1]] = table["mean"].to_numpy()[k : k + len(upper[0])]
+    found, upper, corr = fit.varcorr()["mean"].to_numpy(), np.triu_indices(k, 1), np.eye(k)
+    corr[upper] = corr[upper[::-1]] = found[k : k + len(upper[0])]
+    return found[:k], corr, fit.fixef(ci_prob=0.9)[["lower", "mean", "upper"]].to_numpy().T
+
+
+def reml(data: Data, basis: str) -> dict[str, float]:
+    """Return the same of the REML estimate; coverage is that of Wald intervals, for coefficients as written only."""
+    sd, corr, coefficients = classical(data)
     sigma = np.outer(sd, sd) * np.nan_to_num(corr)
-    coefficients = fit.fixef(ci_prob=0.9)[["lower", "mean", "upper"]].to_numpy().T
     with np.errstate(all="ignore"):
         found = judged(data, basis, sigma[None], coefficients[1][None])
     if basis != "written":
@@ -301,6 +308,34 @@ def run(asked: argparse.Namespace) -> None:
                 return
 
 
+def example(asked: argparse.Namespace) -> pd.DataFrame:
+    """Return the sds of conditions against the reference in the data sets of one example, a row for each prior.
+
+    Of each data set the mean over the conditions of posterior medians, or of the estimates of REML; then mean, least
+    and largest of these over the data sets, and the mean distance from what REML has.
+    """
+    found: dict[str, list[float]] = {prior: [] for prior in ("truth", "reml", *CATEGORICAL)}
+    for repetition in range(asked.data_sets):
+        seed = 10_000 * repetition + 100 * EXAMPLE["k"] + EXAMPLE["levels"]
+        data = draw(**EXAMPLE, rows=asked.rows, rng=np.random.default_rng(seed))
+        for prior, own in found.items():
+            own.append(middle_sd(data, prior, asked.draws, seed))
+    each = pd.DataFrame(found).T
+    apart = each.sub(each.loc["reml"]).mean(axis=1)
+    summary = {"mean": each.mean(axis=1), "least": each.min(axis=1), "largest": each.max(axis=1), "less REML": apart}
+    return pd.DataFrame(summary).map("{:.2f}".format).reset_index(names="prior")
+
+
+def middle_sd(data: Data, prior: str, draws: int, seed: int) -> float:
+    """Return the posterior median, or REML's estimate, of the sd against the reference, a mean over conditions."""
+    if prior == "truth":
+        return float(np.sqrt(np.diag(data.covariance))[1:].mean())
+    if prior == "reml":
+        return float(classical(data)[0][1:].mean())
+    sigma = sampled(prior, data, draws, seed)[0]
+    return float(np.median(np.sqrt(np.diagonal(sigma, axis1=1, axis2=2)), axis=0)[1:].mean())
+
+
 def table(results: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Return bias and coverage of each prior in each basis; priors of weights whose k-hat exceeds 0.7 are left out."""
     held = results[~(results["khat"] > 0.7)]
@@ -349,7 +384,13 @@ def main() -> None:
     parser.add_argument("--by", nargs="+", default=["kind", "k", "levels"], help=rows)
     parser.add_argument("--where", help="which results the table is of, such as \"kind == 'numeric' and k == 2\"")
     parser.add_argument("--table", action="store_true", help="print the table of the results that are there")
+    parser.add_argument("--case", action="store_true", help="print the example of the page alone, under all priors")
+    parser.add_argument("--data-sets", type=int, default=10, help="of the example")
     asked = parser.parse_args()
+    if asked.case:
+        warnings.simplefilter("ignore")
+        print(markdown(example(asked)))
+        return
     asked.results.parent.mkdir(parents=True, exist_ok=True)
     warnings.simplefilter("ignore")
     if not asked.table:

@@ -31,6 +31,8 @@ from hierbayes.priors import Normal
 from hierbayes.summaries.numbers import check_flag
 from hierbayes.summaries.questions.term_rows import TermRows, term_rows
 
+_PARTIAL = "of the part that the data determine: cells of the term are empty"
+
 DRAWS_EACH = 10
 """Draws for each quantity of a term without which the covariance is not told."""
 
@@ -45,17 +47,18 @@ def joint_table(asked: Asked, design: Design, terms: Any, evidence: Any) -> pd.D
     rows: list[dict[str, Any]] = []
     for term in wanted:
         row: dict[str, Any] = {"term": term.term, "df": len(term.weights)}
-        if np.isnan(term.weights).any():
+        if not row["df"]:
             empty = dict.fromkeys(COLUMNS[2:-1], math.nan)
-            rows.append({**row, "df": 0, **empty, "note": "not determined by the data: cells of it are empty"})
+            rows.append({**row, **empty, "note": "not determined by the data: cells of it are empty"})
             continue
-        theta = beta @ term.weights.T
+        theta, notes = beta @ term.weights.T, [_PARTIAL] if term.partial else []
         row |= _tail(theta)
         if with_evidence:
             ratio = _ratio(asked, term.weights, theta)
-            row |= {"evidence_ratio": ratio.value, "evidence_mcse": ratio.error, "note": ratio.note}
-        rows.append(row)
-    columns = COLUMNS if with_evidence else COLUMNS[:6]
+            row |= {"evidence_ratio": ratio.value, "evidence_mcse": ratio.error}
+            notes.append(ratio.note)
+        rows.append({**row, "note": "; ".join(notes)})
+    columns = COLUMNS if with_evidence else COLUMNS[:6] + COLUMNS[-1:] * any(row["note"] for row in rows)
     return pd.DataFrame(rows, columns=columns)
 
 

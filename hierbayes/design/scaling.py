@@ -51,11 +51,17 @@ class BlockPriors:
         return not np.array_equal(self.basis, np.eye(len(self.basis)))
 
     @property
+    def centred(self) -> bool:
+        """Whether they are stated at the mean of the predictors, which takes a constant among the columns."""
+        return self.moved and (not self.columns or any(f":{name}".endswith(":Intercept") for name in self.columns))
+
+    @property
     def places(self) -> tuple[str, ...]:
         """What each sd is of, where it is not of the column as written; empty texts else."""
+        where = "at the mean of its predictors" if self.centred else ""
         if self.columns:
-            return tuple(f"of {name}, at the mean of its predictors" for name in self.columns)
-        return ("at the mean of its predictors" if self.moved else "",) * len(self.sd)
+            return tuple(f"of {name}{', ' if where else ''}{where}" for name in self.columns)
+        return (where,) * len(self.sd)
 
 
 @dataclass(frozen=True)

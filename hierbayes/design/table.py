@@ -140,7 +140,7 @@ def complete_rows(table: pd.DataFrame, columns: Sequence[str], missing: str) -> 
         raise DataError(
             f"missing values ({counts}); the first is in column {name!r}, row {int(np.argmax(where))} "
             "(counting from 0)",
-            'fill them in, or pass missing="drop" to leave those rows out',
+            'fill them in, or leave those rows out (a model does so with missing="drop")',
         )
     if incomplete.all():
         raise DataError(

@@ -132,8 +132,8 @@ class Hypothesizing(FitBase):
             squared distance of 0), tail_prob and its Monte Carlo standard error tail_mcse, chi2_prob (the same tail
             under a normal posterior), and with `evidence` evidence_ratio (posterior over prior density at 0, in favour
             of the term being absent), evidence_mcse and note (how the ratio was found, or why there is none). Where
-            cells of a term are empty and the data do not determine it, or there are fewer draws than ten for each
-            quantity, the numbers are NaN.
+            cells of a term are empty, what the data determine of it is tested, fewer quantities, and the note says so.
+            Where that is nothing, or there are fewer draws than ten for each quantity, the numbers are NaN.
 
         Raises
         ------

@@ -55,7 +55,7 @@ class Questioning(Hypothesizing):
             Average over the rows of the data instead of a grid, each row with the focal predictors set to the values
             that are asked for and its own values of all others: standardization, or g-computation, as marginaleffects'
             ``avg_predictions(variables=)``. `by` takes the rows with its levels. Rows count alike, and group-level
-            effects are zero.
+            effects are zero. The rows of ``fit.category("yes")`` are those whose response is it or the reference.
 
         Returns
         -------

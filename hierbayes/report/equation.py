@@ -180,7 +180,7 @@ def _block_words(block: GroupBlock, own: BlockPriors) -> list[str]:
     if own.columns:
         said[0] = f"{said[0][:-1]} in their effects on columns that do not depend on the coding of factors:"
     names = own.columns or block.terms
-    at = ", at the mean of its predictors" if own.moved else ""
+    at = ", at the mean of its predictors" if own.centred else ""
     said += [f"  sd of {name} ~ {prior}{at}." for name, prior in zip(names, own.sd, strict=True)]
     return said
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hierbayes.errors import ModelError
-from hierbayes.families import Family
+from hierbayes.families import GAUSSIAN, Family
 from hierbayes.summaries.numbers import ESTIMATES, described
 from hierbayes.summaries.questions.scales import back, log_means
 
@@ -72,10 +72,11 @@ def exponentials(posterior: xr.Dataset, family: Family, coefficients: Sequence[s
         If they are no ratios under this family.
     """
     if not (family.link in ("log", "logit", "cloglog") or log_means(family)):
+        instead = '; for a response in logarithms fit the response itself with family="lognormal"'
         raise ModelError(
             f"exponentiate=True is for the links log, logit and cloglog, and that of {family.name} is {family.link}: "
-            "the exponential of a coefficient is no ratio there",
-            "leave it out",
+            "the exponential of a coefficient is no ratio of means there",
+            f"leave it out{instead if family == GAUSSIAN else ''}",
         )
     if not coefficients:
         return pd.DataFrame(columns=ESTIMATES, index=pd.Index([]), dtype=float)

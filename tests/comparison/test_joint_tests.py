@@ -256,15 +256,46 @@ def test_an_effect_and_none() -> None:
     assert table.loc["none", "evidence_ratio"] > 3
 
 
-def test_an_empty_cell_leaves_the_interaction_undetermined(data: pd.DataFrame) -> None:
-    holed = data[~((data["v"] == "c") & (data["w"] == "q"))]
+def quietly(formula: str, data: pd.DataFrame, draws: int = 200, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", hb.HierBayesWarning)
-        fit = fake_fit("y ~ v * w + x", holed, draws=200)
+        return fake_fit(formula, data, draws=draws, **options)
+
+
+def test_an_empty_cell_leaves_the_rest_of_a_term(data: pd.DataFrame) -> None:
+    """Of v, a and b are seen with both levels of w, and c with p alone; as emmeans' joint_tests, which lowers df1."""
+    holed = data[~((data["v"] == "c") & (data["w"] == "q"))]
+    fit = quietly("y ~ v * w + x", holed)
     table = fit.joint_tests().set_index("term")
-    assert table.loc["v:w", "note"].startswith("not determined by the data")
-    assert np.isnan(table.loc["v:w", "chi2"])
+    assert table["df"].to_dict() == {"v": 1, "w": 0, "x": 1, "v:w": 1}
+    b, bq = coefficients(fit, "v[b]", "v[b]:w[q]").transpose(2, 0, 1)
+    np.testing.assert_allclose(table.loc["v", TAILS].astype(float), by_hand((b + bq / 2)[..., None]), rtol=1e-6)
+    np.testing.assert_allclose(table.loc["v:w", TAILS].astype(float), by_hand(bq[..., None]), rtol=1e-6)
+    assert table.loc["v:w", "note"].startswith("of the part that the data determine")
+    assert np.isfinite(table.loc["v:w", "evidence_ratio"])
+    assert table.loc["w", "note"].startswith("not determined by the data")
+    assert np.isnan(table.loc["w", "chi2"])
     assert np.isfinite(table.loc["x", "chi2"])
+    assert "part" not in table.loc["x", "note"]
+    short = fit.joint_tests(evidence=False).set_index("term")
+    assert short["note"].to_dict() == {
+        "v": "of the part that the data determine: cells of the term are empty",
+        "w": "not determined by the data: cells of it are empty",
+        "x": "",
+        "v:w": "of the part that the data determine: cells of the term are empty",
+    }
+
+
+@pytest.mark.parametrize("kind", ["sum", "helmert"])
+def test_what_an_empty_cell_leaves_does_not_depend_on_the_coding(data: pd.DataFrame, kind: str) -> None:
+    holed = data[~((data["v"] == "c") & (data["w"] == "q"))]
+    fit = quietly("y ~ v * w", holed)
+    other = quietly("y ~ v * w", holed, contrasts={"v": kind, "w": kind})
+    same = np.linalg.lstsq(other.design.X, fit.design.X, rcond=None)[0]
+    other.posterior["beta"][:] = fit.posterior["beta"].to_numpy() @ same.T
+    mine, its = (own.joint_tests(evidence=False).set_index("term") for own in (fit, other))
+    assert mine["df"].to_dict() == its["df"].to_dict() == {"v": 1, "w": 0, "v:w": 1}
+    np.testing.assert_allclose(mine[TESTED], its[TESTED], rtol=1e-9)
 
 
 def test_one_category_against_the_reference(data: pd.DataFrame) -> None:

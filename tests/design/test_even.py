@@ -197,6 +197,17 @@ def test_the_table_says_where_each_prior_holds() -> None:
     assert model("x * f").priors["note"]["sd_g[x:f[c]]"].startswith("of x by f[c] against f[a] to f[b]")
 
 
+@pytest.mark.parametrize("bar", ["0 + f:x", "0 + x + x:f"])
+def test_slopes_without_an_intercept_are_not_said_to_hold_at_the_mean(bar: str) -> None:
+    """No constant is among their columns, so that nothing is taken from them."""
+    own = model(bar)
+    notes = own.priors["note"].filter(like="sd_g")
+    assert notes.iloc[0] == "of x"
+    assert notes.iloc[1] == "of x by f[b] against f[a]"
+    assert "at the mean of its predictors" not in own.equation("words")
+    np.testing.assert_allclose(stated(own)[0][:, 0], table()["x"], atol=1e-12)
+
+
 def test_the_equation_and_the_words_say_it() -> None:
     own = model("f")
     assert "sd of f[c] against f[a] to f[b] ~ HalfStudentT" in own.equation("words")

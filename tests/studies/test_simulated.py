@@ -409,3 +409,16 @@ def test_an_experiment_takes_the_same_weights():
     pd.testing.assert_frame_equal(one.errors(), other.errors())
     plain = hb.experiment("y ~ 1 + (1 | g)", sizes, WEIGHED, **options)
     assert not np.allclose(one.errors()["error"], plain.errors()["error"])
+
+
+def test_missing_values_beside_data_are_answered_with_what_there_is():
+    """There is no `missing=` here: the rows have to go before."""
+    data = pd.DataFrame({"g": list("abcde") * 4, "x": [np.nan, *range(19)]})
+    truth = {**WEIGHED, "x": 1}
+    with pytest.raises(hb.DataError, match=r"or leave those rows out \(a model does so with missing=\"drop\"\)"):
+        hb.simulate("y ~ x + (1 | g)", data=data, truth=truth, seed=3)
+    assert len(hb.simulate("y ~ x + (1 | g)", data=data.dropna(), truth=truth, seed=3)) == 19
+    with pytest.raises(hb.DataError, match="or leave those rows out"):
+        hb.Model("x ~ 1 + (1 | g)", data, missing="raise")
+    with pytest.warns(hb.HierBayesWarning, match="1 of 20 rows dropped"):
+        assert hb.Model("x ~ 1 + (1 | g)", data, missing="drop").design.n == 19

@@ -44,6 +44,18 @@ def test_a_link_whose_exponentials_are_no_ratios_is_refused(family: Family) -> N
         made_up(family).tidy(exponentiate=True)
 
 
+def test_a_response_in_logarithms_is_answered_with_a_family_that_has_ratios() -> None:
+    """With log(y) an exponential is a ratio of medians; the advice leads to the same coefficients, of a family."""
+    data = hb.load_data("sleepstudy")
+    with pytest.raises(hb.ModelError, match='fit the response itself with family="lognormal"'):
+        fake_fit("log(Reaction) ~ Days + (1 | Subject)", data).tidy(exponentiate=True)
+    followed = fake_fit("Reaction ~ Days + (1 | Subject)", data, family="lognormal")
+    assert (followed.tidy(exponentiate=True)["estimate"] > 0).all()
+    with pytest.raises(hb.ModelError) as other:
+        made_up(Family("student_t", "identity")).tidy(exponentiate=True)
+    assert "lognormal" not in str(other.value)
+
+
 def test_what_else_is_refused() -> None:
     fit = made_up(Family("poisson", "log"))
     with pytest.raises(hb.ModelError, match='add "fixed" to effects'):

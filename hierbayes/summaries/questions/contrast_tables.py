@@ -35,6 +35,9 @@ from hierbayes.summaries.questions.standardized import (
 if TYPE_CHECKING:
     import xarray as xr
 
+_DUST = 1e-12
+"""A sum that is no larger than this share of its summands' sizes is 0 but for rounding."""
+
 
 @dataclass(frozen=True)
 class Contrasts:
@@ -117,11 +120,20 @@ def _draws(
 
 def _contrast_rows(blocks: tuple[Floats, Floats], first: Floats, second: Floats | None) -> tuple[Floats, Floats]:
     """Return the design rows of the contrasts, split after split, and their offsets."""
-    if second is not None:
-        blocks = np.einsum("sb,bkp->skp", second, blocks[0]), second @ blocks[1]
-    rows = np.einsum("rk,bkp->brp", first, blocks[0])
-    shifts = np.einsum("rk,bk->br", first, blocks[1])
+    second = np.eye(len(blocks[0])) if second is None else second
+    rows = _without_dust("sb,rk,bkp->srp", second, first, blocks[0], ())
+    shifts = _without_dust("sb,rk,bk->sr", second, first, blocks[1], ())
     return rows.reshape(-1, rows.shape[-1]), shifts.reshape(-1)
+
+
+def _without_dust(sums: str, second: Floats, first: Floats, parts: Floats, over: tuple[int, ...]) -> Floats:
+    """Return weighted sums, exactly 0 where they are but rounding of what cancels, everywhere `over` some axes.
+
+    What the model makes 0, as an interaction that it does not have, must not get a sign from its last bits.
+    """
+    found = np.einsum(sums, second, first, parts, optimize=True)
+    size = np.einsum(sums, np.abs(second), np.abs(first), np.abs(parts), optimize=True)
+    return np.where(np.all(np.abs(found) <= _DUST * size, axis=over, keepdims=True), 0.0, found)
 
 
 def _contrasted(means: Floats, first: Floats, second: Floats | None) -> Floats:
@@ -130,7 +142,7 @@ def _contrasted(means: Floats, first: Floats, second: Floats | None) -> Floats:
     second = np.eye(own.shape[2]) if second is None else second
     # a mean that is NaN makes NaN the contrasts that it stands in, and no others
     unknown = np.isnan(own).any(axis=(0, 1))
-    found = np.einsum("sb,rk,cdbk->cdsr", second, first, np.where(unknown, 0.0, own))
+    found = _without_dust("sb,rk,cdbk->cdsr", second, first, np.where(unknown, 0.0, own), (0, 1))
     found[..., np.abs(second) @ unknown @ np.abs(first).T > 0] = np.nan
     return np.asarray(found.reshape(*means.shape[:2], -1))
 

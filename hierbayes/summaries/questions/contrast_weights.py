@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -225,13 +226,24 @@ def polynomials(size: int, places: Sequence[float] | None) -> tuple[Floats, list
 
 
 def _exact(places: Sequence[float]) -> list[Fraction] | None:
-    """Return places as fractions, None where there are so many different steps that whole weights would be too long."""
+    """Return places as fractions, None where there are so many different steps that whole weights would be too long.
+
+    They are rounded to fractions of small numbers, as 0.1 to 1/10, in their own unit or in that of their range,
+    whichever leaves the places where they are; where neither does, they are taken to their last bit.
+    """
     steps = np.diff(np.asarray(places, dtype=np.float64))
     if np.allclose(steps, steps[0], rtol=1e-9, atol=0):
         return [Fraction(i if steps[0] > 0 else -i) for i in range(len(places))]
     if len(places) > MOST_EXACT:
         return None
-    return [Fraction(float(place)).limit_denominator(10**6) for place in places]
+    given = [Fraction(float(place)) for place in places]
+    least, width = min(given), max(given) - min(given)
+    closest = min(upper - lower for lower, upper in pairwise(sorted(given)))
+    for own, unit in ((given, Fraction(1)), ([(place - least) / width for place in given], width)):
+        rounded = [place.limit_denominator(10**6) for place in own]
+        if max(abs(one - other) for one, other in zip(own, rounded, strict=True)) * unit <= closest / 10**7:
+            return rounded
+    return given
 
 
 def _by_decomposition(places: Sequence[float], degrees: int) -> Floats:
@@ -267,5 +279,5 @@ def _tidy(row: list[Fraction], last: int) -> Floats:
     whole = [value // divisor for value in whole]
     if max(map(abs, whole)) <= LARGEST_INTEGER:
         return np.array(whole, dtype=np.float64)
-    length = math.isqrt(sum(value * value for value in whole))
-    return np.array([float(Fraction(value, length)) for value in whole])
+    length = math.isqrt(sum(value * value for value in whole) << 128)
+    return np.array([float(Fraction(value << 64, length)) for value in whole])

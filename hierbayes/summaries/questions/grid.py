@@ -218,7 +218,7 @@ def _shares(design: Design, cells: pd.DataFrame, weights: Weights) -> Floats:
     if weights == "equal" or not counted:
         return np.full(len(cells), 1 / len(cells))
     own = pd.MultiIndex.from_frame(cells[counted])
-    seen = pd.MultiIndex.from_arrays([levels_by_row(design, name) for name in counted], names=counted)
+    seen = pd.MultiIndex.from_arrays([levels_by_row(design, name, True) for name in counted], names=counted)
     counts = pd.Series(1.0, index=seen).groupby(level=list(range(len(counted)))).sum()
     shares = counts.reindex(own).fillna(0.0).to_numpy()
     if shares.sum() == 0:

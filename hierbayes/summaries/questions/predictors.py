@@ -119,34 +119,34 @@ def values_of(design: Design, column: ColumnSchema, fixed: Mapping[str, tuple[Va
     """Return the values that a predictor takes in the grid when nothing else is asked: its levels, or its mean."""
     if column.name in fixed:
         return fixed[column.name]
-    return column.levels if column.kind != "numeric" else (float(np.mean(numbers_of(design, column.name))),)
+    return column.levels if column.kind != "numeric" else (float(np.mean(numbers_of(design, column.name, True))),)
 
 
-def numbers_of(design: Design, name: str) -> Floats:
-    """Return the values of a numeric predictor in the rows of the fit.
+def numbers_of(design: Design, name: str, held: bool = False) -> Floats:
+    """Return the values of a numeric predictor in the rows of the fit; `held` says that `at` would do in their place.
 
     Raises
     ------
     ModelError
         If the fit no longer holds its data.
     """
-    column = _column(design, name)
+    column = _column(design, name, held)
     if not isinstance(column, Numeric):
         raise ModelError(f"{name!r} is not numeric")
     return column.values
 
 
-def _column(design: Design, name: str) -> Column:
+def _column(design: Design, name: str, held: bool) -> Column:
     try:
         return design.column(name)
     except ModelError as error:
-        hint = f"give values with at: {{{name!r}: ...}}, or save the fit with data=True"
+        hint = f"{f'give values with at: {{{name!r}: ...}}, or ' if held else ''}save the fit with data=True"
         raise ModelError(f"this needs the values of {name!r}, which the file of the fit does not hold", hint) from error
 
 
 def spread_values(design: Design, name: str) -> tuple[float, ...]:
     """Return mean - sd, mean and mean + sd of a numeric predictor."""
-    values = numbers_of(design, name)
+    values = numbers_of(design, name, True)
     mean, sd = float(np.mean(values)), float(np.std(values, ddof=1))
     return (mean - sd, mean, mean + sd)
 
@@ -159,9 +159,9 @@ def split_values(design: Design, name: str, fixed: Mapping[str, tuple[Value, ...
     return column.levels if column.kind != "numeric" else spread_values(design, name)
 
 
-def levels_by_row(design: Design, name: str) -> Any:
-    """Return the level of a categorical predictor in each row of the fit."""
-    own = as_factor(_column(design, name))
+def levels_by_row(design: Design, name: str, held: bool = False) -> Any:
+    """Return the level of a categorical predictor in each row of the fit; `held` as in `numbers_of`."""
+    own = as_factor(_column(design, name, held))
     return np.asarray(own.levels, dtype=object)[own.codes]
 
 

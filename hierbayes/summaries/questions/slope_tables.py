@@ -30,6 +30,7 @@ from hierbayes.summaries.questions.predictors import (
     fixed_values,
     label_columns,
     levels_by_row,
+    numbers_of,
     split_values,
 )
 from hierbayes.summaries.questions.response_scale import grid_slopes, predictor_draws, row_slopes
@@ -80,6 +81,7 @@ def slopes_table(
 def _check_numeric(design: Design, name: str) -> None:
     if design.schema.by_name[name].kind != "numeric":
         raise ModelError(f"{name!r} is categorical and has no slope", f"compare its levels: fit.contrasts({name!r})")
+    numbers_of(design, name)  # its spread gives the step of the differences: without the data there are none
 
 
 def cell_slopes(

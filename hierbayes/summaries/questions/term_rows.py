@@ -27,6 +27,9 @@ from hierbayes.formula import show
 from hierbayes.formula.syntax import Atom, Call, names_in
 from hierbayes.summaries.numbers import Floats
 
+_SAME = 1e-10
+"""A singular value or weight below this share of the largest is 0 but for rounding."""
+
 
 @dataclass(frozen=True)
 class TermRows:
@@ -37,11 +40,14 @@ class TermRows:
     term : str
         As the formula shows it.
     weights : array, shape (q, p)
-        Linearly independent; NaN throughout where the data do not determine them.
+        Linearly independent: what the data determine of the term, which with empty cells may be nothing.
+    partial : bool
+        Whether the data do not determine all of it.
     """
 
     term: str
     weights: Floats
+    partial: bool
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ def term_rows(design: Design) -> tuple[TermRows, ...]:
         fresh = [own for own in _effects(numeric[i], factors[i], term.atoms) if frozenset(own) not in taken]
         taken |= {frozenset(own) for own in fresh}
         weights = np.vstack([_weights(own, blocks, part.intercept) for own in fresh])
-        found.append(TermRows(":".join(map(show, term.atoms)), _determined(weights, blocks, part.intercept, design)))
+        found.append(TermRows(":".join(map(show, term.atoms)), *_determined(weights, blocks, part.intercept, design)))
     return tuple(found)
 
 
@@ -158,14 +164,19 @@ def _of_atom(atom: Atom, block: _Block, tested: bool) -> Floats:
     return np.eye(len(columns.labels)) if tested else columns.matrix.mean(axis=0, keepdims=True)
 
 
-def _determined(weights: Floats, blocks: Sequence[_Block], intercept: bool, design: Design) -> Floats:
-    """Return the weights of the columns that were kept, without rows that follow from others."""
+def _determined(weights: Floats, blocks: Sequence[_Block], intercept: bool, design: Design) -> tuple[Floats, bool]:
+    """Return the weights of the columns that were kept, without rows that follow from others, and if some are lost.
+
+    Lost is what the data do not determine; sums of rows whose gaps cancel remain.
+    """
     labels = [*(["Intercept"] if intercept else []), *(label for block in blocks for label in block.labels())]
     own, gap = told_apart(weights, labels, design.schema.dropped)
     if gap.any():
-        return np.full((1, own.shape[1]), np.nan)
-    size = np.abs(own).max(axis=0)
+        left, values, _ = np.linalg.svd(gap / np.abs(gap).max())
+        own = left[:, int(np.sum(values > _SAME * values[0])) :].T @ own
+        own[np.abs(own) <= _SAME * np.abs(weights).max()] = 0.0
+    size = np.abs(own).max(axis=0, initial=0.0)
     scaled = own / np.where(size > 0, size, 1.0)
     left, values, _ = np.linalg.svd(scaled, full_matrices=False)
-    rank = int(np.sum(values > 1e-10 * values[0])) if values.size else 0
-    return own if rank == len(own) else left[:, :rank].T @ own
+    rank = int(np.sum(values > _SAME * values[0])) if values.size and values[0] > 0 else 0
+    return own if rank == len(own) else left[:, :rank].T @ own, bool(gap.any())

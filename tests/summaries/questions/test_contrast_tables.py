@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -257,6 +259,48 @@ def test_polynomials_of_unequal_and_of_many_places():
         contrast_matrix([str(i) for i in range(1001)], "polynomial", None, range(1001))
     backwards, _ = contrast_matrix(list("abc"), "polynomial", None, [2.0, 1.0, 0.0])
     np.testing.assert_array_equal(backwards, [[1, 0, -1], [1, -2, 1]])
+
+
+@pytest.mark.parametrize(
+    ("places", "weights"),
+    [
+        ([1e-8, 2e-8, 5e-8], [[-5, -2, 7], [3, -4, 1]]),  # 1, 2 and 5 in another unit
+        ([0.0, 1.4e-6, 3e-6], [[-22, -1, 23], [8, -15, 7]]),  # 0, 7 and 15
+        ([1990.0, 1995.0, 2003.0], [[-6, -1, 7], [8, -13, 5]]),
+        ([0.0, 0.1, 0.4], [[-5, -2, 7], [3, -4, 1]]),
+        ([1e15, 1e15 + 1, 1e15 + 3], [[-4, -1, 5], [2, -3, 1]]),
+    ],
+)
+def test_polynomials_do_not_depend_on_the_unit_of_the_places(places, weights):
+    np.testing.assert_array_equal(contrast_matrix(list("abc"), "polynomial", None, places)[0], weights)
+
+
+@pytest.mark.parametrize("places", [[0.0, 1e-12, 1.0], [0.0, 0.5, 1e6], [1e300, 1.0, 2.0], [5e-324, 1e-320, 1.0]])
+def test_polynomials_of_places_far_apart(places):
+    """Against exact arithmetic: the places less their mean, and what is blind to these and to a constant."""
+    matrix, _ = contrast_matrix(list("abc"), "polynomial", None, places)
+    a, b, c = map(Fraction, places)
+    for found, exact in zip(
+        matrix, ([2 * a - b - c, 2 * b - a - c, 2 * c - a - b], [c - b, a - c, b - a]), strict=True
+    ):
+        wanted = np.array([float(weight / max(map(abs, exact))) for weight in exact])
+        wanted *= np.sign(wanted[np.argmax(places)]) / np.linalg.norm(wanted)
+        np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-300)
+
+
+def test_what_the_model_makes_0_has_no_sign(data):
+    """A line has no curve, and slopes without an interaction do not differ: their last bits are no evidence."""
+    fit = fake_fit("y ~ v * x + w + (1 | g)", data)
+    curved = fit.contrasts("x", kind="polynomial", at={"x": [0.3, 1.1, 0.7, 2.9]}).iloc[1:]
+    alike = fit.contrasts("v", by="w", slopes="x", interaction=True)
+    apart = fit.contrasts("v", by="w", interaction=True)
+    over_rows = fit.contrasts("w", by="v", average=True, interaction=True)
+    for table in (curved, alike, apart, over_rows):
+        assert (table[[*ESTIMATES, "prob_positive"]] == 0).all(axis=None)
+    # the control: what the model does not make 0, however small, stays
+    tiny = fit.contrasts("x", at={"x": [1, 1 + 1e-9]})
+    assert abs(tiny["mean"][0]) > 0
+    assert 0 < tiny["prob_positive"][0] < 1
 
 
 def test_polynomial_contrasts_of_means_and_slopes(data):

@@ -113,3 +113,22 @@ def test_rows_in_parts(data: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("hierbayes.summaries.questions.grid.CHUNK", 7)
     monkeypatch.setattr("hierbayes.summaries.questions.response_scale.NUMBERS", 500)
     pd.testing.assert_frame_equal(fit.contrasts("v", by="w", scale="response", average=True), whole)
+
+
+def test_the_advice_for_a_fit_without_its_data_is_followed(tmp_path):
+    """`at` is named where it serves, and only there: rows, and the step of a slope, are the data's."""
+    data = hb.load_data("cake")
+    fake_fit("angle ~ recipe * temp + (1 | replicate)", data).save(tmp_path / "bare.nc", data=False)
+    bare = hb.load(tmp_path / "bare.nc")
+    with pytest.raises(hb.ModelError, match=r"give values with at: \{'temp': ...\}, or save the fit with data=True"):
+        bare.means("recipe")
+    assert len(bare.means("recipe", at={"temp": 200})) == 3
+    for ask in (
+        lambda: bare.means("recipe", average=True),
+        lambda: bare.means("recipe", average=True, at={"temp": 200}),
+        lambda: bare.slopes("temp"),
+        lambda: bare.contrasts("recipe", slopes="temp", at={"temp": 200}),
+    ):
+        with pytest.raises(hb.ModelError, match="file of the fit does not hold\nsave the fit with data=True") as error:
+            ask()
+        assert "with at" not in str(error.value)
