@@ -192,6 +192,52 @@ STRUCTURES |= {
 }
 
 
+def few_levels(levels: int, rows: int, seed: int) -> Callable[[], pd.DataFrame]:
+    """Return a maker of a table of few levels, with a response for every family and trials of several sizes."""
+
+    def make() -> pd.DataFrame:
+        rng = np.random.default_rng(seed)
+        n = levels * rows
+        return pd.DataFrame(
+            {
+                "x": rng.normal(size=n),
+                "g": np.repeat([f"g{i}" for i in range(levels)], rows),
+                "yes": rng.integers(0, 2, n),
+                "k": rng.integers(0, 5, n),
+                "n": np.resize([5, 10, 20, 40], n),
+                "count": rng.poisson(3, n),
+                "grade": np.resize([1, 2, 3, 4], n),
+                "pick": np.resize(["bus", "car", "train"], n),
+            }
+        )
+
+    return make
+
+
+def few(formula: str, family: str, levels: int, rows: int, about: str = "", **more: Any) -> Structure:
+    """Return a structure of few levels, where an sd may be near 0 and is known to a factor of two; see `moving`."""
+    priors = {"Intercept": hb.Normal(0, 1.5), "beta": hb.Normal(0, 1.5), "sd_g": hb.HalfNormal(1), **more}
+    about = f"{levels} groups of {rows}{about}"
+    return Structure(formula, few_levels(levels, rows, 21), about, {"family": family, "priors": priors}, "joint", 0.5)
+
+
+_LKJ = hb.LKJ(2)
+
+FEW_LEVELS = {
+    "few, bernoulli": few("yes ~ x + (1 | g)", "bernoulli", 6, 15),
+    "few, binomial slopes": few(
+        "k | trials(n) ~ x + (x | g)", "binomial", 5, 8, ", 5 to 40 trials a row, correlated", corr_g=_LKJ
+    ),
+    "few, poisson slopes": few("count ~ x + (x | g)", "poisson", 8, 3, ", correlated", corr_g=_LKJ),
+    "few, ordinal": few("grade ~ x + (1 | g)", "ordinal", 5, 12, ", 4 categories", gap_2=_GAP, gap_3=_GAP),
+    "few, negative binomial": few("count ~ x + (1 | g)", "negative_binomial", 6, 6, alpha=_SHAPE),
+    "few, categorical": few("pick ~ x + (1 | g)", "categorical", 5, 20, ", 3 categories"),
+}
+"""Few levels of families that do not integrate out: the chart of the joint engine moves with the sds in all of them."""
+
+STRUCTURES |= FEW_LEVELS
+
+
 @dataclass(frozen=True)
 class Truth:
     """An experiment with one truth for every repetition: how often intervals hold it then."""
