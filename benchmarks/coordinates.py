@@ -58,7 +58,7 @@ def walk(problem: Any, own: Any, whitened: bool, tune: int, draws: int, seed: in
     from hierbayes.engines.collapsed.pack import build_tape, with_chart
     from hierbayes.engines.collapsed.pointer import nutpie_model
     from hierbayes.engines.collapsed.statistics import accumulate
-    from hierbayes.sampling import run, settings
+    from hierbayes.sampling.sampler import run, settings
 
     tape = build_tape(problem, accumulate(problem), own)
     spent = 0

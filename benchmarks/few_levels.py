@@ -36,8 +36,8 @@ def fits(name: str, sets: int, accept: float | None) -> Iterator[dict[str, objec
     from _trust.checks import SEED
     from _trust.structures import FEW_LEVELS
 
-    from hierbayes.run import Runner, draw
-    from hierbayes.sampling import settings
+    from hierbayes.sampling.run import Runner, draw
+    from hierbayes.sampling.sampler import settings
     from hierbayes.studies.calibration import make_task, seeds_of
     from hierbayes.studies.calibration_quantities import of_world
     from hierbayes.summaries.health import diagnostics

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hierbayes.datasets.sources import sources
 from hierbayes.errors import ModelError
 from hierbayes.priors import Prior
-from hierbayes.priors_text import nearest, read_prior
+from hierbayes.priors.text import nearest, read_prior
 
 if TYPE_CHECKING:
     import pandas as pd

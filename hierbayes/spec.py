@@ -11,7 +11,7 @@ from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family, family
 from hierbayes.formula import Formula, parse
 from hierbayes.priors import Prior
-from hierbayes.priors_bambi import without_bambi
+from hierbayes.priors.bambi import without_bambi
 
 Missing = Literal["drop", "raise"]
 Rank = Literal["drop", "raise"]

@@ -14,8 +14,8 @@ import hierbayes as hb
 from hierbayes.engines.assemble import assemble
 from hierbayes.engines.naming import posterior_dims
 from hierbayes.model import Fit
-from hierbayes.run import Draws, named_tree
-from hierbayes.sampling import Trace
+from hierbayes.sampling.run import Draws, named_tree
+from hierbayes.sampling.sampler import Trace
 
 DOCS = Path(__file__).parent.parent / "docs"
 

@@ -17,7 +17,7 @@ import pytest
 
 VARIABLE = "HIERBAYES_SEED_SHIFT"
 METHODS = ("sample", "sample_theta", "sample_response", "resume")
-"""Those of `hierbayes.run.Runner` that sample. All take the settings; one may call another."""
+"""Those of `hierbayes.sampling.run.Runner` that sample. All take the settings; one may call another."""
 
 
 def shift():
@@ -40,7 +40,7 @@ def shift_samplers():
     """Let every `Runner` sample from shifted seeds for the rest of the process, where a shift is asked for."""
     if not shift():
         return
-    from hierbayes.run import Runner
+    from hierbayes.sampling.run import Runner
 
     for name in METHODS:
         setattr(Runner, name, _from_another_seed(getattr(Runner, name)))
@@ -50,7 +50,7 @@ _inside = threading.local()
 
 
 def _from_another_seed(method):
-    from hierbayes.sampling import Settings
+    from hierbayes.sampling.sampler import Settings
 
     def moved(value):
         return replace(value, seed=shifted(value.seed)) if isinstance(value, Settings) else value

@@ -11,7 +11,7 @@ from fits import fake_fit
 
 import hierbayes as hb
 from hierbayes.model.likelihood_check import judge
-from hierbayes.run_tree import with_true_names
+from hierbayes.sampling.tree import with_true_names
 
 SLEEP = "Reaction ~ Days + (Days | Subject)"
 

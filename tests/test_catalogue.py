@@ -11,7 +11,7 @@ import hierbayes.priors as priors
 from hierbayes.catalogue import catalogue, models, read_spec
 from hierbayes.datasets.sources import find
 from hierbayes.errors import DataError, ModelError
-from hierbayes.priors_text import KNOWN, read_prior
+from hierbayes.priors.text import KNOWN, read_prior
 
 CLASSICAL = json.loads((Path(__file__).parent / "reference" / "classical.json").read_text())
 LINEAR = (

@@ -137,7 +137,7 @@ def test_averages_are_those_over_many_new_levels():
     population = fit.category_probabilities(data, groups="population", draws=True)[0, 0].to_numpy()
     assert np.abs(drawn.mean(axis=0) - population).max() > 0.03
     apart = found.copy()  # what independent predictors would give
-    from hierbayes.category_averages import average_probabilities
+    from hierbayes.families.category_averages import average_probabilities
 
     for i, row in enumerate(ROWS.itertuples()):
         sds = np.sqrt(np.diagonal(covariance(fit, row)[0, 0]))

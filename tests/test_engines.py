@@ -11,7 +11,7 @@ from linear_catalogue import linear_models
 
 import hierbayes as hb
 from hierbayes.catalogue import catalogue
-from hierbayes.run import Runner
+from hierbayes.sampling.run import Runner
 
 FORMULA = "Reaction ~ Days + (Days | Subject)"
 QUIET = {"seed": 1, "progress": False}

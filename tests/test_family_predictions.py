@@ -10,9 +10,9 @@ from scipy import stats
 from test_likelihoods import known
 
 import hierbayes as hb
-from hierbayes.averages import average, mean_slope, spread
 from hierbayes.families import Family
-from hierbayes.likelihoods import variance
+from hierbayes.families.averages import average, mean_slope, spread
+from hierbayes.families.likelihoods import variance
 
 BERNOULLI = Family("bernoulli", "logit")
 

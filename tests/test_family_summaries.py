@@ -15,8 +15,8 @@ from scipy.special import logit, polygamma
 import hierbayes as hb
 from hierbayes.estimates import Responses, maximum_by_level, maximum_likelihood
 from hierbayes.families import Family
-from hierbayes.fisher import information, score
-from hierbayes.likelihoods import log_likelihood, variance
+from hierbayes.families.fisher import information, score
+from hierbayes.families.likelihoods import log_likelihood, variance
 
 BERNOULLI, BINOMIAL, POISSON = Family("bernoulli", "logit"), Family("binomial", "logit"), Family("poisson", "log")
 OWN = {"sigma": 0.7, "nu": 4.5, "alpha": 2.5, "kappa": 6.0, "shift": 0.4, "gap_2": 0.8, "gap_3": 1.3}
@@ -126,7 +126,7 @@ def test_score_and_information(family):
         )
     if family.name == "exgaussian":
         return
-    from hierbayes.likelihoods import draw
+    from hierbayes.families.likelihoods import draw
 
     rng, at = np.random.default_rng(3), 0.4
     drawn = draw(family, np.full(60_000, at), OWN, rng, trials=trials)

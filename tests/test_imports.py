@@ -16,35 +16,10 @@ PACKAGE = Path(__file__).resolve().parent.parent / "hierbayes"
 
 # Each room imports from itself and from the rooms before it.
 ROOMS = (
-    *("errors", "datasets", "catalogue", "formula", "families", "likelihoods", "priors", "spec", "design", "sources"),
-    *(
-        "engines",
-        "sampling",
-        "run",
-        "estimates",
-        "summaries",
-        "predict",
-        "comparison",
-        "plots",
-        "report",
-        "storage",
-        "bridge",
-    ),
+    *("errors", "datasets", "catalogue", "formula", "families", "priors", "spec", "design", "sources"),
+    *("engines", "sampling", "estimates", "summaries", "predict", "comparison", "plots", "report", "storage", "bridge"),
     *("model", "warm", "studies", "cli", "__init__", "__main__"),
 )
-# Files that stand beside the room they belong to.
-ANNEXES = {
-    "priors_bambi": "priors",
-    "priors_text": "priors",
-    "memory": "errors",
-    "options": "spec",
-    "run_tree": "run",
-    "averages": "likelihoods",
-    "category_averages": "likelihoods",
-    "fisher": "likelihoods",
-    "ordinal": "families",
-    "categorical": "families",
-}
 # (importer, imported): where the order of the list is impractical, with the reason.
 EXCEPTIONS = {
     # A catalogue entry states its priors, and a prior is a frozen value that knows nothing of the catalogue.
@@ -72,8 +47,7 @@ def sources() -> list[Path]:
 
 def room_of(module: str) -> str:
     """The room of a module named from the package on: ``formula.parser`` is in ``formula``."""
-    first = module.split(".")[0] or "__init__"
-    return ANNEXES.get(first, first)
+    return module.split(".")[0] or "__init__"
 
 
 def imported_modules(tree: ast.AST, module: str, is_package: bool) -> Iterator[tuple[int, str]]:
@@ -150,7 +124,7 @@ def test_imports_run_one_way(path: Path):
         ),
         ("summaries/tables.py", "import hierbayes as hb"),
         ("summaries/tables.py", "from hierbayes import Model"),
-        ("run.py", "import importlib\nimportlib.import_module('hierbayes.storage')"),
+        ("sampling/run.py", "import importlib\nimportlib.import_module('hierbayes.storage')"),
     ],
 )
 def test_an_upward_import_is_seen(where: str, text: str):

@@ -19,7 +19,7 @@ from oracles.agreement import largest, limit, z_scores
 import hierbayes as hb
 from hierbayes.catalogue import catalogue
 from hierbayes.engines.naming import posterior_dims
-from hierbayes.run import Runner
+from hierbayes.sampling.run import Runner
 
 SLEEP = "Reaction ~ Days + (Days | Subject)"
 FEW = {"draws": 60, "chains": 2, "seed": 1, "progress": False}

@@ -267,8 +267,8 @@ def test_the_draws_are_never_held_unless_asked_for():
 
 def test_too_many_draws_are_refused_before_they_are_made(monkeypatch):
     fit = made_up("correlated")
-    monkeypatch.setattr("hierbayes.memory._UNASKED", 0)
-    monkeypatch.setattr("hierbayes.memory.free_memory", lambda: 10_000)
+    monkeypatch.setattr("hierbayes.sampling.memory._UNASKED", 0)
+    monkeypatch.setattr("hierbayes.sampling.memory.free_memory", lambda: 10_000)
     with pytest.raises(hb.DataError, match="60 draws of 180 rows would take"):
         fit.predict(draws=True)
 

@@ -17,7 +17,7 @@ from hierbayes.design.design import Design
 from hierbayes.design.table import Floats
 from hierbayes.errors import HierBayesWarning, ModelError
 from hierbayes.priors import Fixed, Flat, Prior
-from hierbayes.priors_bambi import is_bambi_prior, read_bambi_prior, read_coefficient_prior, read_group_prior
+from hierbayes.priors.bambi import is_bambi_prior, read_bambi_prior, read_coefficient_prior, read_group_prior
 from hierbayes.spec import make_spec
 
 

@@ -16,7 +16,7 @@ from hierbayes.design.design import Design
 from hierbayes.design.scaling import ResolvedPriors
 from hierbayes.design.table import Floats, Ints
 from hierbayes.errors import ModelError, warn
-from hierbayes.run_tree import with_true_names
+from hierbayes.sampling.tree import with_true_names
 from hierbayes.spec import ModelSpec
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from hierbayes.comparison.bridges import bridge, effective, relative_error
 from hierbayes.engines.base import Floats, Ints, Problem
 from hierbayes.errors import ModelError, SamplingError
 from hierbayes.priors import Flat
-from hierbayes.sampling import counting
+from hierbayes.sampling.sampler import counting
 
 if TYPE_CHECKING:
     from hierbayes.engines.collapsed.engine import CollapsedEngine

@@ -22,8 +22,8 @@ import numpy as np
 
 from hierbayes.engines.base import Floats
 from hierbayes.families import Family
-from hierbayes.fisher import informed, score
-from hierbayes.likelihoods import log_likelihood
+from hierbayes.families.fisher import informed, score
+from hierbayes.families.likelihoods import log_likelihood
 
 MOST = 3
 """Dimensions up to which a sum over a grid replaces random points."""

@@ -14,7 +14,7 @@ from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError, warn
 from hierbayes.families import GAUSSIAN, Family
-from hierbayes.sampling import counting
+from hierbayes.sampling.sampler import counting
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -11,7 +11,7 @@ import numpy as np
 
 from hierbayes.comparison.refits import Flags, Refits, Scored
 from hierbayes.errors import DataError, ModelError
-from hierbayes.sampling import Settings
+from hierbayes.sampling.sampler import Settings
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,7 +21,7 @@ from hierbayes.comparison.integrals import MOST, log_integrals
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Ints
 from hierbayes.errors import ModelError
-from hierbayes.sampling import counting
+from hierbayes.sampling.sampler import counting
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -10,8 +10,7 @@ import numpy as np
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Expanded, Floats, Problem
 from hierbayes.errors import ModelError
-from hierbayes.likelihoods import draw
-from hierbayes.memory import require_memory
+from hierbayes.families.likelihoods import draw
 from hierbayes.priors import (
     LKJ,
     Custom,
@@ -28,7 +27,8 @@ from hierbayes.priors import (
     Prior,
     Uniform,
 )
-from hierbayes.run_tree import tree_name
+from hierbayes.sampling.memory import require_memory
+from hierbayes.sampling.tree import tree_name
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -13,7 +13,7 @@ from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family
-from hierbayes.run_tree import tree_name, true_name
+from hierbayes.sampling.tree import tree_name, true_name
 from hierbayes.summaries.numbers import estimates
 from hierbayes.summaries.own_words import coefficient_word
 

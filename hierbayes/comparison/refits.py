@@ -25,8 +25,8 @@ from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Floats, Ints, Problem
 from hierbayes.errors import ModelError
 from hierbayes.priors import Flat
-from hierbayes.run import Runner
-from hierbayes.sampling import Settings, counting
+from hierbayes.sampling.run import Runner
+from hierbayes.sampling.sampler import Settings, counting
 
 if TYPE_CHECKING:
     import xarray as xr

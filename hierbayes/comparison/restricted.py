@@ -20,7 +20,7 @@ import numpy as np
 from hierbayes.comparison.internal import Internal, internal, roots
 from hierbayes.engines.base import Floats, Ints, Problem
 from hierbayes.priors import Normal
-from hierbayes.sampling import counting
+from hierbayes.sampling.sampler import counting
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -13,7 +13,7 @@ from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats
 from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family
-from hierbayes.likelihoods import log_likelihood
+from hierbayes.families.likelihoods import log_likelihood
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -24,9 +24,9 @@ from hierbayes.comparison.refits import Flags, Refits, Scored, bridged, by_predi
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError, SamplingError, warn
-from hierbayes.run import Runner
-from hierbayes.run_tree import named_tree, with_true_names
-from hierbayes.sampling import Settings
+from hierbayes.sampling.run import Runner
+from hierbayes.sampling.sampler import Settings
+from hierbayes.sampling.tree import named_tree, with_true_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

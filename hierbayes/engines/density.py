@@ -9,7 +9,7 @@ import numpy as np
 
 from hierbayes.engines.base import Block, Floats, Problem
 from hierbayes.errors import ModelError
-from hierbayes.likelihoods import log_likelihood
+from hierbayes.families.likelihoods import log_likelihood
 from hierbayes.priors import LKJ, Fixed, Flat, Normal, Prior
 
 _LOG_2PI = math.log(2 * math.pi)

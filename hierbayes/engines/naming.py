@@ -8,7 +8,7 @@ import numpy as np
 
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Expanded, Floats, Problem
-from hierbayes.ordinal import cuts
+from hierbayes.families.ordinal import cuts
 
 
 def posterior_dims(labels: Labels) -> dict[str, tuple[str, ...]]:

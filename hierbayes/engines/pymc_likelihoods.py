@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hierbayes import categorical
-from hierbayes.families import Family
-from hierbayes.likelihoods import draw
+from hierbayes.families import Family, categorical
+from hierbayes.families.likelihoods import draw
 
 if TYPE_CHECKING:
     from pymc.distributions.distribution import Distribution
@@ -37,7 +36,7 @@ def observe(
 
     A row with a weight has its log likelihood multiplied by it; but for the gaussian, whose sd is divided by the root
     of the weight. What PyMC has no distribution for is a `pymc.CustomDist` with the same log density as
-    `hierbayes.likelihoods.log_likelihood`, and draws from `hierbayes.likelihoods.draw`.
+    `hierbayes.families.likelihoods.log_likelihood`, and draws from `hierbayes.families.likelihoods.draw`.
 
     Parameters
     ----------
@@ -157,7 +156,7 @@ def _exgaussian(value: Any, mu: Any, sigma: Any, nu: Any) -> Any:
 
 
 def _ordinal(link: str, value: Any, eta: Any, gaps: list[Any]) -> Any:
-    """Return the log probability of scores, see `hierbayes.ordinal`, with finite slopes at any predictor.
+    """Return the log probability of scores, see `hierbayes.families.ordinal`, with finite slopes at any predictor.
 
     PyMC's OrderedLogistic and OrderedProbit take differences of probabilities, which are 0 in the tails.
     """

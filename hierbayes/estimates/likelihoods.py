@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from hierbayes import ordinal
 from hierbayes.estimates.arrays import BoolArray, FloatArray, IntArray
 from hierbayes.estimates.levels import NoPooling, no_pooling
 from hierbayes.estimates.pooled import LeastSquares, least_squares
-from hierbayes.families import Family
-from hierbayes.fisher import information, score
-from hierbayes.likelihoods import log_likelihood
+from hierbayes.families import Family, ordinal
+from hierbayes.families.fisher import information, score
+from hierbayes.families.likelihoods import log_likelihood
 
 STEPS = 500
 TOLERANCE = 1e-12

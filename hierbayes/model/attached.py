@@ -11,9 +11,9 @@ import numpy as np
 from hierbayes.engines.naming import posterior_coords, posterior_dims
 from hierbayes.errors import DataError
 from hierbayes.model.likelihood_check import judge
-from hierbayes.run import Draws
-from hierbayes.run_tree import named_tree, tree_name, with_true_names
-from hierbayes.sampling import Trace
+from hierbayes.sampling.run import Draws
+from hierbayes.sampling.sampler import Trace
+from hierbayes.sampling.tree import named_tree, tree_name, with_true_names
 
 if TYPE_CHECKING:
     import xarray as xr

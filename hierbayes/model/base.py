@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from hierbayes.design.design import Design
 from hierbayes.errors import ModelError, warn
 from hierbayes.model.attached import DOUBT, OWN_VARIABLES
-from hierbayes.run import Draws
-from hierbayes.run_tree import with_true_names
+from hierbayes.sampling.run import Draws
+from hierbayes.sampling.tree import with_true_names
 from hierbayes.spec import ModelSpec
 from hierbayes.summaries.health import complaints, diagnostics
 from hierbayes.summaries.single_category import refuse_several

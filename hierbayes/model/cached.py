@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hierbayes.errors import HierBayesError, ModelError, warn
-from hierbayes.run import Draws
-from hierbayes.sampling import Settings
+from hierbayes.sampling.run import Draws
+from hierbayes.sampling.sampler import Settings
 from hierbayes.storage.file import check_target, read_texts
 from hierbayes.storage.record import Record, has_function, read_record, texts_of, write_record
 

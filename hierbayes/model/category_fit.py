@@ -20,8 +20,8 @@ from hierbayes.model.tabulating import Tabulating
 from hierbayes.plots.accessor import HasTables
 from hierbayes.plots.category_plots import CategoryPlots
 from hierbayes.priors import LKJ, Custom, Fixed, Prior
-from hierbayes.run import Draws
-from hierbayes.run_tree import row_name, tree_name
+from hierbayes.sampling.run import Draws
+from hierbayes.sampling.tree import row_name, tree_name
 from hierbayes.summaries.single_category import single_posterior
 
 if TYPE_CHECKING:

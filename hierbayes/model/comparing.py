@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hierbayes.errors import ModelError
 from hierbayes.model.weighing import Weighing
-from hierbayes.sampling import Settings, settings, whole_number
+from hierbayes.sampling.sampler import Settings, settings, whole_number
 from hierbayes.summaries.numbers import check_flag
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hierbayes.errors import ModelError
-from hierbayes.run import Draws, Runner
-from hierbayes.run_tree import named_tree
-from hierbayes.sampling import Settings, settings
+from hierbayes.sampling.run import Draws, Runner
+from hierbayes.sampling.sampler import Settings, settings
+from hierbayes.sampling.tree import named_tree
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -57,7 +57,7 @@ class Fit(Tabulating, Predicting, Decomposing, Questioning, Comparing, Keeping):
         """
         from hierbayes.report.fit_page import fit_page
         from hierbayes.report.page import write_page
-        from hierbayes.sampling import working
+        from hierbayes.sampling.sampler import working
         from hierbayes.storage.record import texts_of
 
         with working("writing the report", None):

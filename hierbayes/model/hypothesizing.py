@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hierbayes.errors import ModelError
 from hierbayes.model.base import FitBase
-from hierbayes.sampling import settings
+from hierbayes.sampling.sampler import settings
 
 if TYPE_CHECKING:
     import pandas as pd

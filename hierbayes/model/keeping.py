@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from hierbayes.errors import warn
 from hierbayes.model.base import FitBase
-from hierbayes.run import Draws
+from hierbayes.sampling.run import Draws
 from hierbayes.summaries.numbers import check_flag
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from hierbayes.design.scaling import ResolvedPriors, resolve
 from hierbayes.errors import warn
 from hierbayes.model.likelihood_check import warn_of_extension
 from hierbayes.model.updated import changed, keep_data
-from hierbayes.run import Draws, Runner, draw
-from hierbayes.sampling import Settings
+from hierbayes.sampling.run import Draws, Runner, draw
+from hierbayes.sampling.sampler import Settings
 from hierbayes.spec import ModelSpec
 from hierbayes.summaries.numbers import check_flag
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from hierbayes.engines.naming import posterior_dims, tree_name
 from hierbayes.errors import ModelError, warn
-from hierbayes.run_tree import row_name
-from hierbayes.sampling import quiet_libraries
+from hierbayes.sampling.sampler import quiet_libraries
+from hierbayes.sampling.tree import row_name
 
 if TYPE_CHECKING:
     import pymc

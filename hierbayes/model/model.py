@@ -19,12 +19,12 @@ from hierbayes.errors import ModelError, warn
 from hierbayes.families import Family
 from hierbayes.model.fitted import Fit
 from hierbayes.model.kept_model import KeptModel
+from hierbayes.model.options import OF_FIT, OF_MODEL, unknown_option
 from hierbayes.model.updated import keep_data, with_weights
-from hierbayes.options import OF_FIT, OF_MODEL, unknown_option
 from hierbayes.priors import Prior
-from hierbayes.run import Runner
-from hierbayes.run_tree import with_true_names
-from hierbayes.sampling import Settings, quiet_libraries, settings, working
+from hierbayes.sampling.run import Runner
+from hierbayes.sampling.sampler import Settings, quiet_libraries, settings, working
+from hierbayes.sampling.tree import with_true_names
 from hierbayes.spec import ModelSpec, make_spec
 
 if TYPE_CHECKING:

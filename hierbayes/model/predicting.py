@@ -29,7 +29,7 @@ from hierbayes.predict.averages import (
     labelled_averages,
 )
 from hierbayes.predict.row_draws import residual_of
-from hierbayes.sampling import settings
+from hierbayes.sampling.sampler import settings
 from hierbayes.summaries.numbers import check_flag, check_prob
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Predicting(Replicating):
             - ``"average"``: integrated out, as if every level were new. With the identity link the mean is that of
               ``"population"``; with others it is the average of the mean over the population of levels,
               ``E[mean(eta)]`` with ``eta ~ N(offset + x beta, z Sigma z')``, computed for each draw (see
-              `hierbayes.averages.average`). No grouping column is needed. A response varies by ``z Sigma z'`` more,
+              `hierbayes.families.averages`). No grouping column is needed. A response varies by ``z Sigma z'`` more,
               and a row whose level is not given is a level of its own.
         kind : str
             - ``"mean"``: of the response; for ``bernoulli`` and ``binomial`` the probability of a success, also where
@@ -231,8 +231,9 @@ class Predicting(Replicating):
         """Predict the probability of each category of an ordinal or categorical response.
 
         In each posterior draw it is ``F(c_k - eta) - F(c_(k-1) - eta)`` for ``ordinal``, with the linear predictor eta
-        of `predict` and the thresholds c of `hierbayes.ordinal`, and for ``categorical`` the share of ``exp(eta_k)``,
-        see `hierbayes.categorical`. ``groups="average"`` integrates the group-level effects out of it.
+        of `predict` and the thresholds c of `hierbayes.families.ordinal`, and for ``categorical`` the share of
+        ``exp(eta_k)``, see `hierbayes.families.categorical`. ``groups="average"`` integrates the group-level
+        effects out of it.
 
         Parameters
         ----------

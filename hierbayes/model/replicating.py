@@ -10,8 +10,8 @@ from hierbayes.model.base import FitBase
 from hierbayes.predict.answers import Source, all_draws, check_memory, labelled_draws
 from hierbayes.predict.asked import Asked, asked, category_draws, row_draws
 from hierbayes.predict.posterior_draws import PosteriorDraws, posterior_draws
-from hierbayes.run_tree import row_name, tree_name
-from hierbayes.sampling import settings, whole_number
+from hierbayes.sampling.sampler import settings, whole_number
+from hierbayes.sampling.tree import row_name, tree_name
 
 if TYPE_CHECKING:
     import pandas as pd

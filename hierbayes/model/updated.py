@@ -20,8 +20,8 @@ from hierbayes.errors import DataError, ModelError, warn
 from hierbayes.formula import Formula, parse
 from hierbayes.formula.dots import fill_dots
 from hierbayes.formula.roles import coded_columns
-from hierbayes.options import OF_MODEL, unknown_option
-from hierbayes.priors_bambi import without_bambi
+from hierbayes.model.options import OF_MODEL, unknown_option
+from hierbayes.priors.bambi import without_bambi
 from hierbayes.spec import ModelSpec, make_spec
 from hierbayes.storage.fingerprint import data_fingerprint
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hierbayes.comparison.prior_draws import as_group, response_name
 from hierbayes.model.base import FitBase
-from hierbayes.sampling import whole_number
+from hierbayes.sampling.sampler import whole_number
 from hierbayes.summaries.numbers import check_prob
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from hierbayes.errors import HierBayesError, ModelError
 from hierbayes.formula.names import suggest
 from hierbayes.plots import arviz_tree
 from hierbayes.plots.fit_like import FitLike
-from hierbayes.sampling import working
+from hierbayes.sampling.sampler import working
 from hierbayes.summaries.numbers import check_prob
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class ArvizPlots:
 
     def _names(self, given: VarNames, options: dict[str, Any]) -> list[str]:
         """Return the variables to draw, as the tree names them; with ArviZ's own filter they are left as given."""
-        from hierbayes.run_tree import tree_name
+        from hierbayes.sampling.tree import tree_name
 
         default = list(arviz_tree.parameters(self._fit, self._fit.posterior))
         if given is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hierbayes.run_tree import tree_name, true_name
+from hierbayes.sampling.tree import tree_name, true_name
 from hierbayes.summaries.tables import correlated_pairs
 
 if TYPE_CHECKING:

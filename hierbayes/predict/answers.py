@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from hierbayes.design.table import Floats
 from hierbayes.errors import DataError, warn
-from hierbayes.memory import require_memory
 from hierbayes.predict.category_draws import CategoryDraws
 from hierbayes.predict.pieces import Piece, over_pieces, pieces
 from hierbayes.predict.row_draws import RowDraws
 from hierbayes.predict.row_estimates import row_estimates
+from hierbayes.sampling.memory import require_memory
 from hierbayes.summaries.numbers import ESTIMATES, check_prob
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hierbayes import categorical
-from hierbayes.category_averages import average_probabilities
 from hierbayes.design.new_rows import Rows
 from hierbayes.design.table import Floats
+from hierbayes.families import categorical
+from hierbayes.families.category_averages import average_probabilities
 from hierbayes.predict.level_effects import generator
 from hierbayes.predict.pieces import STEP, Piece
 from hierbayes.predict.posterior_draws import PosteriorDraws, covariance_root

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hierbayes.sampling import counting
+from hierbayes.sampling.sampler import counting
 
 STEP = 16
 """Pieces start at multiples of it, and noise comes by so many rows at once."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hierbayes.averages import average, category_average
 from hierbayes.design.new_rows import Rows
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
 from hierbayes.families import Family
-from hierbayes.likelihoods import draw, log_likelihood, variance
+from hierbayes.families.averages import average, category_average
+from hierbayes.families.likelihoods import draw, log_likelihood, variance
 from hierbayes.predict.level_effects import LevelEffects, generator
 from hierbayes.predict.pieces import STEP, Piece
 from hierbayes.predict.posterior_draws import PosteriorDraws, covariance_root

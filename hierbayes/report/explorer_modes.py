@@ -16,7 +16,7 @@ from hierbayes.engines.joint.surface import first_guess
 from hierbayes.errors import ModelError
 from hierbayes.priors import Fixed
 from hierbayes.report.explorer_path import MULTIPLIERS, PoolingPath
-from hierbayes.sampling import counting
+from hierbayes.sampling.sampler import counting
 
 
 def modes_path(

@@ -16,7 +16,7 @@ from hierbayes.engines.collapsed.statistics import accumulate
 from hierbayes.engines.theta import layout
 from hierbayes.errors import ModelError
 from hierbayes.priors import Flat
-from hierbayes.sampling import counting
+from hierbayes.sampling.sampler import counting
 
 STEPS = 15
 """Positions of the slider in one decade of the sd."""

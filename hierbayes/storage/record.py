@@ -21,9 +21,9 @@ from hierbayes.engines.assemble import Labels, labels_of
 from hierbayes.engines.naming import posterior_coords, posterior_dims
 from hierbayes.errors import DataError, HierBayesError, ModelError
 from hierbayes.priors import Custom
-from hierbayes.run import Draws
-from hierbayes.run_tree import with_true_names
-from hierbayes.sampling import Settings
+from hierbayes.sampling.run import Draws
+from hierbayes.sampling.sampler import Settings
+from hierbayes.sampling.tree import with_true_names
 from hierbayes.spec import ModelSpec
 from hierbayes.storage.bare import bare_design, design_facts, no_data
 from hierbayes.storage.columns import columns_group, columns_of

@@ -15,7 +15,7 @@ from hierbayes.errors import DataError, ModelError
 from hierbayes.families import Family
 from hierbayes.formula import Formula, parse
 from hierbayes.priors import Custom, Prior
-from hierbayes.priors_text import read_prior, write_prior
+from hierbayes.priors.text import read_prior, write_prior
 from hierbayes.spec import Contrast, ModelSpec
 
 _LONGEST_SOURCE = 10_000

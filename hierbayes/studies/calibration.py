@@ -15,9 +15,9 @@ import numpy as np
 from hierbayes.comparison.prior_draws import drawable
 from hierbayes.design.scaling import prior_table
 from hierbayes.errors import ModelError, SamplingError
-from hierbayes.memory import require_memory
 from hierbayes.model import Fit, Model
-from hierbayes.sampling import Settings, counting, quiet_libraries, settings, whole_number
+from hierbayes.sampling.memory import require_memory
+from hierbayes.sampling.sampler import Settings, counting, quiet_libraries, settings, whole_number
 from hierbayes.studies.calibration_quantities import quantities_of
 from hierbayes.studies.calibration_result import Calibration
 from hierbayes.studies.calibration_samplers import sample_by

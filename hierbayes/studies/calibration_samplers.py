@@ -13,8 +13,8 @@ import numpy as np
 from hierbayes.design.table import Floats
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Problem
-from hierbayes.run import Runner
-from hierbayes.sampling import Settings, Trace
+from hierbayes.sampling.run import Runner
+from hierbayes.sampling.sampler import Settings, Trace
 from hierbayes.studies.calibration_sets import Sampler
 
 

@@ -14,7 +14,7 @@ from hierbayes.design.table import Floats, Ints
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Problem
 from hierbayes.errors import HierBayesError, SamplingError
-from hierbayes.sampling import Settings, Trace
+from hierbayes.sampling.sampler import Settings, Trace
 from hierbayes.studies.calibration_quantities import Quantity, of_draws, of_world
 from hierbayes.studies.worlds import PriorSource, World
 

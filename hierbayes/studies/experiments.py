@@ -10,9 +10,9 @@ import numpy as np
 
 from hierbayes.errors import HierBayesError, ModelError, SamplingError, warn
 from hierbayes.families import Family
-from hierbayes.memory import require_memory
 from hierbayes.priors import Prior
-from hierbayes.sampling import Settings, counting, quiet_libraries, settings
+from hierbayes.sampling.memory import require_memory
+from hierbayes.sampling.sampler import Settings, counting, quiet_libraries, settings
 from hierbayes.studies.categories import asked_categories
 from hierbayes.studies.experiment_result import Experiment
 from hierbayes.studies.plans import Plan, make_plan

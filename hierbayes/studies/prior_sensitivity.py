@@ -16,8 +16,8 @@ from hierbayes.errors import ModelError, SamplingError
 from hierbayes.formula.names import suggest
 from hierbayes.model import Fit, Model
 from hierbayes.priors import LKJ, Custom, Fixed, Flat, Normal, Prior
-from hierbayes.run import draw
-from hierbayes.sampling import Settings, counting, settings
+from hierbayes.sampling.run import draw
+from hierbayes.sampling.sampler import Settings, counting, settings
 from hierbayes.summaries.numbers import check_prob, convergence, estimates
 
 if TYPE_CHECKING:

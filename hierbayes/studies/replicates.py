@@ -15,8 +15,8 @@ from hierbayes.design.table import Floats, Ints
 from hierbayes.engines.assemble import assemble
 from hierbayes.errors import ModelError
 from hierbayes.estimates import Responses, complete_pooling, maximum_by_level, maximum_likelihood, no_pooling
-from hierbayes.run import Runner
-from hierbayes.sampling import Settings, Trace
+from hierbayes.sampling.run import Runner
+from hierbayes.sampling.sampler import Settings, Trace
 from hierbayes.studies.plans import Plan
 from hierbayes.studies.truths import Address, addresses
 from hierbayes.studies.worlds import FixedSource, PriorSource, World

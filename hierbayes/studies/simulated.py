@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hierbayes.families import Family
 from hierbayes.priors import Prior
-from hierbayes.sampling import settings
+from hierbayes.sampling.sampler import settings
 from hierbayes.studies.categories import asked_categories
 from hierbayes.studies.plans import make_plan
 from hierbayes.studies.worlds import make_source, plain

@@ -15,7 +15,7 @@ from hierbayes.engines.assemble import Labels, assemble
 from hierbayes.engines.base import Problem
 from hierbayes.engines.naming import as_given
 from hierbayes.errors import ModelError
-from hierbayes.likelihoods import draw
+from hierbayes.families.likelihoods import draw
 from hierbayes.studies.plans import Plan
 from hierbayes.studies.truths import Address, Truth, addresses, family_names, read_truth
 from hierbayes.summaries.side_by_side import factor_terms

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from hierbayes.categorical import log_probabilities
 from hierbayes.design.design import Design
 from hierbayes.design.stacked import single_design
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
 from hierbayes.families import Family
+from hierbayes.families.categorical import log_probabilities
 from hierbayes.summaries.numbers import ESTIMATES, check_prob, described
 from hierbayes.summaries.observed import mean_label, observed
 from hierbayes.summaries.questions.grid import Weights, average_grid

@@ -14,8 +14,8 @@ from hierbayes.design.design import Design
 from hierbayes.design.table import Floats, Ints
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import Family
+from hierbayes.families.likelihoods import draw
 from hierbayes.formula.names import suggest
-from hierbayes.likelihoods import draw
 from hierbayes.summaries.covariances import CHUNK, coefficients, count_draws, covariances, drawn, factor_columns, spaced
 from hierbayes.summaries.curve_rows import Along, along, contains, curve_parts
 from hierbayes.summaries.latent import latent_variance

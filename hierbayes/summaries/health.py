@@ -11,7 +11,7 @@ from hierbayes.summaries.numbers import convergence
 if TYPE_CHECKING:
     import xarray as xr
 
-    from hierbayes.run import Draws
+    from hierbayes.sampling.run import Draws
 
 
 def diagnostics(draws: Draws, effects: bool = True) -> dict[str, Any]:

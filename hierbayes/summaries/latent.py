@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import polygamma
 
-from hierbayes.averages import average, mean_slope
 from hierbayes.design.design import Design
 from hierbayes.design.table import Floats
 from hierbayes.families import Family
-from hierbayes.likelihoods import variance
+from hierbayes.families.averages import average, mean_slope
+from hierbayes.families.likelihoods import variance
 from hierbayes.summaries.covariances import (
     chunks,
     coefficients,

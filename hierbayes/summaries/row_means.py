@@ -13,7 +13,7 @@ from hierbayes.design.design import Design
 from hierbayes.design.table import Categorical, Floats, Ints
 from hierbayes.errors import ModelError
 from hierbayes.formula.names import suggest
-from hierbayes.sampling import counting
+from hierbayes.sampling.sampler import counting
 from hierbayes.summaries.covariances import (
     FactorColumns,
     chunks,

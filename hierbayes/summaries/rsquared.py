@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hierbayes.averages import average, spread
 from hierbayes.design.design import Design
 from hierbayes.design.table import Floats
 from hierbayes.families import GAUSSIAN, Family
-from hierbayes.likelihoods import variance
+from hierbayes.families.averages import average, spread
+from hierbayes.families.likelihoods import variance
 from hierbayes.summaries.covariances import chunks, coefficients, count_draws, drawn, factor_columns, spaced
 from hierbayes.summaries.latent import latent_variance, marginal_rows
 from hierbayes.summaries.numbers import described

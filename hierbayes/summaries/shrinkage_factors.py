@@ -11,8 +11,8 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.design.table import Floats, Ints
 from hierbayes.families import GAUSSIAN, Family
-from hierbayes.fisher import information
-from hierbayes.sampling import counting
+from hierbayes.families.fisher import information
+from hierbayes.sampling.sampler import counting
 from hierbayes.summaries.covariances import (
     FactorColumns,
     chunks,

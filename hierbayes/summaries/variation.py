@@ -9,7 +9,7 @@ import numpy as np
 
 from hierbayes.design.design import Design
 from hierbayes.design.table import Floats
-from hierbayes.sampling import counting
+from hierbayes.sampling.sampler import counting
 from hierbayes.summaries.covariances import (
     chunks,
     coefficients,

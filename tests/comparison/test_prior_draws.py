@@ -14,6 +14,7 @@ from scipy import stats
 
 import hierbayes as hb
 from hierbayes.comparison.prior_draws import draw_correlation_factors, draw_prior
+from hierbayes.sampling.sampler import settings
 
 PRIORS = [
     hb.Normal(2, 3), hb.HalfNormal(3), hb.HalfCauchy(2), hb.Exponential(0.3), hb.Gamma(3, 0.5),
@@ -87,7 +88,7 @@ def test_one_seed_fixes_it():
 def test_numpy_and_pymc_draw_alike():
     model = hb.Model("y ~ x + (x | g)", table())
     mine = model.prior_predictive(draws=2000, seed=1)
-    theirs = model._pymc_prior(__import__("hierbayes.sampling", fromlist=["settings"]).settings(draws=2000, seed=1))
+    theirs = model._pymc_prior(settings(draws=2000, seed=1))
     for name in ("beta", "sigma", "sd_g", "corr_g", "b_g"):
         own, other = (tree["prior"][name].to_numpy().reshape(2000, -1)[:, -2:] for tree in (mine, theirs))
         for k in range(own.shape[1]):

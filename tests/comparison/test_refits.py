@@ -13,7 +13,7 @@ import hierbayes as hb
 from hierbayes.comparison.bridges import bridge, effective, relative_error
 from hierbayes.comparison.refits import Evaluated, kept
 from hierbayes.engines.theta import layout, unpack
-from hierbayes.run import Runner
+from hierbayes.sampling.run import Runner
 
 pytestmark = pytest.mark.filterwarnings("ignore::hierbayes.HierBayesWarning")
 SLEEP = "Reaction ~ Days + (Days | Subject)"
@@ -88,7 +88,7 @@ def test_a_level_of_a_crossed_factor_shares_the_others_effects():
     from dataclasses import replace
 
     from hierbayes.comparison.evidence import evidence
-    from hierbayes.sampling import settings
+    from hierbayes.sampling.sampler import settings
 
     data = hb.load_data("penicillin")
     fit = hb.fit("diameter ~ 1 + (1 | plate) + (1 | sample)", data, seed=1, progress=False)

@@ -24,9 +24,9 @@ from hierbayes.engines.naming import as_given, posterior_dims
 from hierbayes.engines.theta import layout, unpack
 from hierbayes.errors import DataError, ModelError
 from hierbayes.priors import HalfStudentT, Normal
-from hierbayes.run import Runner
-from hierbayes.run_tree import THETA
-from hierbayes.sampling import run, settings
+from hierbayes.sampling.run import Runner
+from hierbayes.sampling.sampler import run, settings
+from hierbayes.sampling.tree import THETA
 
 
 def sample(chart, draws, tune, chains, cores, seed, by_pointer=True):

@@ -20,9 +20,9 @@ from hierbayes.engines.joint.entries import log_density
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import Family
 from hierbayes.priors import LKJ, Custom, Fixed, HalfNormal, HalfStudentT, Normal, Uniform
-from hierbayes.run import Runner
-from hierbayes.run_tree import named_tree
-from hierbayes.sampling import run, settings
+from hierbayes.sampling.run import Runner
+from hierbayes.sampling.sampler import run, settings
+from hierbayes.sampling.tree import named_tree
 
 POISSON = Family("poisson", "log")
 BERNOULLI = Family("bernoulli", "logit")

@@ -94,9 +94,8 @@ def test_densities_and_slopes_are_finite_far_out():
     import pytensor
     import pytensor.tensor as pt
 
-    from hierbayes import categorical
     from hierbayes.engines.pymc_likelihoods import observe
-    from hierbayes.families import Family
+    from hierbayes.families import Family, categorical
 
     own, eta = Family("categorical", "logit", 3), pt.vector("eta")
     y = np.array([1, 2, 3, 1, 2, 3])

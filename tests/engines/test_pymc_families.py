@@ -274,13 +274,13 @@ def test_known_standard_errors_stand_in_for_sigma():
 
 @pytest.mark.parametrize("link", ["logit", "probit"])
 def test_ordered_categories_keep_their_tails(link):
-    """Log probabilities far out are those of `hierbayes.likelihoods`, their slopes finite however far out."""
+    """Log probabilities far out are those of `hierbayes.families.likelihoods`, their slopes finite however far out."""
     import pytensor
     import pytensor.tensor as pt
 
     from hierbayes.engines.pymc_likelihoods import log_density
-    from hierbayes.fisher import score
-    from hierbayes.likelihoods import log_likelihood
+    from hierbayes.families.fisher import score
+    from hierbayes.families.likelihoods import log_likelihood
 
     own, given = Family("ordinal", link, 5), [0.8, 1.3, 0.5]
     eta, y, gaps = pt.vector("eta"), pt.lvector("y"), pt.dvectors(3)

@@ -19,7 +19,7 @@ from hierbayes.design.scaling import prior_keys
 from hierbayes.engines.assemble import assemble
 from hierbayes.engines.pymc import CENTRED_FROM, centred, mean_squares
 from hierbayes.errors import HierBayesWarning, ModelError
-from hierbayes.run import nested
+from hierbayes.sampling.run import nested
 
 MODELS = {**{f"{name} (catalogue)": spec for name, spec in linear_models().items()}, **STRUCTURES}
 

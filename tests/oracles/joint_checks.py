@@ -17,7 +17,7 @@ from hierbayes.engines.joint.entries import Hessian, laplace, log_density, size_
 from hierbayes.engines.joint.pack import term_table
 from hierbayes.engines.joint.surface import first_guess
 from hierbayes.engines.theta import log_prior_density, unpack
-from hierbayes.fisher import informed
+from hierbayes.families.fisher import informed
 from hierbayes.priors import Normal
 
 

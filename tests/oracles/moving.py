@@ -15,7 +15,7 @@ from scipy import stats
 from scipy.linalg import block_diag, solve_triangular
 
 from hierbayes.engines.theta import log_jacobian, unpack
-from hierbayes.fisher import information, informed, score
+from hierbayes.families.fisher import information, informed, score
 from hierbayes.priors import Fixed
 
 NODE = 2.0

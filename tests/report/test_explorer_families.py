@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 import hierbayes as hb
 from hierbayes.errors import ModelError
 from hierbayes.families import Family
-from hierbayes.likelihoods import log_likelihood
+from hierbayes.families.likelihoods import log_likelihood
 from hierbayes.report.explorer import explore
 from hierbayes.report.explorer_anchor import find_anchor
 from hierbayes.report.explorer_path import MULTIPLIERS

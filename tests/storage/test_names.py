@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hierbayes.errors import DataError
-from hierbayes.run_tree import tree_name, true_name, with_true_names
+from hierbayes.sampling.tree import tree_name, true_name, with_true_names
 from hierbayes.storage.names import decode_name, decode_texts, encode_name, encode_texts
 from hierbayes.storage.trees import decoded, encoded
 

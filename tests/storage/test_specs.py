@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import hierbayes as hb
 from hierbayes.design.table import Categorical, Numeric
-from hierbayes.priors_text import KNOWN, read_prior, write_prior
+from hierbayes.priors.text import KNOWN, read_prior, write_prior
 from hierbayes.spec import make_spec
 from hierbayes.storage.fingerprint import data_fingerprint
 from hierbayes.storage.specs import prior_from_json, prior_to_json, spec_from_json, spec_to_json

@@ -15,10 +15,10 @@ from oracles.structures import STRUCTURES, table
 from seeds import not_shifted
 
 import hierbayes as hb
-from hierbayes import run as run_module
 from hierbayes.comparison.prior_draws import draw_parameters
 from hierbayes.engines.naming import as_given
-from hierbayes.sampling import Trace, settings
+from hierbayes.sampling import run as run_module
+from hierbayes.sampling.sampler import Trace, settings
 from hierbayes.studies.calibration import make_task, run_sets, seeds_of, with_fitted
 from hierbayes.studies.calibration_quantities import of_draws, of_world
 from hierbayes.studies.calibration_result import Calibration

@@ -186,7 +186,7 @@ def calm(posterior):
 def responses_of_new_levels(fit, row, rng, spread=1.0):
     """Draw responses of the average row with x moved, every factor at a new level, from scratch; shares of trials."""
     from hierbayes.design.new_rows import rows_of
-    from hierbayes.likelihoods import draw
+    from hierbayes.families.likelihoods import draw
 
     data, design, times = FAMILY_TABLE(), fit.design, 1000
     rows = rows_of(design.schema, data.assign(x=row["x"]))

@@ -15,8 +15,8 @@ import pytest
 import hierbayes as hb
 from hierbayes.engines.joint.arrange import KINDS
 from hierbayes.families import Family
-from hierbayes.run import Runner
-from hierbayes.sampling import settings
+from hierbayes.sampling.run import Runner
+from hierbayes.sampling.sampler import settings
 from hierbayes.studies.calibration import make_task, run_sets, seeds_of, with_fitted
 from hierbayes.studies.calibration_result import Calibration
 

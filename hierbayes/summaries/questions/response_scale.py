@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hierbayes.averages import mean_slope
 from hierbayes.design.design import Design
 from hierbayes.design.table import Ints
 from hierbayes.families import Family
+from hierbayes.families.averages import mean_slope
 from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.derivatives import RowsAndSlopes, derivatives
 from hierbayes.summaries.questions.grid import Grid, plain_rows

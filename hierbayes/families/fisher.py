@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, log_ndtr, polygamma, psi
 
-from hierbayes import categorical, ordinal
-from hierbayes.averages import mean_slope
-from hierbayes.families import Family
-from hierbayes.likelihoods import Parameters, log_likelihood, shares, variance
+from hierbayes.families import Family, categorical, ordinal
+from hierbayes.families.averages import mean_slope
+from hierbayes.families.likelihoods import Parameters, log_likelihood, shares, variance
 
 
 def score(
     family: Family, y: Any, predictor: Any, parameters: Parameters, weights: Any = 1.0, trials: Any = None
 ) -> Any:
-    """Return the derivative of `hierbayes.likelihoods.log_likelihood` in the linear predictor, elementwise.
+    """Return the derivative of `hierbayes.families.likelihoods.log_likelihood` in the linear predictor, elementwise.
 
     For ``categorical`` it is that in each of a row's predictors, which lie as there.
 

@@ -16,10 +16,10 @@ import hierbayes as hb
 from hierbayes.catalogue import catalogue
 from hierbayes.errors import DataError, HierBayesWarning, ModelError
 from hierbayes.families import Family, family
-from hierbayes.likelihoods import log_likelihood
+from hierbayes.families.likelihoods import log_likelihood
 from hierbayes.priors import Flat
 
-CLMM = json.loads((Path(__file__).parent / "reference" / "classical.json").read_text())
+CLMM = json.loads((Path(__file__).parents[1] / "reference" / "classical.json").read_text())
 ORDERED = Family("ordinal", "logit", 4)
 NAMES = ["none", "some", "more", "most"]
 

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from scipy.special import betaln, erfcx, gammaln, log_expit, log_ndtr, xlogy
 
-from hierbayes import categorical, ordinal
 from hierbayes.errors import ModelError
-from hierbayes.families import NO_MEAN, Family
+from hierbayes.families import NO_MEAN, Family, categorical, ordinal
 
 Parameters = Mapping[str, Any]
 
@@ -38,7 +37,8 @@ def log_likelihood(
     ``Poisson(mu)``, ``NegativeBinomial(mu, alpha)`` of variance ``mu + mu**2 / alpha``, ``Gamma(alpha, alpha / mu)``
     (shape and rate), ``LogNormal(eta, sigma)`` of ``y`` or of ``y - shift``, ``ExGaussian(mu - nu, sigma, nu)`` and
     ``Beta(mu kappa, (1 - mu) kappa)``; for ``ordinal`` the score y has ``P(y <= k) = F(c_k - eta)``, see
-    `hierbayes.ordinal`; for ``categorical`` ``P(y = k)`` is the share of ``exp(eta_k)``, see `hierbayes.categorical`.
+    `hierbayes.families.ordinal`; for ``categorical`` ``P(y = k)`` is the share of ``exp(eta_k)``, see
+    `hierbayes.families.categorical`.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ def read_prior(value: object, where: str) -> Prior:
 
     Examples
     --------
-    >>> from hierbayes.priors_text import read_prior
+    >>> from hierbayes.priors.text import read_prior
     >>> print(read_prior("HalfNormal(50)", "example"))
     HalfNormal(50)
     >>> print(read_prior({"dist": "Normal", "sigma": 2}, "example"))
@@ -80,7 +80,7 @@ def write_prior(prior: Prior) -> dict[str, Any]:
     Examples
     --------
     >>> from hierbayes.priors import HalfStudentT
-    >>> from hierbayes.priors_text import write_prior
+    >>> from hierbayes.priors.text import write_prior
     >>> write_prior(HalfStudentT(3, 0.1))
     {'dist': 'HalfStudentT', 'nu': 3.0, 'sigma': 0.1}
     """
@@ -99,7 +99,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
     Examples
     --------
-    >>> from hierbayes.priors_text import nearest
+    >>> from hierbayes.priors.text import nearest
     >>> nearest("fromula", ["formula", "data"])
     "Did you mean 'formula'? "
     """

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from hierbayes import category_averages
-from hierbayes.category_averages import average_probabilities
+from hierbayes.families import category_averages
+from hierbayes.families.category_averages import average_probabilities
 
 
 def shares(eta):

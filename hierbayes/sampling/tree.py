@@ -11,7 +11,7 @@ from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Problem
 from hierbayes.engines.naming import posterior_coords, posterior_dims
 from hierbayes.engines.naming import tree_name as tree_name
-from hierbayes.sampling import Trace
+from hierbayes.sampling.sampler import Trace
 
 if TYPE_CHECKING:
     import xarray as xr

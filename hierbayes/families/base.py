@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 from hierbayes.errors import ModelError
+from hierbayes.families.ordinal import gap_names, gaps_of
+from hierbayes.families.ordinal import mean as ordinal_mean
 from hierbayes.formula import suggest
-from hierbayes.ordinal import gap_names, gaps_of
-from hierbayes.ordinal import mean as ordinal_mean
 
 Values = Literal["real", "positive", "count", "binary", "binomial", "unit", "ordered", "unordered"]
 """What a response may be: any number; above 0; 0, 1, 2, ...; one of two; successes of trials; between 0 and 1; one of
@@ -63,7 +63,7 @@ class Family:
     def unordered(self) -> bool:
         """Whether responses are categories without an order: a row then has a linear predictor for each but the first.
 
-        See `hierbayes.categorical`.
+        See `hierbayes.families.categorical`.
         """
         return self.values == "unordered"
 
@@ -197,7 +197,7 @@ FAMILIES: Mapping[str, Kind] = {
 """Every family by its name. ``alpha`` is the shape of the gamma and of the negative binomial (variance ``mu + mu**2 /
 alpha``), ``kappa`` the precision of the beta (variance ``mu (1 - mu) / (1 + kappa)``), ``nu`` the degrees of freedom of
 the Student and the mean of the exponential part of the ex-Gaussian, whose location is the mean of the whole. The
-parameters of ``ordinal`` are its gaps, K - 2 for K categories, see `hierbayes.ordinal`."""
+parameters of ``ordinal`` are its gaps, K - 2 for K categories, see `hierbayes.families.ordinal`."""
 
 _ALIASES = {
     "normal": "gaussian",

@@ -14,7 +14,7 @@ from typing import Any
 from hierbayes import priors
 from hierbayes.errors import ModelError
 from hierbayes.priors import Prior
-from hierbayes.priors_text import nearest
+from hierbayes.priors.text import nearest
 
 GROUP_EXAMPLE = 'bambi.Prior("Normal", mu=0, sigma=bambi.Prior("HalfNormal", sigma=3))'
 

@@ -8,7 +8,7 @@ import pytest
 import hierbayes as hb
 from hierbayes.engines.density import coefficient_log_prior, scalar_log_prior
 from hierbayes.errors import ModelError
-from hierbayes.priors_bambi import is_bambi_prior, read_bambi_prior, sd_key
+from hierbayes.priors.bambi import is_bambi_prior, read_bambi_prior, sd_key
 
 bambi = pytest.importorskip("bambi")
 

@@ -18,10 +18,10 @@ import pytest
 from fits import fake_fit
 
 import hierbayes as hb
-from hierbayes import memory
 from hierbayes.engines.collapsed import mode, recover, surrogate, threads
 from hierbayes.errors import HierBayesWarning, ModelError
-from hierbayes.sampling import settings
+from hierbayes.sampling import memory
+from hierbayes.sampling.sampler import settings
 from hierbayes.storage import file
 
 FORMULA = "Yield ~ 1 + (1 | Batch)"
@@ -233,7 +233,7 @@ def test_a_limit_on_the_process_counts():
     code = """
         import resource
         resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
-        from hierbayes.memory import free_memory
+        from hierbayes.sampling.memory import free_memory
         print(free_memory() <= 2**31)
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)

@@ -15,14 +15,13 @@ from oracles.points import random_point
 from scipy import special, stats
 
 import hierbayes as hb
-from hierbayes import categorical, fisher
 from hierbayes.engines.assemble import assemble
 from hierbayes.errors import ModelError
-from hierbayes.families import Family, family
-from hierbayes.likelihoods import draw, variance
-from hierbayes.likelihoods import log_likelihood as log_rows
+from hierbayes.families import Family, categorical, family, fisher
+from hierbayes.families.likelihoods import draw, variance
+from hierbayes.families.likelihoods import log_likelihood as log_rows
 
-CLASSICAL = json.loads((Path(__file__).parent / "reference" / "classical.json").read_text())
+CLASSICAL = json.loads((Path(__file__).parents[1] / "reference" / "classical.json").read_text())
 MULTINOM = CLASSICAL["verbagg_multinomial"]
 THREE, FIVE = Family("categorical", "logit", 3), Family("categorical", "logit", 5)
 

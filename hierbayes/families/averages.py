@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hierbayes import likelihoods, ordinal
-from hierbayes.families import Family
+from hierbayes.families import Family, likelihoods, ordinal
 
 _REACH = 7.0
 """sds on either side over which the normal is summed; what lies beyond is 3e-12 of it."""

@@ -15,9 +15,9 @@ from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Expanded, Floats, Problem
 from hierbayes.engines.naming import as_given, posterior_dims
 from hierbayes.errors import ModelError, SamplingError
-from hierbayes.memory import require_memory
-from hierbayes.run_tree import THETA, named_tree
-from hierbayes.sampling import Settings, Trace, compile_pymc, counting, quiet_libraries, run, working
+from hierbayes.sampling.memory import require_memory
+from hierbayes.sampling.sampler import Settings, Trace, compile_pymc, counting, quiet_libraries, run, working
+from hierbayes.sampling.tree import THETA, named_tree
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -9,7 +9,7 @@ import pytest
 from scipy import integrate, stats
 
 from hierbayes.families import FAMILIES, Family
-from hierbayes.likelihoods import draw, log_likelihood, log_shares, shares, variance
+from hierbayes.families.likelihoods import draw, log_likelihood, log_shares, shares, variance
 
 # for the categorical family, with several linear predictors a row, see test_categorical
 EVERY = [
@@ -291,7 +291,7 @@ def test_narrow_categories_keep_their_digits():
 
 
 def test_scores_and_informations_of_ordered_categories_are_those_of_differences():
-    from hierbayes.fisher import information, score
+    from hierbayes.families.fisher import information, score
 
     for link in ("logit", "probit"):
         own, h = Family("ordinal", link, 5), 1e-5
@@ -305,7 +305,7 @@ def test_scores_and_informations_of_ordered_categories_are_those_of_differences(
 
 
 def test_ordered_categories_averaged_over_a_normal_predictor():
-    from hierbayes.averages import average, category_average, mean_slope, spread
+    from hierbayes.families.averages import average, category_average, mean_slope, spread
 
     for link in ("logit", "probit"):
         own, mean, sd = Family("ordinal", link, 5), 0.7, 1.6

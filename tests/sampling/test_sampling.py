@@ -21,7 +21,7 @@ from fits import fake_fit
 from seeds import shifted
 
 import hierbayes as hb
-from hierbayes.sampling import Trace, _collect, settings
+from hierbayes.sampling.sampler import Trace, _collect, settings
 from hierbayes.summaries.health import complaints, diagnostics
 
 BAD = [
@@ -215,7 +215,7 @@ def shown_after(monkeypatch, progress, terminal, seconds):
     """Start a bar whose patience is a fifth of a second; say whether it is there after some seconds."""
     import rich.console
 
-    from hierbayes import sampling
+    from hierbayes.sampling import sampler as sampling
 
     plain = rich.console.Console
     monkeypatch.setattr(sampling, "_PATIENCE", 0.2)

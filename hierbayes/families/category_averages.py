@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from hierbayes.categorical import log_probabilities
+from hierbayes.families.categorical import log_probabilities
 
 _REACH = 5.5
 """Radius of the grid in sds; of two dimensions 3e-7 lies beyond it, of three 2e-6."""
