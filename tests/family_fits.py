@@ -12,11 +12,12 @@ from fits import fake_fit
 
 import hierbayes as hb
 from hierbayes.families import FAMILIES, Family
+from hierbayes.families import family as by_name
 from hierbayes.predict.posterior_draws import posterior_draws
 
 # all with one linear predictor a row; the categorical family has fits and tests of its own
 EVERY = [
-    Family(name, link, 4 if kind.values == "ordered" else 0)
+    by_name(f"{name}({link})", 4 if kind.values == "ordered" else 0)
     for name, kind in FAMILIES.items()
     for link in kind.links
     if kind.values != "unordered"

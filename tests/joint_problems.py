@@ -10,23 +10,23 @@ from oracles.joint_families import FamilyPoint
 from scipy import special
 
 from hierbayes.engines.theta import Theta
-from hierbayes.families import Family
+from hierbayes.families import family as by_name
 from hierbayes.priors import LKJ, Fixed, Gamma, HalfStudentT, Normal
 
 FAMILIES = (
-    Family("gaussian", "identity"),
-    Family("lognormal", "identity"),
-    Family("student_t", "identity"),
-    Family("bernoulli", "logit"),
-    Family("bernoulli", "probit"),
-    Family("binomial", "logit"),
-    Family("binomial", "probit"),
-    Family("poisson", "log"),
-    Family("negative_binomial", "log"),
-    Family("gamma", "log"),
-    Family("ordinal", "logit", 5),
-    Family("ordinal", "probit", 4),
-    Family("categorical", "logit", 3),
+    by_name("gaussian(identity)"),
+    by_name("lognormal(identity)"),
+    by_name("student_t(identity)"),
+    by_name("bernoulli(logit)"),
+    by_name("bernoulli(probit)"),
+    by_name("binomial(logit)"),
+    by_name("binomial(probit)"),
+    by_name("poisson(log)"),
+    by_name("negative_binomial(log)"),
+    by_name("gamma(log)"),
+    by_name("ordinal(logit)", 5),
+    by_name("ordinal(probit)", 4),
+    by_name("categorical(logit)", 3),
 )
 STRUCTURES = (
     "no groups",

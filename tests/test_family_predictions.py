@@ -6,15 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from family_fits import EVERY, OTHERS, made_up, parameters, predictors, table, variances, with_draws
+from known_laws import known
 from scipy import stats
-from test_likelihoods import known
 
 import hierbayes as hb
-from hierbayes.families import Family
-from hierbayes.families.averages import average, mean_slope, spread
-from hierbayes.families.likelihoods import variance
+from hierbayes.families import family as by_name
 
-BERNOULLI = Family("bernoulli", "logit")
+BERNOULLI = by_name("bernoulli(logit)")
 
 
 def of(fit, row: int, draw: tuple[int, int], eta: float):
@@ -82,11 +80,11 @@ def test_averages_against_adaptive_quadrature(family, sd):
             return quad(inner, -12, 12, points=places, limit=300, epsabs=1e-13)[0]
 
         mean = expected(lambda e: family.mean(e, own))
-        assert average(family, eta, sd**2, own) == pytest.approx(mean, rel=1e-8)
+        assert family.average(eta, sd**2, own) == pytest.approx(mean, rel=1e-8)
         square = expected(lambda e: family.mean(e, own) ** 2)
-        within = expected(lambda e: variance(family, e, own, trials=trials) / size**2)
+        within = expected(lambda e: family.variance(e, own, trials=trials) / size**2)
         total = within + square - mean**2
-        assert spread(family, eta, sd**2, own, trials) == pytest.approx(total, rel=1e-6)
+        assert family.spread(eta, sd**2, own, trials) == pytest.approx(total, rel=1e-6)
 
 
 @pytest.mark.parametrize("family", EVERY, ids=str)
@@ -94,7 +92,7 @@ def test_slope_of_the_mean(family):
     own = {"sigma": 0.4, "shift": 0.3, "alpha": 2.0, "kappa": 5.0, "nu": 4.0, "gap_2": 0.8, "gap_3": 1.3}
     eta, step = np.linspace(-2, 2, 9), 1e-5
     differences = (family.mean(eta + step, own) - family.mean(eta - step, own)) / (2 * step)
-    np.testing.assert_allclose(mean_slope(family, eta, own), differences, rtol=1e-8)
+    np.testing.assert_allclose(family.mean_slope(eta, own), differences, rtol=1e-8)
 
 
 @pytest.mark.parametrize("family", EVERY, ids=str)
@@ -130,7 +128,7 @@ def test_residuals(family):
     left = np.asarray(y) - family.mean(eta, own)
     np.testing.assert_allclose(fit.residuals()["mean"], left.mean(axis=(0, 1)), atol=1e-10)
     trials = data["n"].to_numpy()
-    spread_ = variance(family, eta, own, trials=trials)
+    spread_ = family.variance(eta, own, trials=trials)
     sd = np.sqrt(spread_) / (trials if family.name == "binomial" else 1)
     np.testing.assert_allclose(fit.residuals(standardized=True)["mean"], (left / sd).mean(axis=(0, 1)), rtol=1e-9)
 
@@ -154,15 +152,15 @@ def test_densities_of_the_rows(family):
 
 
 def test_weights_leave_other_families_responses_alone():
-    fit = made_up(Family("poisson", "log"), "w")
-    plain = made_up(Family("poisson", "log"))
+    fit = made_up(by_name("poisson(log)"), "w")
+    plain = made_up(by_name("poisson(log)"))
     one, other = (each.predict(kind="response", seed=4, draws=True).to_numpy() for each in (fit, plain))
     np.testing.assert_array_equal(one, other)
     fit.predict(table().drop(columns="w"), kind="response", seed=4)
 
 
 def test_trials_are_needed_for_counts_alone():
-    fit = made_up(Family("binomial", "logit"))
+    fit = made_up(by_name("binomial(logit)"))
     new = table().drop(columns=["n", "k"])
     assert fit.predict(new)["mean"].between(0, 1).all()
     with pytest.raises(hb.errors.DataError, match="'n'"):
@@ -176,7 +174,7 @@ def test_replicated_data_are_of_the_kind_of_the_data():
     assert set(np.unique(fit.simulate(nsim=3, seed=1))) == {0.0, 1.0}
     tree = fit.posterior_predictive(seed=1, draws=5)
     assert set(np.unique(tree["posterior_predictive"]["binary"])) == {0.0, 1.0}
-    counts = made_up(Family("binomial", "probit")).simulate(nsim=2, seed=1).to_numpy()
+    counts = made_up(by_name("binomial(probit)")).simulate(nsim=2, seed=1).to_numpy()
     assert (counts <= table()["n"].to_numpy()[:, None]).all()
     assert counts.max() > 1
 

@@ -14,11 +14,9 @@ from scipy.special import logit, polygamma
 
 import hierbayes as hb
 from hierbayes.estimates import Responses, maximum_by_level, maximum_likelihood
-from hierbayes.families import Family
-from hierbayes.families.fisher import information, score
-from hierbayes.families.likelihoods import log_likelihood, variance
+from hierbayes.families import family as by_name
 
-BERNOULLI, BINOMIAL, POISSON = Family("bernoulli", "logit"), Family("binomial", "logit"), Family("poisson", "log")
+BERNOULLI, BINOMIAL, POISSON = by_name("bernoulli(logit)"), by_name("binomial(logit)"), by_name("poisson(log)")
 OWN = {"sigma": 0.7, "nu": 4.5, "alpha": 2.5, "kappa": 6.0, "shift": 0.4, "gap_2": 0.8, "gap_3": 1.3}
 
 
@@ -72,7 +70,7 @@ def test_bayesian_r2_on_the_scale_of_the_response(family):
     fit, trials = made_up(family), table()["n"].to_numpy()
     eta, own = predictors(fit), parameters(fit)
     fitted = family.mean(eta, own).var(axis=2, ddof=1)
-    noise = np.broadcast_to(variance(family, eta, own, trials=trials), eta.shape)
+    noise = np.broadcast_to(family.variance(eta, own, trials=trials), eta.shape)
     noise = (noise / (trials**2 if family.name == "binomial" else 1)).mean(axis=2)
     r2 = fit.r2().set_index(["method", "kind"])["mean"]
     assert r2["bayes", "conditional"] == pytest.approx(np.mean(fitted / (fitted + noise)), rel=1e-8)
@@ -84,7 +82,7 @@ def test_bayesian_r2_on_the_scale_of_the_response(family):
     for node, w in zip(nodes, weights, strict=True):
         one = family.mean(base + node * sd, own)
         mean, square = mean + w * one, square + w * one**2
-        noise = variance(family, base + node * sd, own, trials=trials)
+        noise = family.variance(base + node * sd, own, trials=trials)
         within = within + w * noise / (trials**2 if family.name == "binomial" else 1)
     fitted = mean.var(axis=2, ddof=1)
     expected = np.mean(fitted / (fitted + (within + square - mean**2).mean(axis=2)))
@@ -106,7 +104,7 @@ def test_anova_and_pooling_factors(family):
     # one random intercept: 1 / (1 + information sd^2), with the information at the posterior means
     eta = predictors(fit).mean(axis=(0, 1))
     own = {name: float(fit.posterior[name].mean()) for name in family.parameters}
-    known = information(family, eta, own, 1.0, table()["n"] if family.name == "binomial" else None)
+    known = family.information(eta, own, 1.0, table()["n"] if family.name == "binomial" else None)
     level = np.bincount(pd.Categorical(table()["h"]).codes, weights=np.broadcast_to(known, 60))
     sd2 = fit.posterior["sd_h"].to_numpy()[..., 0] ** 2
     expected = [np.mean(1 / (1 + sd2 * total)) for total in level]
@@ -119,19 +117,18 @@ def test_score_and_information(family):
     y = y[family.values]
     trials = 8.0 if family.name == "binomial" else None
     eta, step = np.linspace(-1.5, 1.5, 7), 1e-5
-    ends = [log_likelihood(family, y, eta + s * step, OWN, 1.3, trials) for s in (1, -1)]
+    ends = [family.log_likelihood(y, eta + s * step, OWN, 1.3, trials) for s in (1, -1)]
     if family.name != "gaussian":
         np.testing.assert_allclose(
-            score(family, y, eta, OWN, 1.3, trials), (ends[0] - ends[1]) / (2 * step), rtol=2e-5, atol=1e-6
+            family.score(y, eta, OWN, 1.3, trials), (ends[0] - ends[1]) / (2 * step), rtol=2e-5, atol=1e-6
         )
     if family.name == "exgaussian":
         return
-    from hierbayes.families.likelihoods import draw
 
     rng, at = np.random.default_rng(3), 0.4
-    drawn = draw(family, np.full(60_000, at), OWN, rng, trials=trials)
-    slopes = score(family, drawn, at, OWN, 1.0, trials)
-    known = float(information(family, at, OWN, 1.0, trials))
+    drawn = family.draw(np.full(60_000, at), OWN, rng, trials=trials)
+    slopes = family.score(drawn, at, OWN, 1.0, trials)
+    known = float(family.information(at, OWN, 1.0, trials))
     assert abs(slopes.mean()) < 4 * np.sqrt(known / 60_000)
     assert slopes.var() == pytest.approx(known, rel=0.06)
 
@@ -254,7 +251,7 @@ def test_questions_on_both_scales(family):
 
 
 def test_parameters_of_the_family_have_names():
-    fit = made_up(Family("negative_binomial", "log"))
+    fit = made_up(by_name("negative_binomial(log)"))
     draws = fit.posterior["alpha"].to_numpy()
     asked = fit.hypothesis("alpha > 1").table
     assert asked["prob"][0] == pytest.approx((draws > 1).mean())

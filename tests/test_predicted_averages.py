@@ -13,6 +13,7 @@ from fits import fake_fit
 import hierbayes as hb
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import Family
+from hierbayes.families import family as by_name
 
 ESTIMATES = ["mean", "sd", "median", "lower", "upper"]
 
@@ -38,14 +39,14 @@ def test_averages_are_means_of_the_draws_of_rows(family: Family) -> None:
 
 def test_the_interval_is_that_of_the_average() -> None:
     """Not an average of the rows' intervals, which would be wider: this test would tell them apart."""
-    fit = made_up(Family("bernoulli", "logit"))
+    fit = made_up(by_name("bernoulli(logit)"))
     rows, average = fit.predict(), fit.predict(average=True).loc[0]
     assert average["mean"] == pytest.approx(rows["mean"].mean())
     assert average["upper"] - average["lower"] < 0.9 * (rows["upper"] - rows["lower"]).mean()
 
 
 def test_several_columns_and_new_data() -> None:
-    fit, data = made_up(Family("poisson", "log")), table()
+    fit, data = made_up(by_name("poisson(log)")), table()
     found = fit.predict(by=["g", "f"], average=True)
     draws = fit.predict(draws=True).to_numpy()
     seen = data.groupby(["g", "f"]).indices
@@ -66,7 +67,7 @@ def test_several_columns_and_new_data() -> None:
 
 @pytest.mark.parametrize("groups", ["new", "average"])
 def test_levels_that_are_new_or_integrated_out(groups: str) -> None:
-    fit = made_up(Family("bernoulli", "probit"))
+    fit = made_up(by_name("bernoulli(probit)"))
     new = table().assign(g="nobody")
     draws = fit.predict(new, groups=groups, seed=2, draws=True).to_numpy()
     found = fit.predict(new, groups=groups, seed=2, by="h", average=True)
@@ -75,7 +76,7 @@ def test_levels_that_are_new_or_integrated_out(groups: str) -> None:
 
 
 def test_draws_of_averages() -> None:
-    fit = made_up(Family("gaussian", "identity"))
+    fit = made_up(by_name("gaussian(identity)"))
     rows = fit.predict(draws=True).to_numpy()
     found = fit.predict(by=["f", "h"], average=True, draws=True)
     assert found.dims == ("chain", "draw", "cell")
@@ -104,7 +105,7 @@ def test_rows_left_out_for_missing_values_do_not_count() -> None:
 
 
 def test_many_pieces_do_not_change_a_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    fit = made_up(Family("negative_binomial", "log"))
+    fit = made_up(by_name("negative_binomial(log)"))
     monkeypatch.setattr("hierbayes.predict.pieces.NUMBERS", 1)
     once = fit.predict(by="g", average=True)
     monkeypatch.setattr("hierbayes.predict.pieces.available_cores", lambda: 1)
@@ -122,7 +123,7 @@ def test_levels_stand_in_the_order_of_the_fit() -> None:
 
 
 def test_probabilities_of_categories_are_averaged() -> None:
-    fit = made_up(Family("ordinal", "logit", 4))
+    fit = made_up(by_name("ordinal(logit)", 4))
     draws = fit.category_probabilities(draws=True).to_numpy()
     found = fit.category_probabilities(by="f", average=True)
     assert list(found.columns) == ["f", "category", *ESTIMATES]
@@ -161,7 +162,7 @@ WRONG = [
 @pytest.mark.parametrize(("options", "why"), WRONG, ids=[why for _, why in WRONG])
 def test_what_cannot_be_asked(options: dict, why: str) -> None:
     with pytest.raises(hb.HierBayesError, match=why):
-        made_up(Family("gaussian", "identity")).predict(**options)
+        made_up(by_name("gaussian(identity)")).predict(**options)
 
 
 def test_a_factor_of_several_columns_is_named_by_its_columns() -> None:

@@ -16,6 +16,7 @@ from hierbayes.design.design import Design
 from hierbayes.design.scaling import ResolvedPriors
 from hierbayes.design.table import Floats, Ints
 from hierbayes.errors import ModelError, warn
+from hierbayes.families import FAMILIES
 from hierbayes.sampling.tree import with_true_names
 from hierbayes.spec import ModelSpec
 
@@ -23,19 +24,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Variable = tuple[tuple[str, ...], Floats]
-
-FAMILIES = {
-    "gaussian": "gaussian",
-    "student_t": "t",
-    "bernoulli": "bernoulli",
-    "binomial": "binomial",
-    "poisson": "poisson",
-    "negative_binomial": "negativebinomial",
-    "gamma": "gamma",
-    "lognormal": "lognormal",
-    "beta": "beta",
-}
-"""Bambi's names of the families that are the same there; its ex-Gaussian is another, of which mu is not the mean."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +60,9 @@ def hand_over(
             "categorical fits are not handed over to Bambi, where the effects of the categories are uncorrelated",
             "fit.category_probabilities() predicts; fit.plot.effects() draws the probability of each category",
         )
-    if spec.family.name not in FAMILIES:
-        raise ModelError(
-            f"Bambi has not the family {spec.family.name!r} as it is here", f"it has: {', '.join(FAMILIES)}"
-        )
+    if spec.family.bambi is None:
+        known = ", ".join(name for name, kind in FAMILIES.items() if kind.bambi is not None)
+        raise ModelError(f"Bambi has not the family {spec.family.name!r} as it is here", f"it has: {known}")
     _warn_of_weights(spec)
     model = _bambi_model(spec, design)
     maps = _maps(model, design)
@@ -99,7 +86,7 @@ def _warn_of_weights(spec: ModelSpec) -> None:
 def _bambi_model(spec: ModelSpec, design: Design) -> Any:
     import bambi
 
-    written, family = write_formula(spec.formula, design), FAMILIES[spec.family.name]
+    written, family = write_formula(spec.formula, design), spec.family.bambi
     try:
         # formulae prints what went wrong before it raises
         with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):

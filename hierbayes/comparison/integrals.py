@@ -22,8 +22,6 @@ import numpy as np
 
 from hierbayes.engines.base import Floats
 from hierbayes.families import Family
-from hierbayes.families.fisher import informed, score
-from hierbayes.families.likelihoods import log_likelihood
 
 MOST = 3
 """Dimensions up to which a sum over a grid replaces random points."""
@@ -60,12 +58,12 @@ class Responses:
 
     def log_likelihood(self, predictor: Floats, own: Mapping[str, Floats]) -> Floats:
         """Return the log likelihood of each row; the last axis of `predictor` goes by their predictors."""
-        return np.asarray(log_likelihood(self.family, self.y, predictor, own, self.weights, self.trials))
+        return np.asarray(self.family.log_likelihood(self.y, predictor, own, self.weights, self.trials))
 
     def slopes(self, predictor: Floats, A: Floats, own: Mapping[str, Floats]) -> tuple[Floats, Floats]:
         """Return the score about each predictor, and the information about all of them times the columns A."""
         given = (own, self.weights, self.trials)
-        return score(self.family, self.y, predictor, *given), informed(self.family, predictor, A, *given)
+        return self.family.score(self.y, predictor, *given), self.family.informed(predictor, A, *given)
 
     def without(self, row: int) -> Responses:
         """Return the same without one row."""

@@ -10,7 +10,6 @@ import numpy as np
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Expanded, Floats, Problem
 from hierbayes.errors import ModelError
-from hierbayes.families.likelihoods import draw
 from hierbayes.priors import (
     LKJ,
     Custom,
@@ -184,7 +183,7 @@ def _draw_others(problem: Problem, drawn: Expanded, rng: np.random.Generator) ->
         eta = np.zeros((len(found[part]), predictors))
         add_predictor(problem, drawn, part, eta)
         given = {name: values[part, None] for name, values in own.items()}
-        found[part] = draw(family, eta, given, rng, trials=problem.trials)
+        found[part] = family.draw(eta, given, rng, trials=problem.trials)
     return found
 
 

@@ -13,7 +13,6 @@ from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats
 from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family
-from hierbayes.families.likelihoods import log_likelihood
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -78,11 +77,11 @@ def row_densities(
 def _densities(design: Design, family: Family, own: Mapping[str, Floats], rows: slice, found: Floats) -> Floats:
     """Return the log densities of rows at their linear predictors less the offset, which are overwritten."""
     if family.unordered:
-        return np.asarray(log_likelihood(family, design.y[rows], found, own, design.weights[rows]))
+        return np.asarray(family.log_likelihood(design.y[rows], found, own, design.weights[rows]))
     if family.name != "gaussian":
         found += design.offset[rows]
         trials = None if design.trials is None else design.trials[rows]
-        return np.asarray(log_likelihood(family, design.y[rows], found, own, design.weights[rows], trials))
+        return np.asarray(family.log_likelihood(design.y[rows], found, own, design.weights[rows], trials))
     found -= design.y[rows] - design.offset[rows]
     found *= np.sqrt(design.weights[rows]) / own["sigma"]
     np.square(found, out=found)

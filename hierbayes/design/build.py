@@ -22,7 +22,7 @@ from hierbayes.design.table import Categorical, Column, Floats, Ints, complete_r
 from hierbayes.design.terms import Evaluated, evaluate, evaluate_numeric
 from hierbayes.design.text_numbers import warn_of_text_numbers
 from hierbayes.errors import DataError, FormulaError, warn
-from hierbayes.families import on_location
+from hierbayes.families import with_categories
 from hierbayes.formula import Formula, show
 from hierbayes.formula.syntax import Atom, Call, Group, Name
 from hierbayes.spec import ModelSpec
@@ -77,12 +77,11 @@ def _design(
     n = len(rows)
     states = States()
     response = read_response(spec.formula, spec.family.values, columns, rows, states)
-    if spec.family.ordered or spec.family.unordered:
-        spec = replace(spec, family=replace(spec.family, categories=len(response.levels)))
+    spec = replace(spec, family=with_categories(spec.family, len(response.levels)))
     shown = show(spec.formula.response)
     if n < 2:
         raise DataError(f"the data have {n} row in use; a model needs at least two", "give more rows")
-    check_spread(on_location(response.y, spec.family), response, spec.family, shown)
+    check_spread(spec.family.on_location(response.y), response, spec.family, shown)
     population = evaluate(spec.formula.population, columns, spec.contrasts, n, states)
     _check_labels(population.labels)
     population, dropped = _determined(population, spec)

@@ -17,7 +17,6 @@ from hierbayes.errors import DataError, warn
 from hierbayes.families import Family, Values
 from hierbayes.formula import Expression, Formula, Name, show
 
-_SPREAD = ("gaussian", "student_t", "gamma", "lognormal", "shifted_lognormal", "exgaussian", "beta")
 """Families whose likelihood has no bound where all responses are one number."""
 
 
@@ -267,7 +266,7 @@ def check_spread(y: Floats, response: Response, family: Family, shown: str) -> N
     DataError
         If it is the same in every row and the family would find the spread 0, or its square overflows.
     """
-    if family.name not in _SPREAD:
+    if family.whole:
         _warn_of_bound(response, family, shown)
         return
     if np.ptp(y) == 0:
@@ -286,14 +285,12 @@ def check_spread(y: Floats, response: Response, family: Family, shown: str) -> N
 
 def _warn_of_bound(response: Response, family: Family, shown: str) -> None:
     """Warn where all responses lie on the bound of what they may be: the likelihood then has no maximum."""
-    top = 1.0 if response.trials is None else response.trials
-    what = ""
-    if np.all(response.y == 0):
-        what = "0"
-    elif family.values in ("binary", "binomial") and np.all(response.y == top):
-        what = "1" if family.values == "binary" else "the number of trials"
-    if what:
+    low, high = family.range(response.trials)
+    at_bottom = low is not None and bool(np.all(response.y == low))
+    at_top = high is not None and bool(np.all(response.y == high))
+    if at_bottom or at_top:
+        what = "the number of trials" if at_top and response.trials is not None else f"{response.y[0]:g}"
         warn(
             f"the response {shown!r} is {what} in every row in use: only the priors keep the intercept from "
-            f"{'minus infinity' if what == '0' else 'infinity'}"
+            f"{'infinity' if at_top else 'minus infinity'}"
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hierbayes.design.rank import Dropped
 from hierbayes.design.table import Categorical, Column, as_factor
 from hierbayes.errors import DataError, ModelError
-from hierbayes.families import GAUSSIAN, Family
+from hierbayes.families import GAUSSIAN, Family, family_from_json
 from hierbayes.formula import Call, Expression, Formula, Name, Part, names_in, parse, show
 from hierbayes.formula.roles import averaged_within, coded_columns
 from hierbayes.spec import Contrast, ModelSpec
@@ -192,7 +192,7 @@ class Schema:
                 states=_frozen({shown: _frozen(state) for shown, state in given["states"].items()}),
                 groups=tuple(_group(own) for own in given["groups"]),
                 # files of the first version, which knew the gaussian family alone, do not say
-                family=Family.from_json(given["family"]) if "family" in given else GAUSSIAN,
+                family=family_from_json(given["family"]) if "family" in given else GAUSSIAN,
                 response_levels=tuple(given.get("response_levels", ())),
                 dropped=_dropped(given),
             )

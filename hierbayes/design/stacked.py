@@ -17,7 +17,7 @@ from hierbayes.design.groups import GroupBlock
 from hierbayes.design.schema import GroupSchema, Schema, group_schema
 from hierbayes.design.table import Categorical, Column, Floats, Ints
 from hierbayes.errors import DataError
-from hierbayes.families import Family
+from hierbayes.families import family
 
 
 def stacked_labels(labels: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
@@ -157,7 +157,7 @@ def single_schema(schema: Schema, category: int) -> Schema:
         schema,
         coefficients=tuple(label[prefix:] for label in own_labels),
         groups=tuple(firsts),
-        family=Family("bernoulli", schema.family.link),
+        family=family(f"bernoulli({schema.family.link})"),
         response_levels=(schema.categories[0], schema.categories[category]),
     )
 

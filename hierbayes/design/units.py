@@ -11,7 +11,6 @@ from hierbayes.design.even import scale_of
 from hierbayes.design.groups import GroupBlock
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
-from hierbayes.families import on_location
 from hierbayes.priors import Normal, Prior
 
 WEAK = 2.5
@@ -48,10 +47,10 @@ def response_units(design: Design) -> Units:
     ModelError
         If the response less its offset is the same in every row.
     """
-    if design.family.link != "identity":
-        mean = _linked_mean(design)
+    mean = design.family.overall_predictor(design.y, design.offset, design.trials)
+    if mean is not None:
         return Units(mean, 1.0, float(np.sqrt(mean**2 + 1)))
-    given = on_location(design.y, design.family)
+    given = design.family.on_location(design.y)
     y = given - design.offset
     sd = float(np.std(y, ddof=1))
     _check_spread(sd, max(float(np.abs(given).max()), float(np.abs(design.offset).max())), design)
@@ -68,22 +67,6 @@ def _check_spread(sd: float, size: float, design: Design) -> None:
             f"{what} varies by less than rounding can tell beside its size, {size:g}",
             "subtract a constant from it in the data, before it is rounded to 16 digits",
         )
-
-
-def _linked_mean(design: Design) -> float:
-    total, family = float(np.sum(design.y)), design.family
-    if family.link == "log":
-        # the rate of the whole: with offset(log(exposure)) all counts over the exposure of all
-        largest = float(np.max(design.offset))
-        exposure = largest + float(np.log(np.sum(np.exp(design.offset - largest))))
-        return float(np.log(max(total, 0.5)) if family.values == "count" else np.log(total)) - exposure
-    if family.ordered:
-        total = float(np.sum(design.y > 1))
-    trials = float(design.n if design.trials is None else np.sum(design.trials))
-    share = total / trials
-    if family.values != "unit":
-        share = min(max(share, 0.5 / trials), 1 - 0.5 / trials)
-    return float(family.linked(share)) - float(np.mean(design.offset))
 
 
 def default_beta(design: Design, units: Units) -> tuple[Prior, ...]:

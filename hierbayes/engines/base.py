@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hierbayes.families import Family
+from hierbayes.families import Family, family
 from hierbayes.priors import Prior
 
 Floats = NDArray[np.float64]
@@ -104,7 +104,7 @@ class Problem:
     @property
     def likelihood(self) -> Family:
         """The family with its link."""
-        return Family(self.family, self.link, self.categories)
+        return family(f"{self.family}({self.link})", self.categories)
 
     @property
     def aux(self) -> tuple[str, ...]:

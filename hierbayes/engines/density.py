@@ -9,7 +9,6 @@ import numpy as np
 
 from hierbayes.engines.base import Block, Floats, Problem
 from hierbayes.errors import ModelError
-from hierbayes.families.likelihoods import log_likelihood
 from hierbayes.priors import LKJ, Fixed, Flat, Normal, Prior
 
 _LOG_2PI = math.log(2 * math.pi)
@@ -53,7 +52,7 @@ def joint_log_density(
 def row_log_likelihood(problem: Problem, predictor: Floats, sigma: float, aux: tuple[float, ...]) -> Floats:
     """Return the log likelihood of each row, its weight in it, at a linear predictor."""
     own = {**({"sigma": sigma} if problem.has_sigma else {}), **dict(zip(problem.aux, aux, strict=True))}
-    found = log_likelihood(problem.likelihood, problem.y, predictor, own, problem.weights, problem.trials)
+    found = problem.likelihood.log_likelihood(problem.y, predictor, own, problem.weights, problem.trials)
     return np.asarray(found, dtype=np.float64)
 
 

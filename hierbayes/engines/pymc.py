@@ -12,8 +12,6 @@ from hierbayes import priors as hp
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Floats, Problem
 from hierbayes.engines.naming import tree_name
-from hierbayes.engines.pymc_likelihoods import observe
-from hierbayes.families import on_location
 from hierbayes.priors import Prior
 
 if TYPE_CHECKING:
@@ -65,45 +63,19 @@ def mean_squares(block: Block, left: Floats, weights: Floats) -> Floats:
 
 
 def left_over(problem: Problem) -> Floats:
-    """Return what weighted least squares on the population columns leaves of the response, see `working_response`."""
-    y, root = working_response(problem) - problem.offset, np.sqrt(row_weights(problem))
+    """Return what weighted least squares on the population columns leaves of the working response."""
+    y: Floats = problem.likelihood.working_response(problem.y, problem.trials) - problem.offset
+    root = np.sqrt(row_weights(problem))
     if not problem.p:
         return y
     beta, *_ = np.linalg.lstsq(problem.X * root[:, None], y * root, rcond=None)
     return np.asarray(y - problem.X @ beta)
 
 
-def working_response(problem: Problem) -> Floats:
-    """Return the response on the scale of the linear predictor, for judging how it varies.
-
-    For a link other than the identity it is the link of the response, of which 0 and 1, or a count of 0, are moved
-    inwards: half a success and half a failure are added to the trials of a row, and half an event to a count. For the
-    log-normal families it is the logarithm, for ordered categories the link of their mean rank; for unordered ones, at
-    the predictor of each category, that of this category where it or the reference is there, and 0 elsewhere.
-    """
-    family, y = problem.likelihood, problem.y
-    if family.unordered:
-        others = np.arange(2, family.categories + 1)
-        half = float(family.linked(0.75))
-        return np.asarray(half * ((y[:, None] == others) - 1.0 * (y[:, None] == 1))).ravel()
-    if family.link == "identity":
-        return np.asarray(on_location(y, family))
-    if family.ordered:
-        # the share of rows below each category, and half of those in it
-        _, which, counts = np.unique(y, return_inverse=True, return_counts=True)
-        y = ((np.cumsum(counts) - 0.5 * counts) / len(y))[which]
-        return np.asarray(family.linked(y))
-    if family.values in ("binary", "binomial"):
-        trials = 1.0 if problem.trials is None else problem.trials
-        y = (y + 0.5) / (trials + 1)
-    return np.asarray(family.linked(y + 0.5 if family.values == "count" else y))
-
-
 def row_weights(problem: Problem) -> Floats:
     """Return how much the predictors weigh in that judgement: the rows' weights, times any trials."""
-    if problem.likelihood.unordered:
-        return np.repeat(problem.weights, problem.likelihood.predictors)
-    return problem.weights if problem.trials is None else problem.weights * problem.trials
+    weights = np.repeat(problem.weights, problem.likelihood.predictors)
+    return np.asarray(weights if problem.trials is None else weights * problem.trials)
 
 
 def build_pymc(problem: Problem, labels: Labels) -> pymc.Model:
@@ -136,7 +108,7 @@ def build_pymc(problem: Problem, labels: Labels) -> pymc.Model:
         weights = _data("weights", problem.weights) if np.any(problem.weights != 1) else None
         trials = None if problem.trials is None else _data("trials", problem.trials.astype(np.int64))
         y = _data("y_data", problem.y.astype(np.int64) if problem.likelihood.whole else problem.y)
-        observe(_unused(tree_name(labels.response), "response_"), problem.likelihood, eta, own, y, weights, trials)
+        problem.likelihood.observe(_unused(tree_name(labels.response), "response_"), eta, own, y, weights, trials)
         eta.name = _unused("eta", "linear_")
         # not a Deterministic, of which every draw would be kept: n numbers each
         model.add_named_variable(eta)

@@ -320,8 +320,7 @@ def _typical_size(problem: Problem) -> float:
     """
     if problem.link != "identity":
         return 1.0
-    positive = problem.family in ("lognormal", "shifted_lognormal")
-    y = (np.log(problem.y) if positive else problem.y) - problem.offset
+    y = problem.likelihood.on_location(problem.y) - problem.offset
     size = float(np.std(y))
     return size if size > 0 and math.isfinite(size) else 1.0
 

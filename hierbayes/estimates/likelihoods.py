@@ -16,20 +16,10 @@ import numpy as np
 from hierbayes.estimates.arrays import BoolArray, FloatArray, IntArray
 from hierbayes.estimates.levels import NoPooling, no_pooling
 from hierbayes.estimates.pooled import LeastSquares, least_squares
-from hierbayes.families import Family, ordinal
-from hierbayes.families.fisher import information, score
-from hierbayes.families.likelihoods import log_likelihood
+from hierbayes.families import Family
 
 STEPS = 500
 TOLERANCE = 1e-12
-
-_FAR: Mapping[str, tuple[float, float]] = {
-    "logit": (-20.0, 20.0),
-    "probit": (-6.0, 6.0),
-    "cloglog": (-20.0, 3.0),
-    "log": (-20.0, np.inf),
-}
-"""Linear predictors at which a share is 0 or 1, or a mean count 0, for all that data tell: the estimate is infinite."""
 
 
 @dataclass(frozen=True)
@@ -61,56 +51,25 @@ class Responses:
         trials = None if self.trials is None else self.trials[rows]
         return replace(self, y=self.y[rows], offset=self.offset[rows], weights=self.weights[rows], trials=trials)
 
-    def start(self) -> FloatArray:
-        """Return a linear predictor for each row near its own response, away from the edges."""
-        if self.family.ordered:
-            return self._middles
-        share = self.family.values in ("binary", "binomial")
-        location = (self.y + 0.5) / ((1.0 if self.trials is None else self.trials) + 1.0) if share else self.y
-        if self.family.values == "count":
-            location = self.y + 0.5
-        if self.family.values == "positive" and self.family.link == "identity":
-            return np.asarray(np.log(self.y - self.parameters.get("shift", 0.0)))
-        return np.asarray(self.family.linked(location))
-
-    @property
-    def _gaps(self) -> list[Any]:
-        return ordinal.gaps_of(self.parameters, self.family.categories)
-
-    @property
-    def _middles(self) -> FloatArray:
-        """The middle of each category on the latent scale, and a little beyond the first and the last threshold."""
-        lower, upper, _ = ordinal.limits(self.y, self._gaps)
-        left, right = np.where(np.isinf(lower), upper - 2.0, lower), np.where(np.isinf(upper), lower + 2.0, upper)
-        return np.asarray(0.5 * (left + right))
-
-    @property
-    def _bounds(self) -> tuple[float, float]:
-        if self.family.ordered:
-            low, high = _FAR[self.family.link]
-            return low, high + float(sum(self._gaps))
-        separable = self.family.values in ("binary", "binomial", "count")
-        return _FAR[self.family.link] if separable else (-np.inf, np.inf)
-
     def held(self, eta: FloatArray) -> FloatArray:
         """Return linear predictors that do not run away."""
-        return np.clip(eta, *self._bounds)
+        return np.clip(eta, *self.family.far(self.parameters))
 
     def far(self, eta: FloatArray) -> BoolArray:
         """Say which rows have run away."""
-        low, high = self._bounds
+        low, high = self.family.far(self.parameters)
         return (eta <= low) | (eta >= high)
 
     def working(self, eta: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the working response, less the offset, and its weights."""
-        known = information(self.family, eta, self.parameters, self.weights, self.trials)
+        known = self.family.information(eta, self.parameters, self.weights, self.trials)
         known = np.maximum(known, 1e-12)
-        slope = score(self.family, self.y, eta, self.parameters, self.weights, self.trials)
+        slope = self.family.score(self.y, eta, self.parameters, self.weights, self.trials)
         return np.asarray(eta - self.offset + slope / known), np.asarray(known)
 
     def log_likelihood(self, eta: FloatArray) -> float:
         """Return the log likelihood of all rows."""
-        own = log_likelihood(self.family, self.y, eta, self.parameters, self.weights, self.trials)
+        own = self.family.log_likelihood(self.y, eta, self.parameters, self.weights, self.trials)
         return float(np.sum(own))
 
 
@@ -198,7 +157,7 @@ def _climb[Fit](
     responses: Responses, step: Callable[[FloatArray, FloatArray], tuple[Fit, FloatArray]]
 ) -> tuple[Fit, FloatArray]:
     """Take steps of weighted least squares until the log likelihood is at rest; half of one that leads down."""
-    eta = responses.held(responses.start())
+    eta = responses.held(responses.family.start(responses.y, responses.parameters, responses.trials))
     value = -np.inf
     for _ in range(STEPS):
         found, fixed = step(*responses.working(eta))
@@ -220,15 +179,13 @@ def _extreme(responses: Responses, Z: FloatArray, codes: IntArray, n_levels: int
     """Return the levels that lie on one bound (successes, failures, zeros), where their columns hold the constant."""
     ones = np.ones(len(Z))
     constant = np.allclose(Z @ np.linalg.lstsq(Z, ones, rcond=None)[0], ones)
-    values = responses.family.values
-    if not constant or values not in ("binary", "binomial", "count", "ordered"):
-        return np.zeros(n_levels, dtype=bool)
-    low = np.bincount(codes, weights=responses.y - (1 if values == "ordered" else 0), minlength=n_levels) == 0
-    if values == "count":
-        return np.asarray(low)
-    top = 1.0 if responses.trials is None else responses.trials
-    left = (responses.family.categories if values == "ordered" else top) - responses.y
-    return np.asarray(low | (np.bincount(codes, weights=left, minlength=n_levels) == 0))
+    low, high = responses.family.range(responses.trials)
+    extreme = np.zeros(n_levels, dtype=bool)
+    if constant and low is not None:
+        extreme |= np.bincount(codes, weights=responses.y - low, minlength=n_levels) == 0
+    if constant and high is not None:
+        extreme |= np.bincount(codes, weights=high - responses.y, minlength=n_levels) == 0
+    return extreme
 
 
 def _none(counts: IntArray, k: int, gamma: FloatArray) -> NoPooling:

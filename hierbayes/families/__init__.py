@@ -1,9 +1,24 @@
-"""What a response may be: the families, each with all that is known of it."""
+"""What a response may be: the families, a file each with all that is known of it."""
 
-from hierbayes.families.base import FAMILIES as FAMILIES
-from hierbayes.families.base import GAUSSIAN as GAUSSIAN
-from hierbayes.families.base import NO_MEAN as NO_MEAN
+from __future__ import annotations
+
+import importlib
+
 from hierbayes.families.base import Family as Family
 from hierbayes.families.base import Values as Values
-from hierbayes.families.base import family as family
-from hierbayes.families.base import on_location as on_location
+from hierbayes.families.registry import FAMILIES as FAMILIES
+from hierbayes.families.registry import family as family
+from hierbayes.families.registry import family_from_json as family_from_json
+from hierbayes.families.registry import register as register
+from hierbayes.families.registry import with_categories as with_categories
+
+ROOM = (
+    *("gaussian", "student_t", "bernoulli", "binomial", "poisson", "negative_binomial", "gamma", "lognormal"),
+    *("exgaussian", "beta", "ordinal", "categorical"),
+)
+"""The files of the families, in the order in which they are listed."""
+
+for _file in ROOM:
+    importlib.import_module(f"hierbayes.families.{_file}")
+
+GAUSSIAN = family("gaussian")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hierbayes.design.new_rows import design_rows
 from hierbayes.errors import ModelError
-from hierbayes.families import NO_MEAN
+from hierbayes.families.categorical import NO_MEAN
 from hierbayes.model.replicating import Groups, Replicating
 from hierbayes.predict.answers import (
     Source,

@@ -11,8 +11,6 @@ from hierbayes.design.new_rows import Rows
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
 from hierbayes.families import Family
-from hierbayes.families.averages import average, category_average
-from hierbayes.families.likelihoods import draw, log_likelihood, variance
 from hierbayes.predict.level_effects import LevelEffects, generator
 from hierbayes.predict.pieces import STEP, Piece
 from hierbayes.predict.posterior_draws import PosteriorDraws, covariance_root
@@ -83,7 +81,7 @@ def mean_of(family: Family, posterior: PosteriorDraws, category: int = 0) -> Fin
 
     def finish(drawn: Floats, piece: Piece) -> Floats:
         if category:
-            return np.asarray(np.exp(log_likelihood(family, category, drawn, posterior.parameters)))
+            return np.asarray(np.exp(family.log_likelihood(category, drawn, posterior.parameters)))
         return np.asarray(family.mean(drawn, posterior.parameters))
 
     return finish
@@ -105,8 +103,8 @@ def average_of(family: Family, posterior: PosteriorDraws, rows: Rows, category: 
             for part in through(Z[piece.rows], roots[factor]):
                 variance += part**2
         if category:
-            return np.asarray(category_average(family, category, drawn, variance, posterior.parameters))
-        return np.asarray(average(family, drawn, variance, posterior.parameters))
+            return np.asarray(family.category_average(category, drawn, variance, posterior.parameters))
+        return np.asarray(family.average(drawn, variance, posterior.parameters))
 
     return finish
 
@@ -141,7 +139,7 @@ def response_of(family: Family, posterior: PosteriorDraws, rows: Rows, seed: int
             own = slice(start - piece.start, min(start + STEP, piece.stop) - piece.start)
             rng = generator(seed, "noise", str(start // STEP))
             trials = None if rows.trials is None else rows.trials[piece.rows][own, None]
-            drawn[own] = draw(family, drawn[own], posterior.parameters, rng, trials=trials)
+            drawn[own] = family.draw(drawn[own], posterior.parameters, rng, trials=trials)
         return drawn
 
     return finish
@@ -183,7 +181,7 @@ def residual_of(family: Family, posterior: PosteriorDraws, rows: Rows, standardi
             left /= posterior.parameters["sigma"]
             return left
         trials = None if rows.trials is None else rows.trials[piece.rows, None]
-        sd = np.sqrt(variance(family, drawn, posterior.parameters, trials=trials))
+        sd = np.sqrt(family.variance(drawn, posterior.parameters, trials=trials))
         return np.asarray(left / (sd if trials is None else sd / trials))
 
     return finish

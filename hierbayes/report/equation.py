@@ -15,10 +15,7 @@ from hierbayes.priors import Fixed, Prior
 from hierbayes.report.likelihood_text import (
     likelihood_latex,
     likelihood_words,
-    predictor_latex,
-    predictor_words,
     stated,
-    symbol_of,
 )
 
 
@@ -32,14 +29,15 @@ def latex(design: Design, priors: ResolvedPriors) -> str:
         if alike == "Intercept" and np.any(priors.centre):
             symbol, note = rf"{symbol} + \textstyle\sum_k \bar{{x}}_k \beta_k", f"{note}, at the mean of the predictors"
         lines.append(rf"{_given(symbol, prior)} && \text{{{note}}}")
-    lines += [_given(symbol_of(name), prior) for name, prior in stated(design, priors)]
+    symbols = {slot.name: slot.symbol for slot in design.family.all_slots}
+    lines += [_given(symbols[name], prior) for name, prior in stated(design, priors)]
     body = " \\\\\n".join(lines)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
 def words(design: Design, priors: ResolvedPriors) -> str:
     """Return the model in words, one sentence a line."""
-    said, what = likelihood_words(design, priors), predictor_words(design)
+    said, what = likelihood_words(design, priors), design.family.predictor_words
     if np.any(design.offset != 0):
         said.append(f"A known offset is added to the {what}.")
     if design.coefficients:
@@ -85,7 +83,7 @@ def _predictors_latex(design: Design) -> list[str]:
     for place in range(S):
         sums = [*_population_latex(design, place), *_groups_latex(design, place)]
         note = rf" && \text{{{_escape(design.categories[place + 1])}}}" if S > 1 else ""
-        found.append(f"{predictor_latex(design, place + 2)} &= " + (" + ".join(sums) or "0") + note)
+        found.append(f"{design.family.predictor_latex(place + 2)} &= " + (" + ".join(sums) or "0") + note)
     return found
 
 

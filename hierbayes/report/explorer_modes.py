@@ -59,7 +59,7 @@ def modes_path(
     engine = JointEngine(fixed)
     terms = term_table(fixed, engine.rows)
     effects = int(engine.tape[at.EFFECTS])
-    start = first_guess(engine.rows, effects)
+    start = first_guess(problem.likelihood, engine.rows, effects)
     state = _state(engine, terms, start)
     betas, found = [], []
     with counting("from complete to no pooling", len(multipliers), None) as advance:

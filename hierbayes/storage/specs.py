@@ -12,7 +12,7 @@ import numpy as np
 from hierbayes.design.scaling import BlockPriors, ResolvedPriors
 from hierbayes.design.table import Floats
 from hierbayes.errors import DataError, ModelError
-from hierbayes.families import Family
+from hierbayes.families import Family, family_from_json
 from hierbayes.formula import Formula, parse
 from hierbayes.priors import Custom, Prior
 from hierbayes.priors.text import read_prior, write_prior
@@ -91,7 +91,7 @@ def _formula(text: str, canonical: str) -> Formula:
 
 def _family(given: Mapping[str, Any]) -> Family:
     try:
-        return Family.from_json(given)
+        return family_from_json(given)
     except ModelError as error:
         raise DataError(f"the family {given['name']!r} of the file is not known", "update hierbayes") from error
 

@@ -17,7 +17,6 @@ from hierbayes.design.new_rows import RowGroup, Rows
 from hierbayes.design.table import Floats
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Problem
-from hierbayes.families.likelihoods import log_likelihood
 from hierbayes.predict.level_effects import LevelEffects
 from hierbayes.predict.pieces import Piece
 from hierbayes.predict.posterior_draws import FactorDraws, posterior_draws
@@ -90,7 +89,7 @@ def _log_likelihood(design: Design, world: World) -> float:
         Z = np.hstack([block.Z for block in design.blocks(factor)])
         predictor = predictor + np.sum(Z * effects[design.blocks(factor)[0].codes], axis=1)
     own = {name: float(world.values[name]) for name in design.family.parameters}
-    return float(np.sum(log_likelihood(design.family, world.y, predictor, own, design.weights, design.trials)))
+    return float(np.sum(design.family.log_likelihood(world.y, predictor, own, design.weights, design.trials)))
 
 
 def _new_level(design: Design, world: World, seed: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 from hierbayes.design.ordered import MOST_CATEGORIES
 from hierbayes.design.table import Ints
 from hierbayes.errors import DataError, ModelError, warn
-from hierbayes.families import GAUSSIAN, Family, family
+from hierbayes.families import GAUSSIAN, Family, family, with_categories
 
 REFERENCE = "reference"
 """The key by which a truth names the reference category, and the name of one that it does not name."""
@@ -61,7 +61,7 @@ def asked_categories(chosen: str | Family, truth: Any) -> Asked:
         return Asked(own, (), None, truth)
     if own.ordered:
         gaps = [int(found.group(1)) for key in truth if (found := re.fullmatch(r"gap_(\d{1,3})", str(key)))]
-        return Asked(replace(own, categories=max(gaps, default=1) + 1), (), None, truth)
+        return Asked(with_categories(own, max(gaps, default=1) + 1), (), None, truth)
     reference = _reference(truth)
     names = _names(truth, reference)
     if names and own.categories not in (0, len(names)):
@@ -71,7 +71,7 @@ def asked_categories(chosen: str | Family, truth: Any) -> Asked:
             f"{own.categories} categories have coefficients of {own.categories - 1}, all but the reference",
         )
     rest = {key: value for key, value in truth.items() if key != REFERENCE}
-    return Asked(replace(own, categories=len(names) or own.categories), names, reference, rest)
+    return Asked(with_categories(own, len(names) or own.categories), names, reference, rest)
 
 
 def _reference(truth: Mapping[Any, Any]) -> str | None:
@@ -126,7 +126,7 @@ def placeholder_categories(own: Family, names: tuple[str, ...], n: int) -> Any:
             "with the response"
             if own.ordered
             else 'name all but the reference in the truth, {"b:Intercept": 0, "c:Intercept": 0, ...}, say how many by '
-            'family=hierbayes.families.Family("categorical", "logit", 3), or give data= with the response',
+            'family=hierbayes.families.family("categorical", 3), or give data= with the response',
         )
     if own.unordered and n < count:
         raise DataError(f"{n} rows cannot hold {count} categories", "simulate as many rows as categories, or more")

@@ -15,7 +15,6 @@ from hierbayes.engines.assemble import Labels, assemble
 from hierbayes.engines.base import Problem
 from hierbayes.engines.naming import as_given
 from hierbayes.errors import ModelError
-from hierbayes.families.likelihoods import draw
 from hierbayes.studies.plans import Plan
 from hierbayes.studies.truths import Address, Truth, addresses, family_names, read_truth
 from hierbayes.summaries.side_by_side import factor_terms
@@ -197,5 +196,5 @@ def draw_response(
         y += np.einsum("ik,ik->i", block.Z, b[block.codes])
     rng = np.random.default_rng([seed, RESIDUALS])
     if design.family.name != "gaussian":
-        return np.asarray(draw(design.family, y, parameters, rng, trials=design.trials))
+        return np.asarray(design.family.draw(y, parameters, rng, trials=design.trials))
     return np.asarray(y + parameters["sigma"] * rng.standard_normal(design.n) / np.sqrt(design.weights))

@@ -131,18 +131,8 @@ def _components(design: Design, draws: xr.Dataset) -> tuple[list[_Name], list[Fl
 
 def _scale(design: Design) -> str:
     """Return the unit of the linear predictor: the response's, or that of a function of it."""
-    family, shown = design.family, design.response
-    if family.name in ("lognormal", "shifted_lognormal"):
-        return f"log({shown}{' - shift' if family.name == 'shifted_lognormal' else ''})"
-    if family.ordered:
-        return f"latent {shown}, {family.link}"
-    if family.unordered:
-        return f"log odds against {design.categories[0]}"
-    return (
-        shown
-        if family.link == "identity"
-        else f"{family.link}({'share' if design.schema.formula.trials is not None else 'mean'} of {shown})"
-    )
+    location = "mean" if design.schema.formula.trials is None else "share"
+    return design.family.unit(design.response, location, design.categories[0] if design.categories else "")
 
 
 def one_draw(design: Design, table: pd.DataFrame) -> xr.Dataset:

@@ -14,7 +14,6 @@ from hierbayes.design.design import Design
 from hierbayes.design.table import Floats, Ints
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import Family
-from hierbayes.families.likelihoods import draw
 from hierbayes.formula.names import suggest
 from hierbayes.summaries.covariances import CHUNK, coefficients, count_draws, covariances, drawn, factor_columns, spaced
 from hierbayes.summaries.curve_rows import Along, along, contains, curve_parts
@@ -212,7 +211,7 @@ def _response_quantiles(
         rng = np.random.default_rng(0)
         predictor = mean[:, g, None] + sd[:, g, None] * rng.standard_normal((len(kept), times))
         trials = None if design.trials is None else rng.choice(design.trials, predictor.shape)
-        y = draw(family, predictor, own, rng, trials=trials)
+        y = family.draw(predictor, own, rng, trials=trials)
         found[:, g] = np.quantile(y if trials is None else y / trials, probs)
     return found
 

@@ -8,13 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import polygamma
 
 from hierbayes.design.design import Design
 from hierbayes.design.table import Floats
 from hierbayes.families import Family
-from hierbayes.families.averages import average, mean_slope
-from hierbayes.families.likelihoods import variance
 from hierbayes.summaries.covariances import (
     chunks,
     coefficients,
@@ -23,34 +20,9 @@ from hierbayes.summaries.covariances import (
     drawn,
     factor_columns,
 )
-from hierbayes.summaries.variation import residual_variance
 
 if TYPE_CHECKING:
     import xarray as xr
-
-_LATENT = {
-    "logit": (np.pi**2 / 3, "pi^2/3, the variance of the logistic"),
-    "probit": (1.0, "1, the variance of the normal behind the probit"),
-    "cloglog": (np.pi**2 / 6, "pi^2/6, the variance of the Gumbel behind the cloglog"),
-}
-
-
-def latent_note(family: Family) -> str:
-    """Say what stands for the residual variance on the scale of the link."""
-    if family.name in ("bernoulli", "binomial"):
-        return f"{_LATENT[family.link][1]}; of one trial"
-    if family.ordered:
-        return f"{_LATENT[family.link][1]}; of the latent variable"
-    return {
-        "student_t": "sigma^2 nu / (nu - 2), the variance of the Student",
-        "exgaussian": "sigma^2 + nu^2, the variance of the ex-Gaussian",
-        "lognormal": "sigma^2, of the logarithm",
-        "shifted_lognormal": "sigma^2, of the logarithm less the shift",
-        "poisson": "trigamma(mean), the variance of the logarithm (Nakagawa 2017)",
-        "negative_binomial": "trigamma(1 / (1/mean + 1/alpha)), the variance of the logarithm (Nakagawa 2017)",
-        "gamma": "trigamma(alpha), the variance of the logarithm (Nakagawa 2017)",
-        "beta": "delta method at the mean",
-    }.get(family.name, "sigma^2 / weight")
 
 
 def latent_variance(design: Design, posterior: xr.Dataset, family: Family) -> Floats:
@@ -73,23 +45,15 @@ def latent_variance(design: Design, posterior: xr.Dataset, family: Family) -> Fl
 
     where m is the mean of the response over the rows and over the levels that there might be.
     """
-    if family.name == "gaussian":
-        return residual_variance(design, posterior)
-    if family.name in ("bernoulli", "binomial", "ordinal"):
-        return np.full(count_draws(posterior), _LATENT[family.link][0])
-    own = {name: drawn(posterior, name) for name in family.parameters}
-    if family.name in ("lognormal", "shifted_lognormal"):
-        return np.asarray(own["sigma"] ** 2)
-    if family.link == "identity":
-        return np.asarray(variance(family, np.zeros(count_draws(posterior)), own))
-    if family.name == "gamma":
-        return np.asarray(polygamma(1, own["alpha"]))
-    mean = overall_mean(design, posterior, family)
-    if family.name == "beta":
-        eta = np.asarray(family.linked(mean))
-        return np.asarray(variance(family, eta, own) / mean_slope(family, eta) ** 2)
-    size = mean if family.name == "poisson" else 1 / (1 / mean + 1 / own["alpha"])
-    return np.asarray(polygamma(1, np.maximum(size, 1e-100)))
+    parameters = {name: drawn(posterior, name) for name in family.parameters}
+    return np.asarray(
+        family.latent_variance(
+            parameters,
+            count_draws(posterior),
+            float(np.mean(1 / design.weights)),
+            lambda: overall_mean(design, posterior, family),
+        )
+    )
 
 
 def overall_mean(design: Design, posterior: xr.Dataset, family: Family) -> Floats:
@@ -99,7 +63,7 @@ def overall_mean(design: Design, posterior: xr.Dataset, family: Family) -> Float
     for part in chunks(len(found), design.n):
         given = {name: values[part] for name, values in own.items()}
         with np.errstate(over="ignore"):  # draws of a wide prior
-            found[part] = average(family, *marginal_rows(design, posterior, part), given).mean(axis=1)
+            found[part] = family.average(*marginal_rows(design, posterior, part), given).mean(axis=1)
     return found
 
 

@@ -10,8 +10,6 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.design.table import Floats
 from hierbayes.families import GAUSSIAN, Family
-from hierbayes.families.averages import average, spread
-from hierbayes.families.likelihoods import variance
 from hierbayes.summaries.covariances import chunks, coefficients, count_draws, drawn, factor_columns, spaced
 from hierbayes.summaries.latent import latent_variance, marginal_rows
 from hierbayes.summaries.numbers import described
@@ -66,7 +64,7 @@ def _conditional(design: Design, posterior: xr.Dataset, family: Family) -> Float
                 eta += b[part, :, i][:, own.codes] * column
         given = {name: values[part] for name, values in parameters.items()}
         fitted = family.mean(eta, given).var(axis=1, ddof=1)
-        noise = np.broadcast_to(variance(family, eta, given, trials=design.trials), eta.shape)
+        noise = np.broadcast_to(family.variance(eta, given, trials=design.trials), eta.shape)
         if design.trials is not None:
             noise = noise / design.trials**2
         found[part] = fitted / (fitted + noise.mean(axis=1))
@@ -84,7 +82,7 @@ def _marginal(design: Design, posterior: xr.Dataset, family: Family) -> Floats:
     for part in chunks(len(found), design.n):
         predictor, between = marginal_rows(design, thinned, part)
         given = {name: values[part] for name, values in parameters.items()}
-        fitted = average(family, predictor, between, given).var(axis=1, ddof=1)
-        noise = np.broadcast_to(spread(family, predictor, between, given, design.trials), predictor.shape)
+        fitted = family.average(predictor, between, given).var(axis=1, ddof=1)
+        noise = np.broadcast_to(family.spread(predictor, between, given, design.trials), predictor.shape)
         found[part] = fitted / (fitted + noise.mean(axis=1))
     return found

@@ -11,7 +11,6 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.design.table import Floats, Ints
 from hierbayes.families import GAUSSIAN, Family
-from hierbayes.families.fisher import information
 from hierbayes.sampling.sampler import counting
 from hierbayes.summaries.covariances import (
     FactorColumns,
@@ -156,7 +155,7 @@ def row_information(design: Design, posterior: xr.Dataset, family: Family = GAUS
         b = drawn(posterior, f"b_{own.name}").mean(axis=0)
         eta = eta + np.einsum("nk,nk->n", own.Z, b[own.codes])
     parameters = {name: float(drawn(posterior, name).mean()) for name in family.parameters}
-    known = information(family, eta, parameters, design.weights, design.trials)
+    known = family.information(eta, parameters, design.weights, design.trials)
     return RowInformation(np.asarray(known), np.ones(count_draws(posterior)))
 
 

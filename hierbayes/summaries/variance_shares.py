@@ -13,7 +13,7 @@ from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family
 from hierbayes.summaries.covariances import FactorColumns, covariances, drawn, factor_columns, inner, sums_by
-from hierbayes.summaries.latent import latent_note, latent_variance
+from hierbayes.summaries.latent import latent_variance
 from hierbayes.summaries.numbers import check_flag, described
 from hierbayes.summaries.own_words import own_word
 from hierbayes.summaries.variation import group_variances, population_variance
@@ -52,7 +52,7 @@ def variance_shares(
         own = described(draws[None], ci_prob, chains_too=False)[["mean", "lower", "upper"]]
         table[CORRELATION] = own.to_numpy()
     if family.name != "gaussian":
-        table["note"] = [f"on the {family.link} scale: {latent_note(family)}" if n == residual else "" for n in parts]
+        table["note"] = [f"on the {family.link} scale: {family.latent_note}" if n == residual else "" for n in parts]
     return table
 
 

@@ -16,7 +16,7 @@ from hierbayes.formula import show
 from hierbayes.formula.syntax import Call, Formula, Name, Term
 from hierbayes.summaries.classical_tests import TermTest
 from hierbayes.summaries.covariances import FactorColumns, chunks, coefficients, covariances, drawn, factor_columns
-from hierbayes.summaries.latent import latent_note, latent_variance
+from hierbayes.summaries.latent import latent_variance
 from hierbayes.summaries.level_constraints import constraints, span_of
 from hierbayes.summaries.own_words import own_word
 from hierbayes.summaries.superpopulation import batch_sd
@@ -205,7 +205,7 @@ def _residual(name: str, design: Design, posterior: xr.Dataset, probs: Floats, u
     if family.name != "gaussian":
         whole = np.sqrt(latent_variance(design, posterior, family))
         own = np.quantile(np.sqrt(row_spread(design, posterior).error), probs) if family.linear else _NONE
-        return Source(name, "residual", df, own, np.quantile(whole, probs), latent_note(family))
+        return Source(name, "residual", df, own, np.quantile(whole, probs), family.latent_note)
     spread = row_spread(design, posterior)
     whole = drawn(posterior, "sigma") * np.sqrt(np.mean(1 / design.weights))
     own = np.quantile(np.sqrt(spread.error), probs)

@@ -14,7 +14,7 @@ import hierbayes as hb
 from hierbayes.bridge.outgoing import FAMILIES
 from hierbayes.engines.assemble import assemble
 from hierbayes.engines.density import joint_log_density
-from hierbayes.families import Family
+from hierbayes.families import family as by_name
 
 bambi = pytest.importorskip("bambi")
 
@@ -100,11 +100,11 @@ def test_predictions_agree(family):
 
 def test_responses_that_are_texts_or_expressions_become_numbers():
     data = table()
-    said = fake_fit("said ~ x + (1 | g)", data, family=Family("bernoulli", "logit"))
+    said = fake_fit("said ~ x + (1 | g)", data, family=by_name("bernoulli(logit)"))
     model, _ = said.to_bambi()
     assert model.response_term.name == "said"
     np.testing.assert_array_equal(model.data["said"], (data["said"] == "yes").astype(int))
-    shares = fake_fit("cbind(k, n - k) ~ x + n + (1 | g)", data, family=Family("binomial", "logit"))
+    shares = fake_fit("cbind(k, n - k) ~ x + n + (1 | g)", data, family=by_name("binomial(logit)"))
     model, _ = shares.to_bambi()
     assert model.response_term.name == "p(k, trials)"
     np.testing.assert_array_equal(model.data["trials"], data["n"])
@@ -120,6 +120,6 @@ def test_known_standard_errors_are_not_handed_over_in_silence():
     fit = fake_fit("real | se(w) ~ x + (1 | g)", table())
     with pytest.warns(hb.HierBayesWarning, match="known standard errors are not handed over"):
         fit.to_bambi()
-    weighted = fake_fit(f"count {FORMULA}", table(), family=Family("poisson", "log"), weights="w")
+    weighted = fake_fit(f"count {FORMULA}", table(), family=by_name("poisson(log)"), weights="w")
     with pytest.warns(hb.HierBayesWarning, match="weights 'w' are not handed over"):
         weighted.to_bambi()

@@ -16,7 +16,7 @@ import hierbayes as hb
 from hierbayes.comparison.integrals import Responses, log_integrals
 from hierbayes.comparison.sampled_refits import SampledRefits
 from hierbayes.errors import DataError, HierBayesWarning, ModelError
-from hierbayes.families import Family
+from hierbayes.families import family as by_name
 
 RNG = np.random.default_rng(0)
 
@@ -72,7 +72,7 @@ def problem(K: int, n: int, q: int):
     """Rows of a level, their predictors and columns."""
     rng = np.random.default_rng(K + q)
     y = rng.integers(1, K + 1, n).astype(float)
-    rows = Responses(Family("categorical", "logit", K), y, np.linspace(0.5, 2, n))
+    rows = Responses(by_name("categorical(logit)", K), y, np.linspace(0.5, 2, n))
     return rows, rng.normal(size=n * (K - 1)), rng.normal(size=(n * (K - 1), q)) * 0.8
 
 

@@ -7,11 +7,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from family_fits import EVERY
+from known_laws import known
 from scipy.integrate import dblquad, quad
-from test_likelihoods import known
 
 from hierbayes.comparison.integrals import Responses, log_integrals
-from hierbayes.families import Family
+from hierbayes.families import family as by_name
 
 OWN = {"sigma": 0.7, "nu": 3.0, "alpha": 2.0, "kappa": 5.0, "shift": 0.2, "gap_2": 0.9, "gap_3": 1.4}
 SDS = np.array([0.1, 0.8, 2.5])
@@ -65,19 +65,19 @@ def test_one_effect(family):
 
 def test_a_row_alone_with_a_large_sd():
     """A count of 40 at a mean of 1: the prior, far away, decides the shape."""
-    rows = Responses(Family("poisson", "log"), np.array([40.0]), np.ones(1))
+    rows = Responses(by_name("poisson(log)"), np.array([40.0]), np.ones(1))
     found = log_integrals(rows, np.zeros((3, 1)), np.array([0.3, 1.0, 3.0])[:, None, None], {}, RNG)
     np.testing.assert_allclose(found, [by_quad(rows, np.zeros(1), np.array([sd])) for sd in (0.3, 1.0, 3.0)], atol=1e-6)
 
 
 FAR = [
-    *((Family("gamma", "log"), np.full(5, np.exp(sd * 2.5)), sd, {"alpha": alpha}) for sd in (1.0, 2.0, 3.0)
+    *((by_name("gamma(log)"), np.full(5, np.exp(sd * 2.5)), sd, {"alpha": alpha}) for sd in (1.0, 2.0, 3.0)
       for alpha in (20.0, 200.0)),
-    *((Family("negative_binomial", "log"), np.full(5, np.round(np.exp(sd * 2.5))), sd, {"alpha": 20.0})
+    *((by_name("negative_binomial(log)"), np.full(5, np.round(np.exp(sd * 2.5))), sd, {"alpha": 20.0})
       for sd in (2.0, 3.0)),
-    (Family("student_t", "identity"), np.full(4, 9.0), 3.2, {"sigma": 0.3, "nu": 1.7}),
-    (Family("student_t", "identity"), np.array([9.0, 9.1, -3.0]), 3.0, {"sigma": 0.3, "nu": 2.0}),
-    (Family("exgaussian", "identity"), np.array([4.0, 4.1, 9.0]), 3.0, {"sigma": 0.1, "nu": 3.0}),
+    (by_name("student_t(identity)"), np.full(4, 9.0), 3.2, {"sigma": 0.3, "nu": 1.7}),
+    (by_name("student_t(identity)"), np.array([9.0, 9.1, -3.0]), 3.0, {"sigma": 0.3, "nu": 2.0}),
+    (by_name("exgaussian(identity)"), np.array([4.0, 4.1, 9.0]), 3.0, {"sigma": 0.1, "nu": 3.0}),
 ]  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def test_levels_far_from_the_population(family, y, sd, own):
     assert found[0] == pytest.approx(wanted, abs=2e-3)
 
 
-@pytest.mark.parametrize("family", [Family("bernoulli", "logit"), Family("poisson", "log")], ids=str)
+@pytest.mark.parametrize("family", [by_name("bernoulli(logit)"), by_name("poisson(log)")], ids=str)
 def test_two_effects(family):
     rows, eta = rows_of(family), np.array([0.2, -0.4, 0.1, 0.5, -0.1])
     z = np.column_stack([np.ones(5), [0.5, -1, 2, 0, 1]])
@@ -109,7 +109,7 @@ def test_two_effects(family):
 
 def test_many_effects_multiply_and_their_noise_averages_out():
     """Five levels of a row each, together and one by one: random points against the sum over a grid."""
-    rows, eta, draws = rows_of(Family("poisson", "log")), np.array([0.2, -0.4, 0.1, 0.5, -0.1]), 400
+    rows, eta, draws = rows_of(by_name("poisson(log)")), np.array([0.2, -0.4, 0.1, 0.5, -0.1]), 400
     A = np.tile(np.diag([0.5, 1.0, 1.5, 1.0, 0.7]), (draws, 1, 1))
     found = log_integrals(rows, np.tile(eta, (draws, 1)), A, {}, np.random.default_rng(5))
     alone = 0.0
@@ -123,7 +123,7 @@ def test_many_effects_multiply_and_their_noise_averages_out():
 
 
 def test_nothing_to_integrate_is_the_likelihood():
-    family = Family("gamma", "log")
+    family = by_name("gamma(log)")
     rows, eta = rows_of(family), np.array([0.2, -0.4, 0.1, 0.5, -0.1])
     found = log_integrals(rows, eta[None], np.zeros((1, 5, 0)), own_of(family, 1), RNG)
     wanted = np.sum(rows.weights * known(family, eta, OWN).logpdf(rows.y))
@@ -133,7 +133,7 @@ def test_nothing_to_integrate_is_the_likelihood():
 
 
 def test_without_a_row():
-    rows = rows_of(Family("binomial", "logit"))
+    rows = rows_of(by_name("binomial(logit)"))
     rest = rows.without(1)
     assert rest.y.tolist() == [8, 1, 0, 7]
     assert rest.trials.tolist() == [8, 4, 9, 7]
@@ -143,7 +143,7 @@ def test_without_a_row():
 def test_chunks_change_nothing(monkeypatch):
     from hierbayes.comparison import integrals
 
-    family = Family("poisson", "log")
+    family = by_name("poisson(log)")
     rows, eta = rows_of(family), np.random.default_rng(1).normal(size=(40, 5))
     A = np.ones((40, 5, 1))
     whole = log_integrals(rows, eta, A, {}, RNG)

@@ -19,7 +19,7 @@ from hierbayes.design.stacked import one_each, owners, single_design, single_sch
 from hierbayes.engines.assemble import assemble
 from hierbayes.engines.naming import as_given
 from hierbayes.errors import DataError, FormulaError, HierBayesWarning, ModelError
-from hierbayes.families import Family
+from hierbayes.families import family as by_name
 from hierbayes.priors import LKJ, Fixed, Flat, HalfStudentT, Normal
 
 
@@ -54,7 +54,7 @@ def test_categories_are_numbered_from_the_reference(y, categories):
     labels = [str(int(value)) if isinstance(value, float) else str(value) for value in list(y)]
     assert design.categories == categories
     assert design.y.tolist() == [categories.index(label) + 1 for label in labels]
-    assert design.family == Family("categorical", "logit", 3)
+    assert design.family == by_name("categorical(logit)", 3)
     assert design.coefficients == tuple(f"{name}:{label}" for name in categories[1:] for label in ("Intercept", "x"))
     assert design.modelled is None
     assert (design.n, design.predictors, design.X.shape) == (6, 2, (12, 4))

@@ -10,11 +10,11 @@ from oracles import joint_families as oracle
 from hierbayes.engines.joint.charting import with_chart
 from hierbayes.engines.joint.engine import JointEngine
 from hierbayes.engines.joint.entries import log_density, size_of
-from hierbayes.families import Family
+from hierbayes.families import family as by_name
 
 CASES = [(family, structure) for family in FAMILIES for structure in STRUCTURES]
 # five categories make four columns of each, and the search for their mode long where there are several
-CASES += [(Family("categorical", "logit", 5), structure) for structure in ("no groups", "intercept", "singletons")]
+CASES += [(by_name("categorical(logit)", 5), structure) for structure in ("no groups", "intercept", "singletons")]
 
 
 def names(value):
@@ -32,10 +32,10 @@ def test_density_is_that_of_scipy(family, structure):
 
 
 def test_the_oracle_sees_a_wrong_link():
-    problem = problem_of(Family("bernoulli", "logit"), "intercept")
+    problem = problem_of(by_name("bernoulli(logit)"), "intercept")
     point, theta = point_at_random(problem, np.random.default_rng(5))
     found = JointEngine(problem).log_density(theta, point.beta, point.b)
-    wrong = oracle.log_joint(problem_of(Family("bernoulli", "probit"), "intercept"), point)
+    wrong = oracle.log_joint(problem_of(by_name("bernoulli(probit)"), "intercept"), point)
     assert found != pytest.approx(wrong, rel=1e-3)
 
 

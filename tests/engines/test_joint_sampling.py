@@ -18,14 +18,14 @@ from hierbayes.engines.joint.arrange import arrange
 from hierbayes.engines.joint.engine import JointEngine, refusal
 from hierbayes.engines.joint.entries import log_density
 from hierbayes.errors import DataError, ModelError
-from hierbayes.families import Family
+from hierbayes.families import family as by_name
 from hierbayes.priors import LKJ, Custom, Fixed, HalfNormal, HalfStudentT, Normal, Uniform
 from hierbayes.sampling.run import Runner
 from hierbayes.sampling.sampler import run, settings
 from hierbayes.sampling.tree import named_tree
 
-POISSON = Family("poisson", "log")
-BERNOULLI = Family("bernoulli", "logit")
+POISSON = by_name("poisson(log)")
+BERNOULLI = by_name("bernoulli(logit)")
 
 
 def sample(engine, draws, seed, chains=4, cores=2, by_pointer=True, tune=None):
@@ -226,7 +226,7 @@ def test_without_a_mode_the_chains_run_without_a_chart(monkeypatch):
 
 
 def test_parameters_with_bounds_stay_within_them():
-    problem = problem_of(Family("gamma", "log"), "intercept")
+    problem = problem_of(by_name("gamma(log)"), "intercept")
     bounded = replace(problem, aux_priors=(Uniform(1.0, 3.0),))
     drawn = sample(JointEngine(bounded), 100, 2, chains=2)
     aux = JointEngine(bounded).expand(drawn.draws["theta"].reshape(200, -1)).aux[0]

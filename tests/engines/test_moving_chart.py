@@ -15,7 +15,7 @@ from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.engine import JointEngine
 from hierbayes.engines.joint.entries import expanded, log_density, size_of
 from hierbayes.engines.joint.moving_chart import with_moving_chart
-from hierbayes.families import Family
+from hierbayes.families import family as by_name
 from hierbayes.priors import LKJ, Fixed, HalfNormal, Normal
 
 STRUCTURES = tuple(name for name in gaussian.PROBLEMS if name not in ("fixed sds and correlation", "fixed sigma"))
@@ -51,7 +51,7 @@ def poor(name):
     )
     base = gaussian.problem(rng, blocks, n, p=2)
     trials = rng.integers(1, 20, n).astype(float)
-    y = response(Family("binomial", "logit"), rng.normal(size=n), trials, rng)
+    y = response(by_name("binomial(logit)"), rng.normal(size=n), trials, rng)
     return replace(
         base, y=y, trials=trials, family="binomial", link="logit", sigma_prior=Fixed(1.0),
         beta_priors=(Normal(0.0, 2.0), Normal(0.3, 1.0)),
@@ -59,7 +59,7 @@ def poor(name):
 
 
 CASES = [
-    *((Family("binomial", "logit"), structure) for structure in STRUCTURES),
+    *((by_name("binomial(logit)"), structure) for structure in STRUCTURES),
     *((family, "crossed slopes") for family in FAMILIES if family.name != "binomial"),
     *((family, "three columns") for family in FAMILIES if family.name in ("poisson", "ordinal", "categorical")),
     *((None, name) for name in POOR),
@@ -118,7 +118,7 @@ def slope(function, z, direction, h=4e-3):
 
 
 def test_the_check_sees_a_jacobian_left_out_and_a_working_model_off_by_a_millionth():
-    words, dense = charts(Family("binomial", "logit"), "correlated slope")
+    words, dense = charts(by_name("binomial(logit)"), "correlated slope")
     z = points(words, 2)[1]
     _, _, _, jacobian = dense.at(z)
     assert log_density(words, z) != pytest.approx(dense.log_density(z) - jacobian, rel=1e-6)
@@ -135,7 +135,7 @@ def test_the_check_sees_a_jacobian_left_out_and_a_working_model_off_by_a_million
             (next(each for each in FAMILIES if each.name == name), structure)
             for name, structure in (("ordinal", "three columns"), ("negative_binomial", "crossed slopes"))
         ),
-        (Family("binomial", "logit"), "nested"),
+        (by_name("binomial(logit)"), "nested"),
         (None, "single rows"),
     ],
     ids=str,
@@ -167,7 +167,7 @@ def test_at_the_nodes_the_chart_has_the_mode_and_the_curvatures_of_the_model_the
 
 def test_for_a_normal_response_z_is_a_standard_normal_vector_given_any_theta():
     """At the mode's sigma the working model is the model: the density of z given theta is exactly normal."""
-    problem = problem_of(Family("gaussian", "identity"), "crossed slopes")
+    problem = problem_of(by_name("gaussian(identity)"), "crossed slopes")
     engine = JointEngine(replace(problem, sigma_prior=Fixed(0.8)))
     words, dim = with_moving_chart(engine.tape, engine.peak), engine.layout.dim
     rng = np.random.default_rng(3)
@@ -179,7 +179,7 @@ def test_for_a_normal_response_z_is_a_standard_normal_vector_given_any_theta():
 
 
 def test_an_sd_fixed_at_0_keeps_its_effects_at_0():
-    problem = problem_of(Family("poisson", "log"), "nested")
+    problem = problem_of(by_name("poisson(log)"), "nested")
     blocks = (replace(problem.blocks[0], sd_priors=(Fixed(0.0),)), problem.blocks[1])
     engine = JointEngine(replace(problem, blocks=blocks))
     words, dim = with_moving_chart(engine.tape, engine.peak), engine.layout.dim

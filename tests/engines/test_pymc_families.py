@@ -15,7 +15,7 @@ from scipy import special, stats
 
 import hierbayes as hb
 from hierbayes.engines.assemble import assemble
-from hierbayes.engines.pymc import build_pymc, left_over, working_response
+from hierbayes.engines.pymc import build_pymc, left_over
 from hierbayes.families import FAMILIES, Family, family
 
 pytestmark = pytest.mark.slow
@@ -127,7 +127,7 @@ def log_joint(problem, point, aux, drop_weights=False):
         total += stats.multivariate_normal(np.zeros(len(sd)), np.outer(sd, sd) * corr).logpdf(b).sum()
     own, weights = problem.likelihood, np.ones(problem.n) if drop_weights else problem.weights
     parameters = {"sigma": point.sigma, **aux}
-    return total + log_rows(own, problem.y, predictor(problem, point), parameters, weights, problem.trials).sum()
+    return total + own.log_likelihood(problem.y, predictor(problem, point), parameters, weights, problem.trials).sum()
 
 
 def aux_values(problem, rng):
@@ -212,10 +212,10 @@ def test_shares_keep_their_tails(link):
     import pytensor
     import pytensor.tensor as pt
 
-    from hierbayes.engines.pymc_likelihoods import log_shares
+    from hierbayes.families.links import log_share_tensors
 
     eta = pt.vector("eta")
-    yes, no = log_shares(link, eta)
+    yes, no = log_share_tensors(link, eta)
     every = pytensor.function(
         [eta], [yes, no, *(pytensor.grad(side.sum(), eta) for side in (yes, no))], mode="FAST_COMPILE"
     )
@@ -230,10 +230,8 @@ def test_the_exgaussian_density_is_exact_for_any_ratio(nu):
     import pytensor.tensor as pt
     from scipy.integrate import quad
 
-    from hierbayes.engines.pymc_likelihoods import log_density
-
     at, sigma = np.array([-2.0, 0.0, 0.7, 3.0]), 0.6
-    graph = log_density(family("exgaussian"), pt.as_tensor(at), 0.2, {"sigma": sigma, "nu": nu}, None)
+    graph = family("exgaussian").pymc_log_density(pt.as_tensor(at), 0.2, {"sigma": sigma, "nu": nu}, None)
     found = graph.eval(mode="FAST_COMPILE") if hasattr(graph, "eval") else graph
     normal = stats.norm(0.2 - nu, sigma)
     exact = [
@@ -258,9 +256,9 @@ def test_working_response_lies_on_the_scale_of_the_predictor():
     beta = np.linalg.lstsq(problem.X * np.sqrt(problem.trials)[:, None], expected * np.sqrt(problem.trials))[0]
     np.testing.assert_allclose(left_over(problem), expected - problem.X @ beta, atol=1e-10)
     counts = model_of("poisson", False).problem
-    np.testing.assert_allclose(working_response(counts), np.log(counts.y + 0.5))
+    np.testing.assert_allclose(counts.likelihood.working_response(counts.y, None), np.log(counts.y + 0.5))
     times = model_of("lognormal", False).problem
-    np.testing.assert_allclose(working_response(times), np.log(times.y))
+    np.testing.assert_allclose(times.likelihood.working_response(times.y, None), np.log(times.y))
 
 
 def test_known_standard_errors_stand_in_for_sigma():
@@ -278,24 +276,20 @@ def test_ordered_categories_keep_their_tails(link):
     import pytensor
     import pytensor.tensor as pt
 
-    from hierbayes.engines.pymc_likelihoods import log_density
-    from hierbayes.families.fisher import score
-    from hierbayes.families.likelihoods import log_likelihood
-
-    own, given = Family("ordinal", link, 5), [0.8, 1.3, 0.5]
+    own, given = family(f"ordinal({link})", 5), [0.8, 1.3, 0.5]
     eta, y, gaps = pt.vector("eta"), pt.lvector("y"), pt.dvectors(3)
     named = {f"gap_{k}": gap[0] for k, gap in zip((2, 3, 4), gaps, strict=True)}
-    rows = log_density(own, y, eta, named, None)
+    rows = own.pymc_log_density(y, eta, named, None)
     slopes = pytensor.grad(rows.sum(), [eta, *gaps])
     every = pytensor.function([eta, y, *gaps], [rows, *slopes], mode="FAST_COMPILE")
     places, scores = (part.ravel() for part in np.meshgrid([-60.0, -9.0, -1.0, 0.4, 3.0, 9.0, 60.0], np.arange(1, 6)))
     numbers = {f"gap_{k}": gap for k, gap in zip((2, 3, 4), given, strict=True)}
     found = every(places, scores, *([gap] for gap in given))
-    np.testing.assert_allclose(found[0], log_likelihood(own, scores, places, numbers), rtol=1e-11, atol=1e-13)
-    np.testing.assert_allclose(found[1], score(own, scores, places, numbers), rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(found[0], own.log_likelihood(scores, places, numbers), rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(found[1], own.score(scores, places, numbers), rtol=1e-9, atol=1e-13)
     for k in range(3):
         ends = [
-            log_likelihood(own, scores, places, numbers | {f"gap_{k + 2}": given[k] + h}).sum() for h in (1e-6, -1e-6)
+            own.log_likelihood(scores, places, numbers | {f"gap_{k + 2}": given[k] + h}).sum() for h in (1e-6, -1e-6)
         ]
         assert found[2 + k][0] == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-5)
     far = every(np.repeat([-3000.0, 3000.0], 5), np.tile(np.arange(1, 6), 2), *([gap] for gap in given))

@@ -17,13 +17,12 @@ from scipy import special, stats
 import hierbayes as hb
 from hierbayes.engines.assemble import assemble
 from hierbayes.errors import ModelError
-from hierbayes.families import Family, categorical, family, fisher
-from hierbayes.families.likelihoods import draw, variance
-from hierbayes.families.likelihoods import log_likelihood as log_rows
+from hierbayes.families import categorical, family, family_from_json
+from hierbayes.families import family as by_name
 
 CLASSICAL = json.loads((Path(__file__).parents[1] / "reference" / "classical.json").read_text())
 MULTINOM = CLASSICAL["verbagg_multinomial"]
-THREE, FIVE = Family("categorical", "logit", 3), Family("categorical", "logit", 5)
+THREE, FIVE = by_name("categorical(logit)", 3), by_name("categorical(logit)", 5)
 
 
 @cache
@@ -39,20 +38,20 @@ def at_random(name: str, seed: int = 5):
 
 
 def test_the_family():
-    assert family("multinomial") == family("nominal") == family("categorical") == Family("categorical", "logit")
+    assert family("multinomial") == family("nominal") == family("categorical") == by_name("categorical(logit)")
     assert (THREE.predictors, FIVE.predictors, family("categorical").predictors) == (2, 4, 1)
     assert THREE.parameters == ()
     assert THREE.whole
-    assert Family.from_json(THREE.to_json()) == THREE
+    assert family_from_json(THREE.to_json()) == THREE
     with pytest.raises(ModelError, match="does not take the link 'probit'"):
-        family("categorical(probit)")
+        by_name("categorical(probit)")
     for categories in (0, 2, -1):
         with pytest.raises(ModelError, match=f"does not have {categories} categories"):
-            Family.from_json({"name": "categorical", "link": "logit", "categories": categories})
+            family_from_json({"name": "categorical", "link": "logit", "categories": categories})
     with pytest.raises(ModelError, match="have no mean"):
         THREE.mean(np.zeros(4))
     with pytest.raises(ModelError, match="have no variance"):
-        variance(THREE, np.zeros(4), {})
+        THREE.variance(np.zeros(4), {})
 
 
 # likelihood
@@ -66,14 +65,14 @@ def test_log_likelihood_is_that_of_scipy(own):
     y, weights = rng.integers(1, S + 2, n), rng.uniform(0.3, 3, n)
     logs = special.log_softmax(np.concatenate([np.zeros((7, n, 1)), eta], axis=-1), axis=-1)
     expected = np.array([[logs[d, i, y[i] - 1] for i in range(n)] for d in range(7)])
-    found = log_rows(own, y.astype(float), eta.reshape(7, -1), {})
+    found = own.log_likelihood(y.astype(float), eta.reshape(7, -1), {})
     np.testing.assert_allclose(found, expected, rtol=1e-13)
-    np.testing.assert_allclose(log_rows(own, y, eta.reshape(7, -1), {}, weights), weights * expected, rtol=1e-13)
+    np.testing.assert_allclose(own.log_likelihood(y, eta.reshape(7, -1), {}, weights), weights * expected, rtol=1e-13)
     one_hot = np.eye(S + 1)[y - 1]
     probabilities = np.exp(categorical.log_probabilities(eta[0]))
     np.testing.assert_allclose(stats.multinomial(1, probabilities).logpmf(one_hot), found[0], rtol=1e-12)
     # predictors that lie category by category, not row by row, are something else
-    assert np.abs(log_rows(own, y, np.swapaxes(eta, 1, 2).reshape(7, -1), {}) - expected).max() > 1
+    assert np.abs(own.log_likelihood(y, np.swapaxes(eta, 1, 2).reshape(7, -1), {}) - expected).max() > 1
 
 
 def test_given_a_category_or_the_reference_the_odds_are_the_predictor():
@@ -94,9 +93,9 @@ def test_far_predictors_stay_finite_and_exact(size):
         ([size, size], [-size - np.log(2), -np.log(2), -np.log(2)]),
     ):
         np.testing.assert_allclose(categorical.log_probabilities(eta), expected, rtol=1e-14, atol=2.1 * np.exp(-size))
-        assert np.isfinite(fisher.score(THREE, np.arange(1.0, 4.0), np.tile(eta, 3), {})).all()
-        assert np.isfinite(fisher.informed(THREE, np.asarray(eta), np.eye(2), {})).all()
-        assert np.isfinite(draw(THREE, np.tile(eta, 9), {}, np.random.default_rng(1))).all()
+        assert np.isfinite(THREE.score(np.arange(1.0, 4.0), np.tile(eta, 3), {})).all()
+        assert np.isfinite(THREE.informed(np.asarray(eta), np.eye(2), {})).all()
+        assert np.isfinite(THREE.draw(np.tile(eta, 9), {}, np.random.default_rng(1))).all()
 
 
 @pytest.mark.parametrize("own", [THREE, FIVE], ids=["three", "five"])
@@ -104,16 +103,18 @@ def test_scores_are_those_of_differences(own):
     rng = np.random.default_rng(3)
     S, n, h = own.predictors, 12, 1e-5
     eta, y, weights = rng.normal(0, 2, n * S), rng.integers(1, S + 2, n), rng.uniform(0.5, 2, n)
-    found = fisher.score(own, y, eta, {}, weights)
+    found = own.score(y, eta, {}, weights)
     for place in range(n * S):
-        ends = [log_rows(own, y, eta + sign * h * (np.arange(n * S) == place), {}, weights).sum() for sign in (1, -1)]
+        ends = [
+            own.log_likelihood(y, eta + sign * h * (np.arange(n * S) == place), {}, weights).sum() for sign in (1, -1)
+        ]
         assert found[place] == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=1e-6, abs=1e-8)
     drawn = rng.normal(0, 2, (4, n * S))
-    every = fisher.score(own, y, drawn, {}, weights)
-    np.testing.assert_array_equal(every[2], fisher.score(own, y, drawn[2], {}, weights))
+    every = own.score(y, drawn, {}, weights)
+    np.testing.assert_array_equal(every[2], own.score(y, drawn[2], {}, weights))
     # many responses at one set of predictors
     many = rng.integers(1, S + 2, (4, n))
-    np.testing.assert_array_equal(fisher.score(own, many, eta, {})[3], fisher.score(own, many[3], eta, {}))
+    np.testing.assert_array_equal(own.score(many, eta, {})[3], own.score(many[3], eta, {}))
 
 
 @pytest.mark.parametrize("own", [THREE, FIVE], ids=["three", "five"])
@@ -121,24 +122,24 @@ def test_information_is_the_mean_of_the_squared_score(own):
     rng = np.random.default_rng(4)
     S, n, q = own.predictors, 6, 3
     eta, weights, columns = rng.normal(0, 2, n * S), rng.uniform(0.5, 2, n), rng.normal(size=(n * S, q))
-    found = fisher.informed(own, eta, columns, {}, weights)
+    found = own.informed(eta, columns, {}, weights)
     for i in range(n):
         part = slice(i * S, (i + 1) * S)
         logs = special.log_softmax([0.0, *eta[part]])
-        scores = [fisher.score(own, np.array([k]), eta[part], {}) for k in range(1, S + 2)]
+        scores = [own.score(np.array([k]), eta[part], {}) for k in range(1, S + 2)]
         mean = sum(np.exp(logs[k]) * np.outer(scores[k], scores[k]) for k in range(S + 1))
         np.testing.assert_allclose(found[part], weights[i] * mean @ columns[part], rtol=1e-12, atol=1e-14)
         # the variances alone would be another matrix
         assert np.abs(np.diag(np.diag(mean)) @ columns[part] - mean @ columns[part]).max() > 1e-3
     draws = rng.normal(0, 2, (5, n * S))
-    every = fisher.informed(own, draws, np.broadcast_to(columns, (5, *columns.shape)), {}, weights)
-    np.testing.assert_allclose(every[3], fisher.informed(own, draws[3], columns, {}, weights), rtol=1e-13)
-    np.testing.assert_allclose(fisher.informed(own, draws, columns, {}, weights), every, rtol=1e-13)
+    every = own.informed(draws, np.broadcast_to(columns, (5, *columns.shape)), {}, weights)
+    np.testing.assert_allclose(every[3], own.informed(draws[3], columns, {}, weights), rtol=1e-13)
+    np.testing.assert_allclose(own.informed(draws, columns, {}, weights), every, rtol=1e-13)
 
 
 def test_the_information_of_other_families_is_diagonal():
     eta, columns = np.linspace(-1, 2, 5), np.random.default_rng(1).normal(size=(5, 2))
-    found = fisher.informed(family("poisson"), eta, columns, {})
+    found = family("poisson").informed(eta, columns, {})
     np.testing.assert_allclose(found, np.exp(eta)[:, None] * columns, rtol=1e-14)
 
 
@@ -152,7 +153,7 @@ def far_from(counts, probabilities) -> float:
 
 def test_draws_have_the_probabilities():
     eta, size = np.array([0.7, -1.2, 0.1, 1.5]), 60_000
-    found = draw(FIVE, np.tile(eta, size), {}, np.random.default_rng(6))
+    found = FIVE.draw(np.tile(eta, size), {}, np.random.default_rng(6))
     assert found.shape == (size,)
     counts = np.array([np.sum(found == k) for k in range(1, 6)])
     assert counts.sum() == size
@@ -270,14 +271,14 @@ def test_the_likelihood_is_that_of_multinom():
     assert list(design.categories) == MULTINOM["levels"]
 
     def total(beta):
-        return log_rows(design.family, design.y, design.X @ beta, {}).sum()
+        return design.family.log_likelihood(design.y, design.X @ beta, {}).sum()
 
     beta = of_multinom()
     assert total(beta) == pytest.approx(MULTINOM["logLik"], abs=1e-6)
-    slope = design.X.T @ fisher.score(design.family, design.y, design.X @ beta, {})
+    slope = design.X.T @ design.family.score(design.y, design.X @ beta, {})
     assert np.abs(slope).max() < 0.01
     # it is a maximum, and its standard errors are those of the information
-    information = design.X.T @ fisher.informed(design.family, design.X @ beta, design.X, {})
+    information = design.X.T @ design.family.informed(design.X @ beta, design.X, {})
     ours = np.sqrt(np.diag(np.linalg.inv(information)))
     np.testing.assert_allclose(ours, of_multinom("se"), rtol=1e-5)
     assert total(np.roll(beta, 6)) < total(beta) - 100  # the two categories exchanged

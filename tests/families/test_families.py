@@ -22,6 +22,7 @@ from hierbayes.engines.naming import posterior_coords, posterior_dims
 from hierbayes.engines.scalars import encode
 from hierbayes.errors import HierBayesWarning, ModelError
 from hierbayes.families import FAMILIES, Family, family
+from hierbayes.families import family as by_name
 from hierbayes.priors import Flat
 
 LEFT = {"binary": "o", "binomial": "p(k, n)", "count": "c", "positive": "t", "unit": "u", "real": "y", "ordered": "r"}
@@ -436,7 +437,7 @@ def test_the_family_can_be_changed():
     model = hb.Model("c ~ x + (1 | g)", table(), priors={"sigma": hb.HalfNormal(9)})
     with pytest.warns(HierBayesWarning, match="the priors of 'sigma' are dropped"):
         counts = model.update(family="poisson")
-    assert counts.spec.family == Family("poisson", "log")
+    assert counts.spec.family == by_name("poisson(log)")
     more = counts.update(family="negative_binomial", priors={"alpha": hb.Exponential(1)})
     assert shown(more)["alpha"] == "Exponential(1)"
     shares = hb.Model("p(k, n) ~ x", table(), family="binomial").update(". ~ . + (1 | g)")

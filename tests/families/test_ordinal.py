@@ -15,12 +15,12 @@ from scipy import integrate, stats
 import hierbayes as hb
 from hierbayes.catalogue import catalogue
 from hierbayes.errors import DataError, HierBayesWarning, ModelError
-from hierbayes.families import Family, family
-from hierbayes.families.likelihoods import log_likelihood
+from hierbayes.families import family
+from hierbayes.families import family as by_name
 from hierbayes.priors import Flat
 
 CLMM = json.loads((Path(__file__).parents[1] / "reference" / "classical.json").read_text())
-ORDERED = Family("ordinal", "logit", 4)
+ORDERED = by_name("ordinal(logit)", 4)
 NAMES = ["none", "some", "more", "most"]
 
 
@@ -50,7 +50,7 @@ def test_categories_are_scored_in_their_order(y, categories):
     assert design.categories == categories
     labels = [str(int(value)) if isinstance(value, float) else str(value) for value in list(y)]
     assert design.y.tolist() == [categories.index(label) + 1 for label in labels]
-    assert design.family == Family("ordinal", "logit", 3)
+    assert design.family == by_name("ordinal(logit)", 3)
     assert design.modelled is None
     assert " < ".join(categories) in repr(design)
 
@@ -106,7 +106,7 @@ def test_flat_gaps_are_refused_where_the_likelihood_has_no_maximum(y, proper):
 
     def fall(beta_gap):
         own = {"gap_2": np.exp(beta_gap[2])}
-        return -log_likelihood(design.family, design.y, design.X @ beta_gap[:2], own).sum()
+        return -design.family.log_likelihood(design.y, design.X @ beta_gap[:2], own).sum()
 
     from scipy.optimize import minimize
 
@@ -162,7 +162,7 @@ def marginal(model: hb.Model, beta, gaps, sd: float) -> float:
         rows = codes == j
 
         def inner(u, rows=rows):
-            each = log_likelihood(design.family, design.y[rows], eta[rows] + sd * u, own)
+            each = design.family.log_likelihood(design.y[rows], eta[rows] + sd * u, own)
             return np.exp(each.sum()) * stats.norm.pdf(u)
 
         total += np.log(integrate.quad(inner, -10, 10, epsabs=0, epsrel=1e-10, limit=200)[0])
@@ -216,8 +216,8 @@ def test_the_summary_shows_thresholds_and_no_gaps():
         assert "gap_2" not in text
         assert "less its intercept" in text
     assert fit.varcorr()["kind"].tolist()[-2:] == ["gap_2", "gap_3"]
-    assert made_up(Family("poisson", "log")).thresholds().empty
-    assert "Thresholds" not in str(made_up(Family("poisson", "log")))
+    assert made_up(by_name("poisson(log)")).thresholds().empty
+    assert "Thresholds" not in str(made_up(by_name("poisson(log)")))
     from hierbayes.report.fit_page import _estimates
 
     page = str(_estimates(fit))
@@ -262,7 +262,7 @@ def test_probabilities_averaged_over_the_groups():
     np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-8)
     assert np.abs(found - fit.category_probabilities(groups="population", draws=True)).max() > 0.02
     with pytest.raises(ModelError, match="the poisson family has no categories"):
-        made_up(Family("poisson", "log")).category_probabilities()
+        made_up(by_name("poisson(log)")).category_probabilities()
 
 
 def test_the_ribbon_of_a_new_level():

@@ -17,7 +17,6 @@ from hierbayes.engines.joint.entries import Hessian, laplace, log_density, size_
 from hierbayes.engines.joint.pack import term_table
 from hierbayes.engines.joint.surface import first_guess
 from hierbayes.engines.theta import log_prior_density, unpack
-from hierbayes.families.fisher import informed
 from hierbayes.priors import Normal
 
 
@@ -78,8 +77,8 @@ class Plain:
             curved = (nu + 1) / scale * np.maximum(1 - q, 0.1 * (1 + q)) / (1 + q) ** 2
             known = (problem.weights * curved)[:, None] * self.V
         else:
-            known = informed(
-                problem.likelihood, eta, self.V, {"sigma": value.sigma}, problem.weights, problem.trials
+            known = problem.likelihood.informed(
+                eta, self.V, {"sigma": value.sigma}, problem.weights, problem.trials
             )  # fmt: skip
         return self.V.T @ known + np.diag(self.sd**-2.0)
 

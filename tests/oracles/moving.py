@@ -15,7 +15,6 @@ from scipy import stats
 from scipy.linalg import block_diag, solve_triangular
 
 from hierbayes.engines.theta import log_jacobian, unpack
-from hierbayes.families.fisher import information, informed, score
 from hierbayes.priors import Fixed
 
 NODE = 2.0
@@ -144,11 +143,11 @@ def dense_working(engine, theta, w):
     V = design(problem, tuple(engine.rows.order))
     eta, own = problem.offset + V @ w, parameters_of(problem, value)
     if family.predictors > 1:
-        weighted = informed(family, eta, V, own, problem.weights)
-        slope = score(family, problem.y, eta, own, problem.weights)
+        weighted = family.informed(eta, V, own, problem.weights)
+        slope = family.score(problem.y, eta, own, problem.weights)
     else:
         weighted = curvature(problem, eta, own)[:, None] * V
-        slope = score(family, problem.y, eta, own, problem.weights, problem.trials)
+        slope = family.score(problem.y, eta, own, problem.weights, problem.trials)
     return V.T @ weighted, V.T @ slope
 
 
@@ -188,7 +187,7 @@ def curvature(problem, eta, own):
             slope = (law.pdf(low) - law.pdf(high)) / mass
             bend = (_steep(law, high) - _steep(law, low)) / mass
             return w * (slope**2 - bend)
-    return w * information(family, eta, own, 1.0, problem.trials)
+    return w * family.information(eta, own, 1.0, problem.trials)
 
 
 def _steep(law, x):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from family_fits import made_up, table
 
-from hierbayes.families import Family
+from hierbayes.families import family as by_name
 
-SHOWN = [Family("bernoulli", "logit"), Family("shifted_lognormal", "identity"), Family("ordinal", "logit", 4)]
+SHOWN = [by_name("bernoulli(logit)"), by_name("shifted_lognormal(identity)"), by_name("ordinal(logit)", 4)]
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def test_every_figure_is_drawn(family, name):
     assert figure.axes
 
 
-@pytest.mark.parametrize("family", [Family("bernoulli", "logit"), Family("binomial", "cloglog")], ids=str)
+@pytest.mark.parametrize("family", [by_name("bernoulli(logit)"), by_name("binomial(cloglog)")], ids=str)
 def test_lines_of_shares_are_shares(family):
     fit = made_up(family)
     for name in ("pooling", "fan", "effects"):
@@ -43,7 +43,7 @@ def test_lines_of_shares_are_shares(family):
 
 
 def test_dots_of_zeros_and_ones_are_moved_a_little():
-    fit = made_up(Family("bernoulli", "logit"))
+    fit = made_up(by_name("bernoulli(logit)"))
     axes = fit.plot.pooling().axes
     dots = np.concatenate([line.get_ydata() for ax in axes for line in ax.get_lines() if line.get_marker() == "o"])
     assert len(np.unique(dots)) > 20
@@ -51,7 +51,7 @@ def test_dots_of_zeros_and_ones_are_moved_a_little():
 
 
 def test_the_curve_of_effects_is_the_mean():
-    fit = made_up(Family("poisson", "log"))
+    fit = made_up(by_name("poisson(log)"))
     lines = fit.plot.effects("x").axes[0].get_lines()
     (curve,) = [line for line in lines if len(line.get_xdata()) == 60 and (np.diff(line.get_xdata()) > 0).all()]
     beta = fit.posterior["beta"]
@@ -61,7 +61,7 @@ def test_the_curve_of_effects_is_the_mean():
 
 
 def test_the_report_says_what_it_leaves_out(tmp_path):
-    fit = made_up(Family("bernoulli", "logit"))
+    fit = made_up(by_name("bernoulli(logit)"))
     text = fit.report(tmp_path / "fit.html").read_text(encoding="utf-8")
     assert "classical fits are for the gaussian family" in text
     assert "Intraclass correlations" in text

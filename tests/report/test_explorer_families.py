@@ -11,17 +11,16 @@ from scipy.optimize import minimize
 
 import hierbayes as hb
 from hierbayes.errors import ModelError
-from hierbayes.families import Family
-from hierbayes.families.likelihoods import log_likelihood
+from hierbayes.families import family as by_name
 from hierbayes.report.explorer import explore
 from hierbayes.report.explorer_anchor import find_anchor
 from hierbayes.report.explorer_path import MULTIPLIERS
 
 MIDDLE, LAST = 30, 60
 FAMILIES = [
-    Family("bernoulli", "logit"), Family("binomial", "probit"), Family("poisson", "log"), Family("gamma", "log"),
-    Family("negative_binomial", "log"), Family("lognormal", "identity"), Family("student_t", "identity"),
-    Family("ordinal", "logit"),
+    by_name("bernoulli(logit)"), by_name("binomial(probit)"), by_name("poisson(log)"), by_name("gamma(log)"),
+    by_name("negative_binomial(log)"), by_name("lognormal(identity)"), by_name("student_t(identity)"),
+    by_name("ordinal(logit)"),
 ]  # fmt: skip
 
 
@@ -45,7 +44,7 @@ def modes(fit, position, factor):
 
     def minus(u):
         eta = problem.offset + W @ u
-        found = log_likelihood(design.family, problem.y, eta, own, problem.weights, problem.trials).sum()
+        found = design.family.log_likelihood(problem.y, eta, own, problem.weights, problem.trials).sum()
         rest = u[problem.p :]
         return -found + 0.5 * np.sum(((u[: problem.p] - means) / scales) ** 2) + 0.5 * rest @ rest
 
@@ -74,7 +73,7 @@ def test_every_position_is_the_mode_that_a_minimiser_finds(family):
 
 
 def test_the_page_says_what_its_lines_are():
-    fit = made_up(Family("poisson", "log"))
+    fit = made_up(by_name("poisson(log)"))
     shown = explore(fit, "g")
     assert (shown.data["link"], shown.data["exact"], shown.data["left"]) == ("log", False, None)
     assert "posterior modes" in shown.html
@@ -83,7 +82,7 @@ def test_the_page_says_what_its_lines_are():
 
 
 def test_the_offset_and_the_mean_of_a_logarithm_are_in_the_lines():
-    fit = made_up(Family("lognormal", "identity"))
+    fit = made_up(by_name("lognormal(identity)"))
     shifts = np.concatenate([level["shift"] for level in explore(fit, "g").data["levels"]])
     assert np.allclose(shifts, 0.5 * float(np.median(fit.posterior["sigma"])) ** 2)
     counts = hb.load_data("sleepstudy").assign(count=3, seen=np.arange(180) % 7 + 1.0)
@@ -95,7 +94,7 @@ def test_the_offset_and_the_mean_of_a_logarithm_are_in_the_lines():
 
 def test_a_family_without_a_compiled_density_is_refused():
     with pytest.raises(ModelError, match=r"the beta family .* is not compiled"):
-        explore(made_up(Family("beta", "logit")), "g")
+        explore(made_up(by_name("beta(logit)")), "g")
 
 
 def test_levels_that_are_all_the_same_have_no_fit_of_their_own_and_the_page_says_why():

@@ -15,7 +15,8 @@ from scipy.optimize import minimize
 import hierbayes as hb
 from hierbayes.comparison.checks import difference, refuse_other_data
 from hierbayes.errors import DataError, HierBayesWarning, ModelError
-from hierbayes.families import Family, categorical
+from hierbayes.families import categorical
+from hierbayes.families import family as by_name
 from hierbayes.sampling.sampler import Trace, settings
 from hierbayes.studies.calibration import make_task, run_sets, seeds_of
 from hierbayes.studies.calibration_quantities import of_draws, of_world
@@ -111,7 +112,7 @@ def test_a_fit_of_simulated_data_gives_the_parameters_back():
         (TRUTH | {"reference": "car"}, "categorical", ["car", "bus", "train"]),
         ({"beta": {"2:x": 1, "3:x": 1, "2:Intercept": 0, "3:Intercept": 0}}, "categorical", ["1", "2", "3"]),
         ({"beta": {"3:x": 1, "2:x": 1, "2:Intercept": 0, "3:Intercept": 0}}, "categorical", ["reference", "3", "2"]),
-        ({"beta": [0, 1, 0, 1]}, Family("categorical", "logit", 3), ["1", "2", "3"]),
+        ({"beta": [0, 1, 0, 1]}, by_name("categorical(logit)", 3), ["1", "2", "3"]),
         ({"beta": pd.Series({"b:x": 1, "c:x": 1, "b:Intercept": 0, "c:Intercept": 0})}, "nominal", None),
     ],
 )
@@ -153,7 +154,7 @@ def test_simulated_categories_are_those_of_the_data():
 
 
 def test_the_truth_may_come_from_the_priors():
-    family = Family("categorical", "logit", 3)
+    family = by_name("categorical(logit)", 3)
     data = simulated("prior", family=family, priors=PRIORS)
     assert list(data.attrs["truth"]["beta"]) == ["2:Intercept", "2:x", "3:Intercept", "3:x"]
     with pytest.raises(ModelError, match=r"priors of 2:Intercept, .*sd_g\[3:Intercept\] are scaled to a response"):
@@ -165,7 +166,7 @@ def test_the_truth_may_come_from_the_priors():
     [
         (TRUTH | {"reference": "bus"}, {}, "coefficients of 'bus', the reference"),
         (TRUTH | {"reference": 3}, {}, "it is the name of a category"),
-        (TRUTH, {"family": Family("categorical", "logit", 4)}, "4 categories, and the truth has coefficients of 2"),
+        (TRUTH, {"family": by_name("categorical(logit)", 4)}, "4 categories, and the truth has coefficients of 2"),
         ({"Intercept": 0, "x": 1, "sd_g": 1}, {}, "nothing says how many"),
         ({"b:Intercept": 0, "b:x": 1, "sd_g": 1}, {}, "the truth names 2: reference, b"),
         ("prior", {"priors": PRIORS}, "nothing says how many"),

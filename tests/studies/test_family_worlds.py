@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from family_fits import EVERY
-from test_likelihoods import known
+from known_laws import known
 
 import hierbayes as hb
-from hierbayes.families import Family
+from hierbayes.families import family as by_name
 
 TRUTH = {"Intercept": 0.3, "x": 0.5, "sd_g": 0.6}
 OWN = {"sigma": 0.5, "nu": 3.0, "alpha": 2.0, "kappa": 5.0, "shift": 1.5, "gap_2": 0.8, "gap_3": 1.3}
@@ -50,9 +50,9 @@ def test_simulated_responses_have_the_moments_of_their_predictor(family):
 
 def test_what_a_truth_must_say():
     with pytest.raises(hb.errors.ModelError, match="sigma"):
-        simulated(Family("bernoulli", "logit"), sigma=1.0)
+        simulated(by_name("bernoulli(logit)"), sigma=1.0)
     with pytest.raises(hb.errors.ModelError, match="above 0"):
-        simulated(Family("gamma", "log"), alpha=0.0)
+        simulated(by_name("gamma(log)"), alpha=0.0)
     with pytest.raises(hb.errors.ModelError, match="does not say alpha"):
         hb.simulate("y ~ 1 + (1 | g)", {"g": 3, "rows": 4}, {"Intercept": 0, "sd_g": 1}, family="gamma", seed=1)
     with pytest.raises(hb.errors.FormulaError, match="trials"):

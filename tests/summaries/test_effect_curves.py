@@ -8,10 +8,10 @@ from fits import fake_fit
 from summaries_data import schools
 
 import hierbayes as hb
-from hierbayes.families import Family
+from hierbayes.families import family as by_name
 from hierbayes.summaries.effect_curves import effect_curves, first_predictor
 
-LINK = Family("poisson", "log")
+LINK = by_name("poisson(log)")
 STATISTICS = ["mean", "sd", "median", "lower", "upper"]
 
 

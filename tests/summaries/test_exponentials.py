@@ -10,6 +10,7 @@ from fits import fake_fit
 
 import hierbayes as hb
 from hierbayes.families import Family
+from hierbayes.families import family as by_name
 
 RATIOS = [own for own in EVERY if own.link in ("log", "logit", "cloglog") or own.name == "lognormal"]
 NUMBERS = ["estimate", "std_error", "conf_low", "conf_high"]
@@ -30,7 +31,7 @@ def test_coefficients_are_exponentiated_draw_by_draw(family: Family) -> None:
 
 
 def test_other_effects_stay_as_they_are() -> None:
-    fit = made_up(Family("bernoulli", "logit"))
+    fit = made_up(by_name("bernoulli(logit)"))
     effects = ("fixed", "ran_pars", "ran_vals", "ran_coefs")
     plain, ratios = fit.tidy(effects), fit.tidy(effects, exponentiate=True)
     fixed = plain["effect"] == "fixed"
@@ -52,12 +53,12 @@ def test_a_response_in_logarithms_is_answered_with_a_family_that_has_ratios() ->
     followed = fake_fit("Reaction ~ Days + (1 | Subject)", data, family="lognormal")
     assert (followed.tidy(exponentiate=True)["estimate"] > 0).all()
     with pytest.raises(hb.ModelError) as other:
-        made_up(Family("student_t", "identity")).tidy(exponentiate=True)
+        made_up(by_name("student_t(identity)")).tidy(exponentiate=True)
     assert "lognormal" not in str(other.value)
 
 
 def test_what_else_is_refused() -> None:
-    fit = made_up(Family("poisson", "log"))
+    fit = made_up(by_name("poisson(log)"))
     with pytest.raises(hb.ModelError, match='add "fixed" to effects'):
         fit.tidy("ran_pars", exponentiate=True)
     with pytest.raises(hb.ModelError, match="exponentiate='yes' must be True or False"):

@@ -13,11 +13,11 @@ from scipy.stats import norm
 from summaries_data import schools
 
 import hierbayes as hb
-from hierbayes.families import Family
+from hierbayes.families import family as by_name
 from hierbayes.summaries.curve_rows import OBSERVATION, along, contains, curve_parts
 from hierbayes.summaries.fans import fan_tables, mixture_quantile
 
-LINK = Family("poisson", "log")
+LINK = by_name("poisson(log)")
 
 
 FORMULA = "y ~ hours * sex + I(hours**2) + iq + offset(iq) + (hours + iq | school) + (1 + sex | district)"
@@ -186,7 +186,6 @@ def calm(posterior):
 def responses_of_new_levels(fit, row, rng, spread=1.0):
     """Draw responses of the average row with x moved, every factor at a new level, from scratch; shares of trials."""
     from hierbayes.design.new_rows import rows_of
-    from hierbayes.families.likelihoods import draw
 
     data, design, times = FAMILY_TABLE(), fit.design, 1000
     rows = rows_of(design.schema, data.assign(x=row["x"]))
@@ -201,7 +200,7 @@ def responses_of_new_levels(fit, row, rng, spread=1.0):
     at = eta[:, None] + spread * np.sqrt(variance)[:, None] * rng.standard_normal((len(eta), times))
     own = {name: post[name].to_numpy()[:, None] for name in fit.spec.family.parameters}
     trials = rng.choice(data["n"].to_numpy(), at.shape) if fit.spec.family.name == "binomial" else None
-    y = draw(fit.spec.family, at, own, rng, trials=trials)
+    y = fit.spec.family.draw(at, own, rng, trials=trials)
     return y.ravel() if trials is None else (y / trials).ravel()
 
 
@@ -226,7 +225,7 @@ def test_ribbons_of_responses_of_other_families(family) -> None:
 
 
 def test_a_response_of_zero_or_one_has_no_ribbon() -> None:
-    ribbon = tables(made_up(Family("bernoulli", "logit")), factor="g", x="x").ribbon
+    ribbon = tables(made_up(by_name("bernoulli(logit)")), factor="g", x="x").ribbon
     assert ribbon[["lower", "upper"]].isna().all(axis=None)
     assert ribbon["level_upper"].gt(ribbon["level_lower"]).all()
 

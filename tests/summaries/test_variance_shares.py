@@ -10,7 +10,7 @@ from fits import fake_fit
 from oracles.dense_rows import CASES, cases, every_draw, fixed_dyestuff
 
 import hierbayes as hb
-from hierbayes.families import Family
+from hierbayes.families import family as by_name
 
 STATISTICS = ["mean", "sd", "median", "lower", "upper"]
 
@@ -117,6 +117,6 @@ def test_what_is_not_understood_is_refused(fits):
 @pytest.mark.parametrize("method", ["effective_n", "variance_of_mean"])
 def test_other_families_are_refused_rather_than_answered_wrongly(method, monkeypatch):
     fit = fake_fit("Yield ~ 1 | Batch", hb.load_data("dyestuff"))
-    monkeypatch.setattr(fit.model, "_spec", replace(fit.spec, family=Family("poisson", "log")))
+    monkeypatch.setattr(fit.model, "_spec", replace(fit.spec, family=by_name("poisson(log)")))
     with pytest.raises(hb.ModelError, match=rf"fit\.{method}\(\) is for the gaussian family, .* is poisson"):
         getattr(fit, method)()

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 import hierbayes as hb
-from hierbayes.engines.joint.arrange import KINDS
-from hierbayes.families import Family
+from hierbayes.families import FAMILIES
+from hierbayes.families import family as by_name
 from hierbayes.sampling.run import Runner
 from hierbayes.sampling.sampler import settings
 from hierbayes.studies.calibration import make_task, run_sets, seeds_of, with_fitted
@@ -24,6 +24,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 GROUPS, ROWS = 8, 5
 FEW = ("bernoulli", "binomial slopes", "poisson slopes", "ordinal", "negative binomial", "categorical")
 OWN_PRIORS = {"sigma": hb.HalfNormal(1), "alpha": hb.LogNormal(1, 0.5), "nu": hb.Gamma(2, 0.1)}
+
+COMPILED = [by_name(f"{name}({link})") for name, kind in FAMILIES.items() for link in kind.kernels]
 
 
 def model_of(family):
@@ -67,7 +69,7 @@ def suspicious(found):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", [Family(*each) for each in KINDS], ids=str)
+@pytest.mark.parametrize("family", COMPILED, ids=str)
 def test_a_kernel_is_calibrated_and_a_likelihood_counted_twice_is_found(family):
     found = calibrated(model_of(family), 200, planted=False)
     assert not suspicious(found), found.table()

@@ -15,7 +15,7 @@ from hierbayes.engines.base import Expanded, Floats, Ints, Problem
 from hierbayes.engines.collapsed.pointer import nutpie_model
 from hierbayes.engines.collapsed.threads import one_blas_thread
 from hierbayes.engines.joint import tape as at
-from hierbayes.engines.joint.arrange import KINDS, Rows, arrange
+from hierbayes.engines.joint.arrange import Rows, arrange
 from hierbayes.engines.joint.cells import find_cells
 from hierbayes.engines.joint.charting import with_chart
 from hierbayes.engines.joint.entries import functions, log_density, size_of, walk_of
@@ -35,7 +35,7 @@ BORDER_LIMIT = 3000
 
 def refusal(problem: Problem) -> str | None:
     """Return why the engine does not take a problem, None if it does."""
-    if (problem.family, problem.link) not in KINDS:
+    if problem.likelihood.kernel is None:
         return f"the {problem.family} family with the link {problem.link} is not compiled"
     for prior in problem.beta_priors:
         if not isinstance(prior, Normal | Flat):
@@ -79,7 +79,7 @@ class JointEngine:
         """The mode of theta's marginal density by Laplace's approximation; None where it was not found."""
         terms = term_table(self.problem, self.rows)
         levels, k = (int(terms[0, at.LEVELS]), int(terms[0, at.K])) if len(terms) else (0, 0)
-        start = first_guess(self.rows, int(self.tape[at.EFFECTS]))
+        start = first_guess(self.problem.likelihood, self.rows, int(self.tape[at.EFFECTS]))
         surface, far = Surface(self.tape, start, levels, k), far_start(self.problem, self.layout)
         with one_blas_thread():
             found = find_peak(surface, rough_curvatures(self.problem, self.layout, np.zeros(self.layout.dim)))

@@ -12,6 +12,7 @@ from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.arrange import Rows
 from hierbayes.engines.joint.entries import Hessian, laplace
 from hierbayes.engines.theta import ThetaLayout
+from hierbayes.families import Family
 
 NEVER = 1e100
 _BETTER = 1e-3
@@ -161,26 +162,9 @@ def rough_curvatures(problem: Problem, layout: ThetaLayout, theta: Floats) -> Fl
     return rough
 
 
-def first_guess(rows: Rows, effects: int) -> Floats:
+def first_guess(family: Family, rows: Rows, effects: int) -> Floats:
     """Return a start for (v, beta): v at 0, beta by least squares on the responses taken to the predictor's scale."""
-    from scipy.special import ndtri
-
-    a, b = rows.a, rows.b
-    if rows.kind in (at.LOGISTIC, at.UNIT_LOGISTIC):
-        target = np.log((a + 0.5) / (b - a + 0.5))
-    elif rows.kind == at.PROBIT:
-        target = ndtri((a + 0.5) / (b + 1.0))
-    elif rows.kind in (at.ORDINAL, at.ORDINAL_PROBIT):
-        # the middle of each category where all gaps are 1
-        target = a - 1.5
-    elif rows.kind == at.CATEGORICAL:
-        reference = b - np.repeat(a.reshape(-1, rows.predictors).sum(axis=1), rows.predictors)
-        target = np.log((a + 0.5) / (reference + 0.5))
-    elif rows.kind in (at.POISSON, at.NEGATIVE_BINOMIAL):
-        target = np.log(a / b + 0.5)
-    else:
-        target = np.log(a / b) if rows.kind == at.GAMMA else a
-    root = np.sqrt(b)
+    target, root = family.first_guess(rows.a, rows.b), np.sqrt(rows.b)
     p = rows.X.shape[1]
     beta, *_ = np.linalg.lstsq(rows.X * root[:, None], (target - rows.offset) * root, rcond=None)
     return np.concatenate([np.zeros(effects), beta if p else np.zeros(0)])

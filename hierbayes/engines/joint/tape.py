@@ -65,3 +65,17 @@ TERM_WORDS = 8
 # kinds of likelihood
 GAUSSIAN, STUDENT, LOGISTIC, UNIT_LOGISTIC, NEGATIVE_BINOMIAL, POISSON, GAMMA, PROBIT = range(8)
 ORDINAL, ORDINAL_PROBIT, CATEGORICAL = 8, 9, 10
+
+CODES = {
+    "gaussian": GAUSSIAN,
+    "student": STUDENT,
+    "logistic": LOGISTIC,
+    "probit": PROBIT,
+    "poisson": POISSON,
+    "negative_binomial": NEGATIVE_BINOMIAL,
+    "gamma": GAMMA,
+    "ordinal": ORDINAL,
+    "ordinal_probit": ORDINAL_PROBIT,
+    "categorical": CATEGORICAL,
+}
+"""What a family asks for by name."""

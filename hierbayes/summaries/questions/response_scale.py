@@ -15,7 +15,6 @@ import numpy as np
 from hierbayes.design.design import Design
 from hierbayes.design.table import Ints
 from hierbayes.families import Family
-from hierbayes.families.averages import mean_slope
 from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.derivatives import RowsAndSlopes, derivatives
 from hierbayes.summaries.questions.grid import Grid, plain_rows
@@ -62,7 +61,7 @@ def grid_slopes(posterior: xr.Dataset, family: Family, design: Design, grid: Gri
         X, offset = plain_rows(design, values)
         slopes = derivatives(design, values, name)
         for rows in _pieces(len(offset), found.shape[0] * found.shape[1]):
-            steep = mean_slope(family, predictor_draws(posterior, X[rows], offset[rows]), own)
+            steep = family.mean_slope(predictor_draws(posterior, X[rows], offset[rows]), own)
             steep *= predictor_draws(posterior, slopes.X[rows], slopes.offset[rows])
             place = np.arange(rows.start, rows.stop)
             _add(found[..., part], place // count, steep * grid.shares[place % count])
@@ -92,7 +91,7 @@ def row_slopes(
             at = b[:, :, rows.codes[i][part]]
             predictor += np.einsum("cdnk,nk->cdn", at, rows.Z[i][part])
             slope += np.einsum("cdnk,nk->cdn", at, rows.slopes.Z[i][part])
-        _add(found, cells[part], mean_slope(family, predictor, own) * slope)
+        _add(found, cells[part], family.mean_slope(predictor, own) * slope)
     return np.asarray(found / np.bincount(cells, minlength=count))
 
 

@@ -11,7 +11,7 @@ from family_fits import made_up
 from fits import fake_fit
 
 import hierbayes as hb
-from hierbayes.families import Family
+from hierbayes.families import family as by_name
 from hierbayes.summaries.questions.contrast_weights import contrast_matrix, own_weights
 
 ESTIMATES = ["mean", "sd", "median", "lower", "upper"]
@@ -389,10 +389,10 @@ def test_rate_ratios_of_slopes(count):
 
 
 def test_lognormal_means_and_ordinal_odds():
-    fit = made_up(Family("lognormal", "identity"))
+    fit = made_up(by_name("lognormal(identity)"))
     table = fit.contrasts("f", scale="ratio")
     check(table.loc[0], np.exp(beta(fit, "f[low]")), "prob_above_1", 1.0)  # sigma cancels
-    ordinal = made_up(Family("ordinal", "logit", 4))
+    ordinal = made_up(by_name("ordinal(logit)", 4))
     check(ordinal.contrasts("f", scale="odds").loc[0], np.exp(beta(ordinal, "f[low]")), "prob_above_1", 1.0)
 
 
