@@ -6,21 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from hierbayes.design.table import Categorical, Column
 from hierbayes.errors import DataError, FormulaError, warn
-from hierbayes.formula import (
-    Call,
-    Formula,
-    Name,
-    Span,
-    column_error,
-    index_error,
-    names_in,
-    show,
-    suggest,
-    with_population,
-)
+from hierbayes.expressions.syntax import Binary, Call, Expression, Name, Number, Span, Unary, names_in
+from hierbayes.formula import Formula, column_error, index_error, show, suggest, with_population
 from hierbayes.formula.names import factor_places
 from hierbayes.formula.roles import coded_columns
-from hierbayes.formula.syntax import Binary, Expression, Number, Unary
 from hierbayes.spec import ModelSpec
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from hierbayes.formula.functions import FUNCTIONS, KINDS, Function, is_kind
+from hierbayes.expressions.functions import FUNCTIONS, KINDS, Function, is_kind
+from hierbayes.expressions.scanner import Kind, Token
+from hierbayes.expressions.stream import Stream
+from hierbayes.expressions.syntax import Binary, Call, Expression, Name, Sequence, Text, Unary
 from hierbayes.formula.names import suggest
 from hierbayes.formula.refusals import FUNCTIONS as REFUSED
-from hierbayes.formula.scanner import Kind, Token
-from hierbayes.formula.stream import Stream
-from hierbayes.formula.syntax import Binary, Call, Expression, Name, Sequence, Text, Unary
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 GROUPS = "Write the columns alone: ave(x, g), or ave(x, g, h) for the combinations of two."
-CONSTANTS = {"True": True, "TRUE": True, "False": False, "FALSE": False, "None": None, "NULL": None}
 
 
 def check_name(stream: Stream, token: Token) -> None:

@@ -6,9 +6,9 @@ What comes out is ``C(x)`` with the keywords ``contrast`` (``treatment``, ``sum`
 
 from __future__ import annotations
 
+from hierbayes.expressions.stream import Stream
+from hierbayes.expressions.syntax import Call, Expression, Name, Number, Sequence, Text
 from hierbayes.formula.names import suggest
-from hierbayes.formula.stream import Stream
-from hierbayes.formula.syntax import Call, Expression, Name, Number, Sequence, Text
 
 CONTRASTS = ("treatment", "sum", "helmert", "poly")
 SPELLINGS: dict[str, str] = {

@@ -6,9 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from hierbayes.errors import FormulaError
+from hierbayes.expressions.stream import Stream
+from hierbayes.expressions.syntax import Call, Expression, Name, Number, Span, Text
 from hierbayes.formula.factors import read_factors
-from hierbayes.formula.stream import Stream
-from hierbayes.formula.syntax import Call, Expression, Group, Name, Number, Part, Span, Term, Text
+from hierbayes.formula.syntax import Group, Part, Term
 from hierbayes.formula.tree import Bar, Chain, Node, Power
 
 MOST_TERMS = 1_000

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hierbayes.errors import FormulaError
-from hierbayes.formula.scanner import Kind, Token
-from hierbayes.formula.stream import Stream
-from hierbayes.formula.syntax import Call, Name, Span
+from hierbayes.expressions.scanner import Kind, Token
+from hierbayes.expressions.stream import Stream
+from hierbayes.expressions.syntax import Call, Name, Span
 from hierbayes.formula.tree import Chain, Node
 
 Factor = tuple[str, ...]

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hierbayes.errors import FormulaError
+from hierbayes.expressions.scanner import Kind, Token
+from hierbayes.expressions.stream import Stream
+from hierbayes.expressions.syntax import CONSTANTS, Call, Name, Number, Span, Text
 from hierbayes.formula.calls import read_call
-from hierbayes.formula.checks import COMPARISONS, CONSTANTS, check_name
+from hierbayes.formula.checks import COMPARISONS, check_name
 from hierbayes.formula.factors import refuse_levels
-from hierbayes.formula.scanner import Kind, Token
-from hierbayes.formula.stream import Stream
-from hierbayes.formula.syntax import Call, Name, Number, Span, Text
 from hierbayes.formula.tree import Bar, Chain, Node, Power
 
 GREATEST_POWER = 100
@@ -171,6 +171,4 @@ def misplaced(stream: Stream) -> FormulaError:
         return stream.error("! stands only inside a call", token.span, "Write I(!x).")
     if token.is_operator(","):
         return stream.error("a comma stands only inside a function call", token.span, "Join terms with +.")
-    before = stream.tokens[stream.index - 1] if stream.index else None
-    ended = before is not None and (before.kind is not Kind.OPERATOR or before.is_operator(")", "]"))
-    return stream.unexpected("an operator" if ended else "a term")
+    return stream.unexpected("an operator" if stream.after_operand else "a term")

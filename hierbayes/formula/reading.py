@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from hierbayes.errors import FormulaError
+from hierbayes.expressions.scanner import Kind, Token
+from hierbayes.expressions.stream import Stream
 from hierbayes.formula.expand import Collected, expand_side
 from hierbayes.formula.parser import read_side
+from hierbayes.formula.refusals import FORMULA
 from hierbayes.formula.response import EXAMPLE, read_response
-from hierbayes.formula.scanner import Kind, Token
-from hierbayes.formula.stream import Stream
 from hierbayes.formula.syntax import Formula
 from hierbayes.formula.tree import Bar
 
@@ -54,7 +55,7 @@ def parse(text: str) -> Formula:
 
 def read(text: str) -> Formula:
     """Read a text that is not empty."""
-    stream = Stream(text)
+    stream = Stream(text, FORMULA)
     check_tilde(stream)
     response = read_response(stream)
     tilde = stream.take()

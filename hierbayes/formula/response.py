@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hierbayes.errors import FormulaError
+from hierbayes.expressions.scanner import Kind, Token
+from hierbayes.expressions.stream import Stream
+from hierbayes.expressions.syntax import Binary, Call, Expression, Name, Number, Span, names_in
 from hierbayes.formula.calls import CallReader
 from hierbayes.formula.checks import check_name, check_text
 from hierbayes.formula.parser import misplaced, read_sum
 from hierbayes.formula.refusals import ADDITIONS, RESPONSE
-from hierbayes.formula.scanner import Kind, Token
-from hierbayes.formula.stream import Stream
-from hierbayes.formula.syntax import Binary, Call, Expression, Name, Number, Span, names_in
 from hierbayes.formula.tree import Bar, Node
 
 PAIRS = ("cbind", "p", "prop", "proportion")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hierbayes.formula.syntax import Binary, Call, Expression, Formula, Name, Unary, names_in
+from hierbayes.expressions.syntax import Binary, Call, Expression, Name, Unary, names_in
+from hierbayes.formula.syntax import Formula
 
 BY_LEVELS = ("C", "factor")
 """Functions that take a column as levels, whatever it holds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hierbayes.formula.syntax import Call, Name, Number, Span, Text
+from hierbayes.expressions.syntax import Call, Name, Number, Span, Text
 
 
 @dataclass(frozen=True)

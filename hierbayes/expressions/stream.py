@@ -1,18 +1,18 @@
-"""A cursor over the tokens of a formula, and the errors that mark a place in it."""
+"""A cursor over the tokens of a text, and the errors that mark a place in it."""
 
 from __future__ import annotations
 
 from hierbayes.errors import FormulaError
-from hierbayes.formula.scanner import Kind, Token, scan
-from hierbayes.formula.syntax import Span
+from hierbayes.expressions.scanner import Kind, Language, NameReader, Token, plain_name, scan
+from hierbayes.expressions.syntax import Span
 
 
 class Stream:
-    """The tokens of one formula, how far they have been read, and how many products its terms have taken."""
+    """The tokens of one text, how far they have been read, and how many products its terms have taken."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.tokens = scan(text)
+    def __init__(self, text: str, language: Language, name: NameReader = plain_name) -> None:
+        self.text, self.noun = text, language.noun
+        self.tokens = scan(text, language, name)
         self.index = 0
         self.products = 0
 
@@ -26,6 +26,14 @@ class Stream:
         """The token after the next one."""
         return self.tokens[min(self.index + 1, len(self.tokens) - 1)]
 
+    @property
+    def after_operand(self) -> bool:
+        """Whether the token before the next one ends an operand."""
+        if self.index == 0:
+            return False
+        before = self.tokens[self.index - 1]
+        return before.kind is not Kind.OPERATOR or before.is_operator(")", "]")
+
     def take(self) -> Token:
         """Return the next token and step over it; the end is never stepped over."""
         token = self.current
@@ -37,7 +45,7 @@ class Stream:
         return self.current.is_operator(*operators)
 
     def error(self, what: str, span: Span, hint: str | None = None) -> FormulaError:
-        """Return the error that marks a place in this formula."""
+        """Return the error that marks a place in this text."""
         return FormulaError(what, self.text, span.start, span.stop, hint)
 
     def unexpected(self, wanted: str) -> FormulaError:
@@ -45,7 +53,7 @@ class Stream:
         token = self.current
         if token.kind is Kind.END:
             last = self.tokens[self.index - 1].span if self.index else token.span
-            return self.error(f"the formula ends where {wanted} is missing", last)
+            return self.error(f"the {self.noun} ends where {wanted} is missing", last)
         return self.error(f"{wanted} is missing before {self.source(token.span)}", token.span)
 
     def source(self, span: Span) -> str:

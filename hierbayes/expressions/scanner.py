@@ -1,19 +1,18 @@
-"""Text to tokens, with the brackets checked."""
+"""Text to tokens, with the brackets checked; a language says what its texts are made of."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
 from hierbayes.errors import FormulaError
-from hierbayes.formula.refusals import refuse_character
-from hierbayes.formula.syntax import Span
+from hierbayes.expressions.syntax import Span
 
 LONGEST_TEXT = 10_000
 DEEPEST_NESTING = 50
 
-OPERATORS = ("||", "**", "==", "!=", "<=", ">=", *"+-*/^:|~,=<>()[]!")
 NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 ESCAPES = {"\\": "\\", '"': '"', "'": "'", "n": "\n", "t": "\t"}
 CLOSES = {")": "(", "]": "["}
@@ -48,8 +47,60 @@ class Token:
         return self.kind is Kind.OPERATOR and self.value in operators
 
 
-def scan(text: str) -> tuple[Token, ...]:
-    """Split a formula into tokens; the last one is the end of the text.
+@dataclass(frozen=True)
+class Language:
+    """What the texts of one language are made of, and what is said where one is not.
+
+    Attributes
+    ----------
+    noun : str
+        What a text is called.
+    operators : tuple of str
+        The longer before the shorter.
+    refused : tuple of (str, str, str)
+        What other languages have: a pattern, what is wrong with it, and what to write instead.
+    character, number, plain : str
+        Hints for a character without meaning and for a number that runs into a name; what a name is called there.
+    long : str, optional
+        Hint for a text that is too long.
+    brackets : str
+        What brackets are called.
+    quotes, suffix : str
+        The quotes that texts stand in; what may follow a whole number.
+    """
+
+    noun: str
+    operators: tuple[str, ...]
+    refused: tuple[tuple[str, str, str], ...]
+    character: str
+    number: str
+    plain: str
+    long: str | None = None
+    brackets: str = "brackets"
+    quotes: str = ""
+    suffix: str = ""
+
+
+def plain_name(text: str, start: int) -> Token | None:
+    """Read a name, plain or in backquotes, if one starts here."""
+    if text[start] == "`":
+        return quoted(text, start, Kind.QUOTED)
+    stop = identifier_end(text, start)
+    return Token(Kind.NAME, text[start:stop], Span(start, stop)) if stop else None
+
+
+NameReader = Callable[[str, int], Token | None]
+
+
+def scan(text: str, language: Language, name: NameReader = plain_name) -> tuple[Token, ...]:
+    """Split a text into tokens; the last one is the end of the text.
+
+    Parameters
+    ----------
+    text : str
+    language : Language
+    name : callable
+        Reads the name that starts at a place, or returns None.
 
     Raises
     ------
@@ -57,45 +108,37 @@ def scan(text: str) -> tuple[Token, ...]:
         Where a character, number or string cannot be read, or brackets do not match.
     """
     if len(text) > LONGEST_TEXT:
-        raise FormulaError(
-            f"the formula has {len(text):,} characters; the limit is {LONGEST_TEXT:,}",
-            hint="Put derived columns into the data and name them in the formula.",
-        )
+        what = f"the {language.noun} has {len(text):,} characters; the limit is {LONGEST_TEXT:,}"
+        raise FormulaError(what, hint=language.long)
     tokens: list[Token] = []
     position = 0
     while position < len(text):
         if text[position].isspace():
             position += 1
             continue
-        token = next_token(text, position)
+        token = name(text, position) or next_token(text, position, language)
         tokens.append(token)
         position = token.span.stop
     end = len(text.rstrip())
     tokens.append(Token(Kind.END, "", Span(end, end)))
-    check_brackets(tokens, text)
+    check_brackets(tokens, text, language)
     return tuple(tokens)
 
 
-def next_token(text: str, start: int) -> Token:
-    """Read the token that starts at `start`, which is not blank."""
-    if stop := identifier_end(text, start):
-        return Token(Kind.NAME, text[start:stop], Span(start, stop))
+def next_token(text: str, start: int, language: Language) -> Token:
+    """Read the token that starts at `start`, which is not blank and starts no name."""
     if match := NUMBER.match(text, start):
-        return number(text, match)
-    if text[start] in "\"'":
+        return number(text, match, language)
+    if text[start] in language.quotes:
         return quoted(text, start, Kind.TEXT)
-    if text[start] == "`":
-        return quoted(text, start, Kind.QUOTED)
-    refuse_character(text, start)
-    for operator in OPERATORS:
+    for pattern, what, hint in language.refused:
+        if match := re.compile(pattern).match(text, start):
+            raise FormulaError(what.format(found=match.group()), text, start, match.end(), hint)
+    for operator in language.operators:
         if text.startswith(operator, start):
             return Token(Kind.OPERATOR, operator, Span(start, start + len(operator)))
-    raise FormulaError(
-        f"the character {text[start]!r} has no meaning in a formula",
-        text,
-        start,
-        hint="If it belongs to the name of a column, put the name between backquotes: `my column`.",
-    )
+    what = f"the character {text[start]!r} has no meaning in a {language.noun}"
+    raise FormulaError(what, text, start, hint=language.character)
 
 
 def identifier_end(text: str, start: int) -> int | None:
@@ -114,21 +157,16 @@ def is_plain(name: str) -> bool:
     return name.strip(".") != "" and identifier_end(name, 0) == len(name)
 
 
-def number(text: str, match: re.Match[str]) -> Token:
-    """Read a number, with R's suffix for whole numbers."""
+def number(text: str, match: re.Match[str], language: Language) -> Token:
+    """Read a number, with the suffix for whole numbers if the language has one."""
     stop = match.end()
-    if text[stop : stop + 1] == "L" and match.group().isdigit():
+    if language.suffix and text[stop : stop + 1] == language.suffix and match.group().isdigit():
         stop += 1
     following = identifier_end(text, stop)
     if following is not None or (stop < len(text) and f"a{text[stop]}".isidentifier()):
         name = text[match.start() : following or stop + 1]
-        raise FormulaError(
-            f"{name!r} is neither a number nor a plain name",
-            text,
-            match.start(),
-            following or stop + 1,
-            hint=f"Write `{name}` between backquotes if it is a column, or put an operator between the two.",
-        )
+        what, hint = f"{name!r} is neither a number nor {language.plain}", language.number.format(name=name)
+        raise FormulaError(what, text, match.start(), following or stop + 1, hint)
     if float(match.group()) == float("inf"):
         raise FormulaError("this number is too large", text, match.start(), stop)
     return Token(Kind.NUMBER, match.group(), Span(match.start(), stop))
@@ -157,16 +195,15 @@ def quoted(text: str, start: int, kind: Kind) -> Token:
     return Token(kind, "".join(characters), Span(start, position + 1))
 
 
-def check_brackets(tokens: list[Token], text: str) -> None:
+def check_brackets(tokens: list[Token], text: str, language: Language) -> None:
     """Refuse brackets that do not match, or that nest too deep."""
     opened: list[Token] = []
     for token in tokens:
         if token.is_operator("(", "["):
             opened.append(token)
             if len(opened) > DEEPEST_NESTING:
-                raise FormulaError(
-                    f"brackets are nested more than {DEEPEST_NESTING} deep", text, token.span.start, token.span.stop
-                )
+                what = f"{language.brackets} are nested more than {DEEPEST_NESTING} deep"
+                raise FormulaError(what, text, token.span.start, token.span.stop)
         elif token.is_operator(")", "]") and (not opened or opened.pop().value != CLOSES[token.value]):
             raise FormulaError(
                 f"this {token.value} does not close anything",
