@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from hierbayes.design.stateful import STATEFUL, States, stateful
+from hierbayes.design.stateful import States, stateful
 from hierbayes.design.table import Categorical, Column, Floats, as_factor, as_numbers
 from hierbayes.errors import DataError
-from hierbayes.expressions.evaluate import applied, array_leaf, constants, fold
-from hierbayes.expressions.functions import FUNCTIONS
-from hierbayes.expressions.syntax import Binary, Call, Expression, Name, Unary
+from hierbayes.expressions.evaluate import array_value, constants
+from hierbayes.expressions.syntax import Call, Expression, Name, compared, names_in
 from hierbayes.formula import show
+from hierbayes.formula.roles import averaged_within
 
 
 def call_columns(call: Call, columns: Mapping[str, Column], n: int, states: States) -> Floats:
@@ -30,25 +30,14 @@ def call_columns(call: Call, columns: Mapping[str, Column], n: int, states: Stat
     _check_text(call, shown, columns)
     if call.function == "poly" and states.learning:
         _check_degree(call, shown, columns)
-    arrays: dict[str, Any] = {}
+    arrays = {node.name: _plain(columns[node.name]) for node in names_in(call)}
 
-    def leaf(node: Expression) -> Any:
-        if isinstance(node, Name):
-            if node.name not in arrays:
-                arrays[node.name] = _plain(columns[node.name])
-            return arrays[node.name]
-        return array_leaf(node)
-
-    def apply(node: Expression, parts: Any) -> Any:
-        if not (isinstance(node, Call) and node.function in STATEFUL):
-            return applied(node, parts, np)
-        groups = node.args[1 : FUNCTIONS[node.function].expressions[1]]
-        levels = [_levels(columns[group.name]) for group in groups if isinstance(group, Name)]
-        return stateful(node.function, show(node), states, parts[0], *levels, **constants(node))
+    def learnt(node: Call, x: Any) -> Any:
+        levels = [_levels(columns[group.name]) for group in node.args[1:] if isinstance(group, Name)]
+        return stateful(node.function, show(node), states, x, *levels, **constants(node))
 
     try:
-        with np.errstate(all="ignore"):
-            values = fold(call, leaf, apply)
+        values = array_value(call, arrays, learnt)
         return np.ascontiguousarray(np.asarray(values, dtype=np.float64).reshape(n, -1))
     except (TypeError, ValueError) as error:
         raise DataError(f"{shown!r} cannot be computed from the data: {error}") from error
@@ -65,23 +54,15 @@ def _check_degree(call: Call, shown: str, columns: Mapping[str, Column]) -> None
         raise DataError(f"{shown!r} needs more than {degree} values, and {first.name!r} has {values}", instead)
 
 
-def _check_text(expression: Expression, shown: str, columns: Mapping[str, Column], compared: bool = False) -> None:
-    match expression:
-        case Name(name=name):
-            column = columns[name]
-            if isinstance(column, Categorical) and column.kind != "boolean" and not compared:
-                raise DataError(
-                    f"{shown!r} reckons with column {name!r}, which holds text or categories",
-                    f'compare it with a level, as in I({name} == "{column.levels[0]}")',
-                )
-        case Call(function=function, args=args):
-            for argument in args[: 1 if function == "ave" else None]:
-                _check_text(argument, shown, columns)
-        case Unary(operand=operand):
-            _check_text(operand, shown, columns)
-        case Binary(operator=operator, left=left, right=right):
-            for side in (left, right):
-                _check_text(side, shown, columns, operator in ("==", "!="))
+def _check_text(expression: Expression, shown: str, columns: Mapping[str, Column]) -> None:
+    levels = compared(expression, "==", "!=") | {id(group) for group in averaged_within(expression)}
+    for node in names_in(expression):
+        column = columns[node.name]
+        if isinstance(column, Categorical) and column.kind != "boolean" and id(node) not in levels:
+            raise DataError(
+                f"{shown!r} reckons with column {node.name!r}, which holds text or categories",
+                f'compare it with a level, as in I({node.name} == "{column.levels[0]}")',
+            )
 
 
 def _plain(column: Column) -> Any:

@@ -110,8 +110,17 @@ def literal(expression: Expression) -> Any:
     raise ModelError(f"{show_expression(expression)!r} must be a number, a text or a list of them")
 
 
-def array_value(expression: Expression, arrays: Mapping[str, Any]) -> Any:
+def array_value(
+    expression: Expression, arrays: Mapping[str, Any], learnt: Callable[[Call, Any], Any] | None = None
+) -> Any:
     """Return an expression of arrays by name; arithmetic is NumPy's, so that ``1 / 0`` is infinite.
+
+    Parameters
+    ----------
+    expression : Expression
+    arrays : mapping
+    learnt : callable, optional
+        Computes a call that depends on a column as a whole, from the values of its first argument.
 
     Examples
     --------
@@ -123,18 +132,21 @@ def array_value(expression: Expression, arrays: Mapping[str, Any]) -> Any:
     import numpy as np
 
     def leaf(node: Expression) -> Any:
-        return arrays[node.name] if isinstance(node, Name) else array_leaf(node)
+        match node:
+            case Name(name=name):
+                return arrays[name]
+            case Number(value=value):
+                return np.float64(value)
+        # an array of one object is compared with each entry, whatever it is
+        return np.asarray(literal(node), dtype=object)
+
+    def apply(node: Expression, parts: Sequence[Any]) -> Any:
+        if learnt is not None and isinstance(node, Call) and FUNCTIONS[node.function].form is None:
+            return learnt(node, parts[0])
+        return applied(node, parts, np)
 
     with np.errstate(all="ignore"):
-        return fold(expression, leaf, lambda node, parts: applied(node, parts, np))
-
-
-def array_leaf(constant: Expression) -> Any:
-    """Return a constant for arithmetic with arrays; a text as an array of one object, which compares with anything."""
-    import numpy as np
-
-    value = literal(constant)
-    return np.float64(value) if isinstance(constant, Number) else np.asarray(value, dtype=object)
+        return fold(expression, leaf, apply)
 
 
 def tensor_value(expression: Expression, tensors: Mapping[str, Any]) -> Any:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from hierbayes.errors import FormulaError
-from hierbayes.expressions.scanner import Token
-from hierbayes.expressions.stream import Stream
+from hierbayes.expressions.scanner import Stream, Token
 from hierbayes.expressions.syntax import Binary, Expression, Span, Unary
 
 

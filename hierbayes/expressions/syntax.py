@@ -97,10 +97,19 @@ def operands(expression: Expression) -> tuple[Expression, ...]:
             return ()
 
 
+def walk(expression: Expression) -> Iterator[Expression]:
+    """Yield an expression and all that it is made of, from left to right, without arguments by name."""
+    yield expression
+    for part in operands(expression):
+        yield from walk(part)
+
+
 def names_in(expression: Expression) -> Iterator[Name]:
     """Yield every name in an expression, from left to right."""
-    if isinstance(expression, Name):
-        yield expression
-    named = tuple(value for _, value in expression.kwargs) if isinstance(expression, Call) else ()
-    for part in (*operands(expression), *named):
-        yield from names_in(part)
+    return (node for node in walk(expression) if isinstance(node, Name))
+
+
+def compared(expression: Expression, *operators: str) -> set[int]:
+    """Return the ids of what stands on either side of a comparison."""
+    pairs = (node for node in walk(expression) if isinstance(node, Binary) and node.operator in operators)
+    return {id(side) for pair in pairs for side in operands(pair)}

@@ -7,8 +7,7 @@ import math
 from hierbayes.errors import FormulaError
 from hierbayes.expressions.functions import FUNCTIONS
 from hierbayes.expressions.reader import Reader, joined
-from hierbayes.expressions.scanner import Kind
-from hierbayes.expressions.stream import Stream
+from hierbayes.expressions.scanner import Kind, Stream
 from hierbayes.expressions.syntax import (
     CONSTANTS,
     Call,
@@ -21,8 +20,15 @@ from hierbayes.expressions.syntax import (
     Unary,
     names_in,
 )
-from hierbayes.formula.checks import COMPARISONS, GROUPS, check_arguments, check_function, check_name
-from hierbayes.formula.contrasts import SPELLINGS, categorical
+from hierbayes.formula.arguments import (
+    COMPARISONS,
+    GROUPS,
+    SPELLINGS,
+    categorical,
+    check_arguments,
+    check_function,
+    check_name,
+)
 
 Keywords = tuple[tuple[str, Expression], ...]
 

@@ -174,3 +174,12 @@ def test_states_of_files_of_before_are_read():
         call = parse(f"y ~ {text}").population.terms[0].atoms[0]
         assert show(call) == text
         np.testing.assert_allclose(call_columns(call, columns, 3, States.frozen(known)), wanted, atol=1e-15)
+
+
+def test_means_within_levels_may_be_nested():
+    call = parse("y ~ ave(x - ave(x, g), h)").population.terms[0].atoms[0]
+    columns = {"x": Numeric("x", np.array([1.0, 3, 5, 8])), "g": Numeric("g", np.array([1.0, 1, 2, 2]))}
+    columns["h"] = Numeric("h", np.array([1.0, 2, 1, 1]))
+    rest = np.array([-1.0, 1, -1.5, 1.5])
+    expected = [rest[[0, 2, 3]].mean(), rest[1], rest[[0, 2, 3]].mean(), rest[[0, 2, 3]].mean()]
+    np.testing.assert_allclose(call_columns(call, columns, 4, States())[:, 0], expected, rtol=1e-14)

@@ -10,8 +10,7 @@ from functools import partial
 
 from hierbayes.errors import FormulaError, ModelError
 from hierbayes.expressions.reader import Reader
-from hierbayes.expressions.scanner import Kind, Token
-from hierbayes.expressions.stream import Stream
+from hierbayes.expressions.scanner import Kind, Stream, Token
 from hierbayes.expressions.syntax import Call, Expression, Number, Span, names_in
 from hierbayes.summaries.questions.expressions import Hypothesis, Quantity
 from hierbayes.summaries.questions.parameters import Parameters
