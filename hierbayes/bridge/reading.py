@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from hierbayes.errors import FormulaError, ModelError
+from hierbayes.expressions.functions import FUNCTIONS
+from hierbayes.expressions.printing import show_name
 from hierbayes.formula import parse
-from hierbayes.formula.functions import FUNCTIONS
-from hierbayes.formula.printing import show_name
 
 
 def check_model(model: Any) -> None:

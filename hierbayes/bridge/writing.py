@@ -4,41 +4,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from hierbayes.design.arithmetic import ROW_FUNCTIONS, as_zero_one, denied, literal
+from hierbayes.design.arithmetic import as_zero_one
 from hierbayes.design.design import Design
 from hierbayes.design.table import Categorical, Column, Floats, Ints, as_factor
 from hierbayes.errors import ModelError
-from hierbayes.formula.syntax import (
-    Binary,
-    Call,
-    Expression,
-    Formula,
-    Name,
-    Number,
-    Part,
-    Sequence,
-    Term,
-    Text,
-    Unary,
-    names_in,
-)
+from hierbayes.expressions.evaluate import literal
+from hierbayes.expressions.functions import denied, row_function
+from hierbayes.expressions.syntax import Binary, Call, Expression, Name, Number, Sequence, Text, Unary, names_in
+from hierbayes.formula.syntax import Formula, Part, Term
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _CATEGORICAL = ("C", "factor")
 _OF_FORMULAE = ("center", "scale", "standardize", "poly", "bs", "I", "offset")
-_OF_NUMPY = {"ceiling": np.ceil} | {
-    name: getattr(np, name)
-    for name in (
-        *("log", "log1p", "log2", "log10", "exp", "expm1", "sqrt", "abs", "sin", "cos", "tan", "tanh"),
-        *("floor", "round"),
-    )
-}
 
 
 @dataclass
@@ -145,7 +129,7 @@ def _expression(node: Expression, written: Written) -> str:
             given = [_expression(a, written) for a in args] + [f"{k}={_expression(v, written)}" for k, v in kwargs]
             return f"{_function(function, written)}({', '.join(given)})"
         case Unary(operator="!", operand=operand):
-            written.namespace["is_not"] = denied
+            written.namespace["is_not"] = partial(denied, np)
             return f"is_not({_expression(operand, written)})"
         case Unary(operator=operator, operand=operand):
             return f"({operator}{_expression(operand, written)})"
@@ -165,7 +149,7 @@ def _function(name: str, written: Written) -> str:
             "put the means into the data as a column, and fit again",
         )
     if name not in _OF_FORMULAE:
-        written.namespace[name] = _OF_NUMPY.get(name) or ROW_FUNCTIONS[name]
+        written.namespace[name] = row_function(name, np)
     return name
 
 

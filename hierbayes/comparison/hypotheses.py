@@ -18,11 +18,12 @@ from hierbayes.comparison.laws import NoLawError, prior_law
 from hierbayes.comparison.point_nulls import Asked, Ratio, savage_dickey
 from hierbayes.comparison.prior_parameters import PriorParameters
 from hierbayes.errors import FormulaError, ModelError
+from hierbayes.expressions.syntax import Binary, Expression, Unary
 from hierbayes.summaries.cells import number
 from hierbayes.summaries.exporting import Tables
 from hierbayes.summaries.numbers import Floats, check_prob, mean_error, moments
 from hierbayes.summaries.printing import indent
-from hierbayes.summaries.questions.expressions import Hypothesis, Operation, evaluate
+from hierbayes.summaries.questions.expressions import Hypothesis, evaluate
 from hierbayes.summaries.questions.linear_forms import Linear, linear_form
 from hierbayes.summaries.questions.practical import check_region
 from hierbayes.summaries.questions.reading import read
@@ -173,7 +174,7 @@ def _difference(hypothesis: Hypothesis, left: Any, right: Any) -> str:
     if linear_constant(right) == 0:
         return hypothesis.source(left)
     behind = hypothesis.source(right)
-    if isinstance(right, Operation) and right.name in ("+", "-") and not behind.startswith("("):
+    if isinstance(right, Binary | Unary) and right.operator in ("+", "-") and not behind.startswith("("):
         behind = f"({behind})"
     return f"{hypothesis.source(left)} - {behind}"
 
@@ -186,7 +187,7 @@ def linear_constant(node: Any) -> float | None:
 
 def _of_point(asked: Asked, hypothesis: Hypothesis) -> dict[str, Any]:
     left, right = sorted(hypothesis.sides, key=lambda side: side.span.start)
-    found = savage_dickey(asked, linear_form(Operation("-", (left, right), left.span)))
+    found = savage_dickey(asked, linear_form(Binary("-", left, right)))
     return _judged(math.nan, math.nan, math.nan, found)
 
 
@@ -267,7 +268,7 @@ def prior_probability(asked: Asked, hypothesis: Hypothesis) -> tuple[float, floa
 def _exact_probability(asked: Asked, hypothesis: Hypothesis) -> float:
     sides = hypothesis.sides
     if len(sides) == 2:
-        form = _form(Operation("-", (sides[1], sides[0]), sides[0].span))
+        form = _form(Binary("-", sides[1], sides[0]))
         return 1 - prior_law(form, asked.known, asked.priors, asked.labels.factors).below(-form.constant)
     low, high = linear_constant(sides[0]), linear_constant(sides[2])
     if len(sides) > 3 or low is None or high is None:
@@ -277,7 +278,7 @@ def _exact_probability(asked: Asked, hypothesis: Hypothesis) -> float:
     return max(0.0, law.below(high - form.constant) - law.below(low - form.constant))
 
 
-def _form(node: Operation | Any) -> Linear:
+def _form(node: Expression) -> Linear:
     form = linear_form(node)
     if form is None:
         raise NoLawError("the prior probability of what is no weighted sum of parameters has no closed form")

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from hierbayes.design.arithmetic import call_columns, literal
+from hierbayes.design.arithmetic import call_columns
 from hierbayes.design.contrasts import Coding, contrasts, indicators
 from hierbayes.design.stateful import States
 from hierbayes.design.table import Categorical, Column, Floats, as_factor, as_numbers
 from hierbayes.errors import DataError
+from hierbayes.expressions.evaluate import literal
+from hierbayes.expressions.syntax import Call, Name
 from hierbayes.formula import show
-from hierbayes.formula.syntax import Atom, Call, Name
+from hierbayes.formula.syntax import Atom
 from hierbayes.spec import Contrast, contrast
 
 

@@ -22,9 +22,10 @@ from hierbayes.design.table import Categorical, Column, Floats, Ints, complete_r
 from hierbayes.design.terms import Evaluated, evaluate, evaluate_numeric
 from hierbayes.design.text_numbers import warn_of_text_numbers
 from hierbayes.errors import DataError, FormulaError, warn
+from hierbayes.expressions.syntax import Call, Name
 from hierbayes.families import with_categories
 from hierbayes.formula import Formula, show
-from hierbayes.formula.syntax import Atom, Call, Group, Name
+from hierbayes.formula.syntax import Atom, Group
 from hierbayes.spec import ModelSpec
 
 _MOST_WEIGHT = 1e6

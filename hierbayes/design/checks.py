@@ -6,21 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from hierbayes.design.table import Categorical, Column
 from hierbayes.errors import DataError, FormulaError, warn
-from hierbayes.formula import (
-    Call,
-    Formula,
-    Name,
-    Span,
-    column_error,
-    index_error,
-    names_in,
-    show,
-    suggest,
-    with_population,
-)
+from hierbayes.expressions.syntax import Call, Name, Number, Span, names_in, walk
+from hierbayes.formula import Formula, column_error, index_error, show, suggest, with_population
 from hierbayes.formula.names import factor_places
 from hierbayes.formula.roles import coded_columns
-from hierbayes.formula.syntax import Binary, Expression, Number, Unary
 from hierbayes.spec import ModelSpec
 
 
@@ -75,7 +64,7 @@ def check_formula(spec: ModelSpec, available: Sequence[str], index: Sequence[obj
 
 def _check_pi(formula: Formula, available: Sequence[str]) -> None:
     """Refuse ``pi`` inside a call where the data have a column of that name too."""
-    places = [node.span for each in formula.expressions() for node in _numbers(each)]
+    places = [node.span for each in formula.expressions() for node in walk(each) if isinstance(node, Number)]
     for place in places:
         if "pi" in available and formula.text[place.start : place.stop] == "pi":
             raise FormulaError(
@@ -85,20 +74,6 @@ def _check_pi(formula: Formula, available: Sequence[str]) -> None:
                 place.stop,
                 "write `pi` between backquotes for the column, or 3.141592653589793 for the number",
             )
-
-
-def _numbers(expression: Expression) -> Iterator[Number]:
-    match expression:
-        case Number():
-            yield expression
-        case Call(args=args):
-            for argument in args:
-                yield from _numbers(argument)
-        case Unary(operand=operand):
-            yield from _numbers(operand)
-        case Binary(left=left, right=right):
-            yield from _numbers(left)
-            yield from _numbers(right)
 
 
 def _check_options(spec: ModelSpec, available: Sequence[str]) -> None:

@@ -19,8 +19,9 @@ from hierbayes.design.rank import kept_columns
 from hierbayes.design.redundancy import codings
 from hierbayes.design.stateful import States
 from hierbayes.design.table import Column, Floats
+from hierbayes.expressions.syntax import Call, Name
 from hierbayes.formula import show
-from hierbayes.formula.syntax import Atom, Call, Name, Part
+from hierbayes.formula.syntax import Atom, Part
 from hierbayes.spec import Contrast
 
 _EXACT = 1e-9

@@ -14,8 +14,9 @@ from hierbayes.design.table import Categorical, Column, Floats, Ints
 from hierbayes.design.terms import evaluate_numeric
 from hierbayes.design.unordered import numbers_of
 from hierbayes.errors import DataError, warn
+from hierbayes.expressions.syntax import Expression, Name
 from hierbayes.families import Family, Values
-from hierbayes.formula import Expression, Formula, Name, show
+from hierbayes.formula import Formula, show
 
 """Families whose likelihood has no bound where all responses are one number."""
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from hierbayes.design.rank import Dropped
 from hierbayes.design.table import Categorical, Column, as_factor
 from hierbayes.errors import DataError, ModelError
+from hierbayes.expressions.syntax import Call, Expression, Name, names_in
 from hierbayes.families import GAUSSIAN, Family, family_from_json
-from hierbayes.formula import Call, Expression, Formula, Name, Part, names_in, parse, show
+from hierbayes.formula import Formula, Part, parse, show
 from hierbayes.formula.roles import averaged_within, coded_columns
 from hierbayes.spec import Contrast, ModelSpec
 

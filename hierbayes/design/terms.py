@@ -13,8 +13,9 @@ from hierbayes.design.redundancy import codings
 from hierbayes.design.stateful import States
 from hierbayes.design.table import Categorical, Column, Floats, Ints, as_numbers
 from hierbayes.errors import DataError
+from hierbayes.expressions.syntax import Call, Expression, Name, Number
 from hierbayes.formula import show
-from hierbayes.formula.syntax import Atom, Call, Expression, Name, Number, Part
+from hierbayes.formula.syntax import Atom, Part
 from hierbayes.spec import Contrast
 
 

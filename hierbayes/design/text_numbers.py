@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from hierbayes.design.table import Categorical, Column
 from hierbayes.errors import warn
-from hierbayes.formula import Formula, Name
+from hierbayes.expressions.syntax import Name
+from hierbayes.formula import Formula
 from hierbayes.formula.syntax import Atom
 
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")

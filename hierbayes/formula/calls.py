@@ -5,14 +5,31 @@ from __future__ import annotations
 import math
 
 from hierbayes.errors import FormulaError
-from hierbayes.formula.checks import COMPARISONS, CONSTANTS, GROUPS, check_arguments, check_function, check_name
-from hierbayes.formula.contrasts import SPELLINGS, categorical
-from hierbayes.formula.functions import FUNCTIONS
-from hierbayes.formula.scanner import Kind, Token
-from hierbayes.formula.stream import Stream
-from hierbayes.formula.syntax import Binary, Call, Expression, Name, Number, Sequence, Span, Text, Unary, names_in
+from hierbayes.expressions.functions import FUNCTIONS
+from hierbayes.expressions.reader import Reader, joined
+from hierbayes.expressions.scanner import Kind, Stream
+from hierbayes.expressions.syntax import (
+    CONSTANTS,
+    Call,
+    Expression,
+    Name,
+    Number,
+    Sequence,
+    Span,
+    Text,
+    Unary,
+    names_in,
+)
+from hierbayes.formula.arguments import (
+    COMPARISONS,
+    GROUPS,
+    SPELLINGS,
+    categorical,
+    check_arguments,
+    check_function,
+    check_name,
+)
 
-MOST_OPERATIONS = 100
 Keywords = tuple[tuple[str, Expression], ...]
 
 
@@ -27,12 +44,13 @@ def read_call(stream: Stream) -> Call:
     return CallReader(stream).call()
 
 
-class CallReader:
-    """Reads one outermost call. Counts its operations, which bounds the depth of the tree."""
+class CallReader(Reader):
+    """Reads one outermost call."""
+
+    most_operations = 100
 
     def __init__(self, stream: Stream) -> None:
-        self.stream = stream
-        self.operations = 0
+        super().__init__(stream)
         self.within: list[str] = []
 
     def call(self) -> Call:
@@ -62,7 +80,7 @@ class CallReader:
             elif kwargs:
                 raise stream.error("an argument without a name follows one with a name", stream.current.span)
             else:
-                args.append(self.comparison())
+                args.append(self.whole())
             if stream.sees(","):
                 stream.take()
             elif not stream.sees(")"):
@@ -75,13 +93,13 @@ class CallReader:
         self.stream.take()
         if token.value in given:
             raise self.stream.error(f"{token.value} is given twice", token.span)
-        return token.value, self.comparison()
+        return token.value, self.whole()
 
-    def comparison(self) -> Expression:
+    def whole(self) -> Expression:
         """Read at most one comparison, or what ``!`` denies, which binds less, as in R."""
         if self.stream.sees("!"):
             sign = self.operator()
-            denied = self.comparison()
+            denied = self.whole()
             return Unary("!", denied, Span(sign.span.start, denied.span.stop))
         left = self.sum()
         if not self.stream.sees(*COMPARISONS):
@@ -94,47 +112,10 @@ class CallReader:
             )
         return joined(operator.value, left, right)
 
-    def sum(self) -> Expression:
-        """Read a sum."""
-        left = self.product()
-        while self.stream.sees("+", "-"):
-            left = joined(self.operator().value, left, self.product())
-        return left
-
-    def product(self) -> Expression:
-        """Read a product."""
-        left = self.signed()
-        while self.stream.sees("*", "/"):
-            left = joined(self.operator().value, left, self.signed())
-        return left
-
-    def signed(self) -> Expression:
-        """Read an operand that may have a sign, which binds less than a power: ``-x^2`` is ``-(x^2)``."""
-        if not self.stream.sees("+", "-"):
-            return self.power()
-        sign = self.operator()
-        operand = self.signed()
-        return Unary(sign.value, operand, Span(sign.span.start, operand.span.stop))
-
-    def power(self) -> Expression:
-        """Read a power, which groups from the right."""
-        base = self.operand()
-        if not self.stream.sees("^", "**"):
-            return base
-        self.operator()
-        return joined("**", base, self.signed())
-
-    def operator(self) -> Token:
-        """Take an operator and count it."""
-        token = self.stream.take()
-        self.operations += 1
-        if self.operations > MOST_OPERATIONS:
-            raise self.stream.error(
-                f"one function call holds more than {MOST_OPERATIONS} operations",
-                token.span,
-                "Put the derived column into the data and name it.",
-            )
-        return token
+    def too_many(self, span: Span) -> FormulaError:
+        """Return the error for a call that holds too many operations."""
+        what = f"one function call holds more than {self.most_operations} operations"
+        return self.stream.error(what, span, "Put the derived column into the data and name it.")
 
     def operand(self) -> Expression:
         """Read a constant, a list, a column, a call or parentheses."""
@@ -170,15 +151,6 @@ class CallReader:
             args, kwargs, stop = self.arguments()
             return Call(token.value, args, kwargs, Span(token.span.start, stop))
         return self.call()
-
-    def parentheses(self) -> Expression:
-        """Read an expression in parentheses."""
-        self.stream.take()
-        inner = self.comparison()
-        if not self.stream.sees(")"):
-            raise self.misplaced()
-        self.stream.take()
-        return inner
 
     def sequence(self, start: int, closing: str) -> Sequence:
         """Read a list of constants up to its closing bracket; the next token opens it."""
@@ -217,17 +189,7 @@ class CallReader:
         if stream.sees("["):
             what = "a column cannot be subset in a formula"
             return stream.error(what, stream.current.span, "Choose the rows of the data before.")
-        return stream.unexpected("an operator or a comma" if self.after_operand() else "a value")
-
-    def after_operand(self) -> bool:
-        """Whether the token before the next one ends an operand."""
-        before = self.stream.tokens[self.stream.index - 1]
-        return before.kind is not Kind.OPERATOR or before.is_operator(")", "]")
-
-
-def joined(operator: str, left: Expression, right: Expression) -> Binary:
-    """Return two operands joined by an operator."""
-    return Binary(operator, left, right, Span(left.span.start, right.span.stop))
+        return stream.unexpected("an operator or a comma" if stream.after_operand else "a value")
 
 
 def is_constant(expression: Expression) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from hierbayes.errors import FormulaError
+from hierbayes.expressions.scanner import Kind, Token, scan
 from hierbayes.formula.printing import left_side
-from hierbayes.formula.scanner import Kind, Token, scan
+from hierbayes.formula.refusals import FORMULA
 from hierbayes.formula.syntax import Formula
 
 
@@ -32,7 +33,7 @@ def fill_dots(text: str, old: Formula) -> str:
     >>> fill_dots("log(.) ~ .", old)
     'log(Reaction) ~ 1 + Days + (1 + Days | Subject)'
     """
-    tokens = scan(text)
+    tokens = scan(text, FORMULA)
     tilde = next((i for i, token in enumerate(tokens) if token.is_operator("~")), None)
     if tilde is None:
         return text

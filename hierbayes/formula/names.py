@@ -7,8 +7,10 @@ import unicodedata
 from collections.abc import Iterable
 
 from hierbayes.errors import FormulaError
-from hierbayes.formula.scanner import scan
-from hierbayes.formula.syntax import Formula, Group, Span, names_in
+from hierbayes.expressions.scanner import scan
+from hierbayes.expressions.syntax import Span, names_in
+from hierbayes.formula.refusals import FORMULA
+from hierbayes.formula.syntax import Formula, Group
 
 MOST_LISTED = 10
 
@@ -120,7 +122,7 @@ def factor_places(text: str, group: Group, name: str) -> list[Span]:
         return []
     places: list[Span] = []
     right = False
-    for token in scan(text):
+    for token in scan(text, FORMULA):
         if token.span.start < group.span.start or token.span.stop > group.span.stop:
             continue
         right = right or token.is_operator("|", "||")

@@ -6,17 +6,50 @@ From the tightest: ``^``, ``:``, ``* /``, ``+ -``, ``|``. A sign stands only bef
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from hierbayes.errors import FormulaError
+from hierbayes.expressions.scanner import Kind, Stream, Token
+from hierbayes.expressions.syntax import CONSTANTS, Call, Name, Number, Span, Text
+from hierbayes.formula.arguments import COMPARISONS, check_name
 from hierbayes.formula.calls import read_call
-from hierbayes.formula.checks import COMPARISONS, CONSTANTS, check_name
-from hierbayes.formula.factors import refuse_levels
-from hierbayes.formula.scanner import Kind, Token
-from hierbayes.formula.stream import Stream
-from hierbayes.formula.syntax import Call, Name, Number, Span, Text
-from hierbayes.formula.tree import Bar, Chain, Node, Power
 
 GREATEST_POWER = 100
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Operands joined by operators of one precedence, from left to right: ``+ -``, ``* /`` or ``:``.
+
+    A leading sign leaves `first` empty. Chains are flat, so that a long sum is not a deep tree.
+    """
+
+    first: Node | None
+    rest: tuple[tuple[str, Node], ...]
+    span: Span
+
+
+@dataclass(frozen=True)
+class Power:
+    """``(a + b)^n``."""
+
+    base: Node
+    exponent: int
+    span: Span
+
+
+@dataclass(frozen=True)
+class Bar:
+    """``left | right``, or ``left || right`` when `split`; `bare` without parentheses around it."""
+
+    left: Node
+    right: Node
+    split: bool
+    bare: bool
+    span: Span
+
+
+Node = Name | Number | Text | Call | Chain | Power | Bar
 
 
 def read_side(stream: Stream) -> Node:
@@ -171,6 +204,46 @@ def misplaced(stream: Stream) -> FormulaError:
         return stream.error("! stands only inside a call", token.span, "Write I(!x).")
     if token.is_operator(","):
         return stream.error("a comma stands only inside a function call", token.span, "Join terms with +.")
-    before = stream.tokens[stream.index - 1] if stream.index else None
-    ended = before is not None and (before.kind is not Kind.OPERATOR or before.is_operator(")", "]"))
-    return stream.unexpected("an operator" if ended else "a term")
+    return stream.unexpected("an operator" if stream.after_operand else "a term")
+
+
+LEVELS = ("as.factor", "factor", "C", "as_factor", "as.character", "as.ordered", "ordered", "fct", "interaction")
+"""Functions that make levels of a column in R: right of a bar a column is levels already."""
+
+
+def refuse_levels(stream: Stream) -> None:
+    """Refuse ``as.factor(g)`` and its like right of a bar; the next token is the first after the bar."""
+    depth = 0
+    for i, token in enumerate(stream.tokens[stream.index :], stream.index):
+        following = stream.tokens[min(i + 1, len(stream.tokens) - 1)]
+        if token.kind is Kind.NAME and token.value in LEVELS and following.is_operator("("):
+            inside = _arguments(stream, i + 1)
+            named = ":".join(stream.source(each.span) for each in inside) if inside else "the column alone"
+            hint = f"A grouping factor is always categorical: write {named}."
+            place = Span(token.span.start, _closing(stream, i + 1).span.stop)
+            raise stream.error("a function call cannot be a grouping factor", place, hint)
+        depth += token.is_operator("(") - token.is_operator(")")
+        if depth < 0 or token.kind is Kind.END:
+            return
+
+
+def _closing(stream: Stream, opening: int) -> Token:
+    """Return the parenthesis that closes the one at a place; brackets were checked to match."""
+    depth = 0
+    for token in stream.tokens[opening:]:
+        depth += token.is_operator("(") - token.is_operator(")")
+        if depth == 0:
+            return token
+    return stream.tokens[-1]
+
+
+def _arguments(stream: Stream, opening: int) -> list[Token]:
+    """Return the columns between parentheses: the first, and others that commas part; none if it is no column."""
+    found, i = [stream.tokens[opening + 1]], opening + 2
+    while (
+        stream.tokens[i].is_operator(",") and stream.tokens[i + 1].is_name and not stream.tokens[i + 2].is_operator("=")
+    ):
+        found.append(stream.tokens[i + 1])
+        i += 2
+    whole = found[0].is_name and stream.tokens[i].is_operator(")", ",")
+    return found if whole else []

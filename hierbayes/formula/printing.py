@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from hierbayes.formula.checks import CONSTANTS
-from hierbayes.formula.scanner import is_plain
-from hierbayes.formula.syntax import (
-    Binary,
-    Call,
-    Expression,
-    Formula,
-    Group,
-    Name,
-    Number,
-    Part,
-    Sequence,
-    Term,
-    Text,
-    Unary,
-)
-
-PRECEDENCE = {"+": 2, "-": 2, "*": 3, "/": 3, "**": 5}
-DENIAL, COMPARISON, SIGN, OPERAND = 0, 1, 4, 6
-LARGEST_WHOLE = 1e15
+from hierbayes.expressions.printing import show_expression, show_name
+from hierbayes.expressions.syntax import Call, Expression
+from hierbayes.formula.syntax import Formula, Group, Part, Term
 
 
 def show(node: Expression | Term | Part | Group) -> str:
@@ -55,7 +37,7 @@ def show(node: Expression | Term | Part | Group) -> str:
         case Group():
             return show_group(node)
         case _:
-            return expression(node)
+            return show_expression(node)
 
 
 def canonical(formula: Formula) -> str:
@@ -72,7 +54,7 @@ def canonical(formula: Formula) -> str:
     >>> canonical(parse("y ~ a * b - 1 + (x || g/h)"))
     'y ~ 0 + a + b + a:b + (1 + x || g) + (1 + x || g:h)'
     """
-    offsets = (expression(Call("offset", (offset,))) for offset in formula.offsets)
+    offsets = (show_expression(Call("offset", (offset,))) for offset in formula.offsets)
     groups = (show_group(group) for group in gathered(formula.groups))
     right = " + ".join([show(formula.population), *offsets, *groups])
     return f"{left_side(formula)} ~ {right}"
@@ -99,10 +81,10 @@ def left_side(formula: Formula) -> str:
     >>> left_side(parse("cbind(k, f) ~ x"))
     'k | trials(k + f)'
     """
-    shown = expression(formula.response)
+    shown = show_expression(formula.response)
     if formula.trials is not None:
-        return f"{shown} | trials({expression(formula.trials)})"
-    return shown if formula.se is None else f"{shown} | se({expression(formula.se)})"
+        return f"{shown} | trials({show_expression(formula.trials)})"
+    return shown if formula.se is None else f"{shown} | se({show_expression(formula.se)})"
 
 
 def gathered(groups: Iterable[Group]) -> Iterator[Group]:
@@ -134,66 +116,3 @@ def show_group(group: Group) -> str:
     """Return ``(part | factor)``."""
     factor = ":".join(show_name(column) for column in group.factor)
     return f"({show(group.part)} {'||' if group.split else '|'} {factor})"
-
-
-def expression(node: Expression) -> str:
-    """Return the text of an expression."""
-    return write(node)[0]
-
-
-def write(node: Expression) -> tuple[str, int]:
-    """Return the text of an expression and how tightly its outermost operator binds."""
-    match node:
-        case Name(name=name):
-            return show_name(name), OPERAND
-        case Number(value=value):
-            return show_number(value), OPERAND
-        case Text(value=value):
-            return show_text(value) if isinstance(value, str) else str(value), OPERAND
-        case Sequence(items=items):
-            return f"[{', '.join(expression(item) for item in items)}]", OPERAND
-        case Call(function=function, args=args, kwargs=kwargs):
-            named = (f"{show_name(key)}={expression(value)}" for key, value in kwargs)
-            return f"{function}({', '.join([*map(expression, args), *named])})", OPERAND
-        case Unary(operator=operator, operand=operand):
-            if operator == "!":
-                return f"!{expression(operand)}", DENIAL
-            return f"{operator}{enclosed(operand, SIGN)}", SIGN
-        case Binary():
-            return write_binary(node)
-
-
-def write_binary(node: Binary) -> tuple[str, int]:
-    """Return two operands and their operator; a power groups from the right, the others from the left."""
-    binds = PRECEDENCE.get(node.operator, COMPARISON)
-    if node.operator == "**":
-        return f"{enclosed(node.left, OPERAND)}^{enclosed(node.right, SIGN)}", binds
-    left = enclosed(node.left, binds + (binds == COMPARISON))
-    return f"{left} {node.operator} {enclosed(node.right, binds + 1)}", binds
-
-
-def enclosed(node: Expression, least: int) -> str:
-    """Return the text of an operand, in parentheses if it binds less than `least`."""
-    text, binds = write(node)
-    return text if binds >= least else f"({text})"
-
-
-def show_name(name: str) -> str:
-    """Return a column's name, in backquotes unless it is plain."""
-    if is_plain(name) and name not in (*CONSTANTS, "pi"):
-        return name
-    escaped = name.replace("\\", "\\\\").replace("`", "\\`")
-    return f"`{escaped}`"
-
-
-def show_number(value: float) -> str:
-    """Return a number as short as it can be written exactly."""
-    if value == math.pi:
-        return "pi"
-    return str(int(value)) if value.is_integer() and abs(value) < LARGEST_WHOLE else repr(value)
-
-
-def show_text(value: str) -> str:
-    """Return a text in double quotes."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
-    return f'"{escaped}"'

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from hierbayes.errors import FormulaError
+from hierbayes.expressions.scanner import Language
 
 RESPONSE = (
     "The response is one column, or an allowed function of one column, as in log(y); "
@@ -145,9 +143,15 @@ CHARACTERS: tuple[tuple[str, str, str], ...] = (
     (r"#", "a formula takes no comments", "Take the comment out."),
 )
 
-
-def refuse_character(text: str, start: int) -> None:
-    """Raise FormulaError if an operator that other languages have stands at `start`."""
-    for pattern, what, hint in CHARACTERS:
-        if match := re.compile(pattern).match(text, start):
-            raise FormulaError(what.format(found=match.group()), text, start, match.end(), hint)
+FORMULA = Language(
+    noun="formula",
+    operators=("||", "**", "==", "!=", "<=", ">=", *"+-*/^:|~,=<>()[]!"),
+    refused=CHARACTERS,
+    character="If it belongs to the name of a column, put the name between backquotes: `my column`.",
+    number="Write `{name}` between backquotes if it is a column, or put an operator between the two.",
+    plain="a plain name",
+    long="Put derived columns into the data and name them in the formula.",
+    quotes="\"'",
+    suffix="L",
+)
+"""The language of formulas, with R's suffix for whole numbers."""

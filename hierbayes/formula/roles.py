@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hierbayes.formula.syntax import Binary, Call, Expression, Formula, Name, Unary, names_in
+from hierbayes.expressions.syntax import Call, Expression, Name, names_in, walk
+from hierbayes.formula.syntax import Formula
 
 BY_LEVELS = ("C", "factor")
 """Functions that take a column as levels, whatever it holds."""
@@ -19,16 +20,8 @@ def averaged_within(expression: Expression) -> Iterator[Name]:
     >>> [name.name for name in averaged_within(next(iter(parse("y ~ I(x - ave(x, g, h))").right())))]
     ['g', 'h']
     """
-    if isinstance(expression, Call):
-        if expression.function == "ave":
-            yield from (group for group in expression.args[1:] if isinstance(group, Name))
-        for argument in expression.args[: 1 if expression.function == "ave" else None]:
-            yield from averaged_within(argument)
-    elif isinstance(expression, Unary):
-        yield from averaged_within(expression.operand)
-    elif isinstance(expression, Binary):
-        yield from averaged_within(expression.left)
-        yield from averaged_within(expression.right)
+    calls = (node for node in walk(expression) if isinstance(node, Call) and node.function == "ave")
+    return (group for call in calls for group in call.args[1:] if isinstance(group, Name))
 
 
 def coded_columns(formula: Formula) -> frozenset[str]:

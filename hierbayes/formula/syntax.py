@@ -1,7 +1,7 @@
 """The parts of a formula as frozen values.
 
-An expression is a tree of `Name`, `Number`, `Text`, `Sequence`, `Call`, `Unary` and `Binary` nodes. Terms and parts are
-what is left once the operators of the formula language (``+``, ``:``, ``*``, ``/``, ``^``, ``|``) have been expanded.
+Terms and parts are what is left once the operators of the formula language (``+``, ``:``, ``*``, ``/``, ``^``, ``|``)
+have been expanded; their atoms are expressions.
 """
 
 from __future__ import annotations
@@ -9,80 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from hierbayes.expressions.syntax import NOWHERE, Call, Expression, Name, Span, names_in
 
-@dataclass(frozen=True)
-class Span:
-    """A half-open range of characters in the text of the formula. Spans never take part in comparisons."""
-
-    start: int
-    stop: int
-
-
-NOWHERE = Span(0, 0)
-
-
-@dataclass(frozen=True)
-class Name:
-    """A column of the data."""
-
-    name: str
-    span: Span = field(default=NOWHERE, compare=False)
-
-
-@dataclass(frozen=True)
-class Number:
-    """A number written in the formula."""
-
-    value: float
-    span: Span = field(default=NOWHERE, compare=False)
-
-
-@dataclass(frozen=True)
-class Text:
-    """A quoted string, `True`, `False` or `None` written in the formula."""
-
-    value: str | bool | None
-    span: Span = field(default=NOWHERE, compare=False)
-
-
-@dataclass(frozen=True)
-class Sequence:
-    """A list of literals, as in ``levels=["a", "b"]`` or ``c("a", "b")``."""
-
-    items: tuple[Expression, ...]
-    span: Span = field(default=NOWHERE, compare=False)
-
-
-@dataclass(frozen=True)
-class Call:
-    """A function of the allow-list and its arguments."""
-
-    function: str
-    args: tuple[Expression, ...]
-    kwargs: tuple[tuple[str, Expression], ...] = ()
-    span: Span = field(default=NOWHERE, compare=False)
-
-
-@dataclass(frozen=True)
-class Unary:
-    """``-x``, ``+x`` or ``!x`` inside a function call."""
-
-    operator: str
-    operand: Expression
-    span: Span = field(default=NOWHERE, compare=False)
-
-
-@dataclass(frozen=True)
-class Binary:
-    """Arithmetic or a comparison inside a function call. A power is always written ``**``."""
-
-    operator: str
-    left: Expression
-    right: Expression
-    span: Span = field(default=NOWHERE, compare=False)
-
-
-Expression = Name | Number | Text | Sequence | Call | Unary | Binary
 Atom = Name | Call
 
 
@@ -205,23 +133,3 @@ class Formula:
         for part in (self.population, *(group.part for group in self.groups)):
             for term in part.terms:
                 yield from term.atoms
-
-
-def names_in(expression: Expression) -> Iterator[Name]:
-    """Yield every column name in an expression, from left to right."""
-    match expression:
-        case Name():
-            yield expression
-        case Call(args=args, kwargs=kwargs):
-            for argument in (*args, *(value for _, value in kwargs)):
-                yield from names_in(argument)
-        case Unary(operand=operand):
-            yield from names_in(operand)
-        case Binary(left=left, right=right):
-            yield from names_in(left)
-            yield from names_in(right)
-        case Sequence(items=items):
-            for item in items:
-                yield from names_in(item)
-        case _:
-            return

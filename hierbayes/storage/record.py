@@ -35,7 +35,7 @@ from hierbayes.storage.trees import encoded, encoded_dataset
 if TYPE_CHECKING:
     import xarray as xr
 
-_PACKAGES = ("hierbayes", "numpy", "nutpie", "numba", "pymc", "xarray", "arviz", "h5netcdf", "h5py", "formulae")
+_PACKAGES = ("hierbayes", "numpy", "nutpie", "numba", "pymc", "xarray", "arviz", "h5netcdf", "h5py")
 _OF_DATA = frozenset({"observed_data", "constant_data"})
 
 

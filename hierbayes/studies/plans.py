@@ -17,7 +17,8 @@ from hierbayes.design.design import Design
 from hierbayes.design.scaling import ResolvedPriors, prior_table, resolve
 from hierbayes.design.table import Floats, to_pandas
 from hierbayes.errors import DataError, FormulaError, HierBayesWarning, ModelError
-from hierbayes.formula import Call, Expression, Name, names_in, parse, show
+from hierbayes.expressions.syntax import Call, Expression, Name, names_in
+from hierbayes.formula import parse, show
 from hierbayes.formula.names import find_column
 from hierbayes.model.updated import with_weights
 from hierbayes.priors import LKJ

@@ -13,8 +13,8 @@ from hierbayes.design.design import Design
 from hierbayes.design.new_rows import rows_of
 from hierbayes.design.table import Floats, Ints
 from hierbayes.errors import ModelError
+from hierbayes.expressions.syntax import names_in
 from hierbayes.formula.names import suggest
-from hierbayes.formula.syntax import names_in
 from hierbayes.sampling.sampler import counting
 from hierbayes.summaries.covariances import factor_columns
 from hierbayes.summaries.questions.grid import CHUNK, frame

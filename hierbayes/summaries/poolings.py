@@ -19,9 +19,10 @@ from hierbayes.estimates import (
     maximum_likelihood,
     no_pooling,
 )
+from hierbayes.expressions.syntax import names_in
 from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula.names import suggest
-from hierbayes.formula.syntax import Formula, names_in
+from hierbayes.formula.syntax import Formula
 from hierbayes.summaries.covariances import FactorColumns, covariances
 from hierbayes.summaries.numbers import Floats, estimates
 from hierbayes.summaries.observed import mean_label, observed

@@ -11,9 +11,10 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.design.table import Categorical, Floats, Ints, as_factor
 from hierbayes.design.units import WEAK
+from hierbayes.expressions.syntax import Call, Name
 from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula import show
-from hierbayes.formula.syntax import Call, Formula, Name, Term
+from hierbayes.formula.syntax import Formula, Term
 from hierbayes.summaries.classical_tests import TermTest
 from hierbayes.summaries.covariances import FactorColumns, chunks, coefficients, covariances, drawn, factor_columns
 from hierbayes.summaries.latent import latent_variance

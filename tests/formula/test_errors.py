@@ -14,7 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hierbayes.errors import FormulaError
-from hierbayes.formula import FUNCTIONS, parse
+from hierbayes.expressions.functions import FUNCTIONS
+from hierbayes.formula import parse
 
 DOCS = Path(__file__).parents[2] / "docs" / "formulas.md"
 

@@ -8,22 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hierbayes.formula import (
-    Binary,
-    Call,
-    Formula,
-    Name,
-    Number,
-    Sequence,
-    Term,
-    Text,
-    Unary,
-    canonical,
-    column_error,
-    parse,
-    show,
-    suggest,
-)
+from hierbayes.expressions.syntax import Binary, Call, Name, Number, Sequence, Text, Unary
+from hierbayes.formula import Formula, Term, canonical, column_error, parse, show, suggest
 from hierbayes.formula.dots import fill_dots
 
 DOCS = Path(__file__).parents[2] / "docs" / "formulas.md"

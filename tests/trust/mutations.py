@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hierbayes.formula import FUNCTIONS
+from hierbayes.expressions.functions import FUNCTIONS
 
 SECONDS = 20.0
 NAMES = ("x", "z", "n", "f", "h", "t", "k", "`a b`", "`1|g`", "`\u00e9`", "`e\u0301`", "`<b>`", "sigma", "np", "`None`")

@@ -1,46 +1,26 @@
-"""Expressions with parameters as trees, and their values for every draw. Nothing is ever evaluated as Python."""
+"""Expressions with parameters, and their values for every draw. Nothing is ever evaluated as Python."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hierbayes.errors import FormulaError
-from hierbayes.formula.syntax import Span
+from hierbayes.expressions.evaluate import applied, fold, literal
+from hierbayes.expressions.syntax import Expression, Name
 from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.parameters import Parameter
 
 
 @dataclass(frozen=True)
-class Number:
-    """A number as it is written."""
+class Quantity(Name):
+    """A parameter of the fit in an expression."""
 
-    value: float
-    span: Span
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A parameter of the fit."""
-
-    parameter: Parameter
-    span: Span
-
-
-@dataclass(frozen=True)
-class Operation:
-    """An operator or a function with its operands: ``+``, ``-`` (one operand or two), ``*``, ``/``, ``^``, ``log``."""
-
-    name: str
-    operands: tuple[Node, ...]
-    span: Span
-
-
-Node = Number | Quantity | Operation
+    parameter: Parameter = field(kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -51,8 +31,8 @@ class Hypothesis:
     ----------
     text : str
         As it was typed.
-    sides : tuple of Node
-        From small to large; a single one for an expression without a comparison.
+    sides : tuple of Expression
+        From small to large; a single one for an expression without a comparison. Their names are each a `Quantity`.
     point : bool
         Whether the two sides are said to be equal.
     ties : tuple of bool
@@ -60,11 +40,11 @@ class Hypothesis:
     """
 
     text: str
-    sides: tuple[Node, ...]
+    sides: tuple[Expression, ...]
     point: bool = False
     ties: tuple[bool, ...] = ()
 
-    def source(self, node: Node) -> str:
+    def source(self, node: Expression) -> str:
         """Return the text of a part."""
         return " ".join(self.text[node.span.start : node.span.stop].split())
 
@@ -72,27 +52,6 @@ class Hypothesis:
         """Return in which draws the sides are in order."""
         steps = zip(values, values[1:], self.ties, strict=False)
         return np.asarray(np.logical_and.reduce([one <= two if tie else one < two for one, two, tie in steps]))
-
-
-def parameters_of(node: Node) -> Iterator[Parameter]:
-    """Yield every parameter of an expression, from left to right."""
-    match node:
-        case Quantity(parameter=parameter):
-            yield parameter
-        case Operation(operands=operands):
-            for operand in operands:
-                yield from parameters_of(operand)
-
-
-_ARITHMETIC: dict[str, Callable[..., Floats]] = {
-    "*": np.multiply,
-    "/": np.divide,
-    "^": np.power,
-    "abs": np.abs,
-    "exp": np.exp,
-    "log": np.log,
-    "sqrt": np.sqrt,
-}
 
 
 class Drawn(Protocol):
@@ -108,7 +67,7 @@ class Drawn(Protocol):
         ...
 
 
-def evaluate(node: Node, parameters: Drawn, text: str) -> Floats:
+def evaluate(node: Expression, parameters: Drawn, text: str) -> Floats:
     """Return an expression for every draw, (chain, draw).
 
     Raises
@@ -116,28 +75,17 @@ def evaluate(node: Node, parameters: Drawn, text: str) -> Floats:
     FormulaError
         If it is no finite number for some draw, as a logarithm of a negative number; the place is marked.
     """
-    match node:
-        case Number(value=value):
-            return np.full(parameters.shape, value)
-        case Quantity(parameter=parameter):
-            found = parameters.draws(parameter)
-        case Operation(name=name, operands=operands):
-            with np.errstate(all="ignore"):
-                found = applied(name, [evaluate(operand, parameters, text) for operand in operands])
-    bad = int(np.sum(~np.isfinite(found)))
-    if bad:
-        what = f"this is no finite number in {bad} of {found.size} draws"
-        raise FormulaError(what, text, node.span.start, node.span.stop)
-    return found
 
+    def finite(part: Expression, found: Floats) -> Floats:
+        if bad := int(np.sum(~np.isfinite(found))):
+            what = f"this is no finite number in {bad} of {found.size} draws"
+            raise FormulaError(what, text, part.span.start, part.span.stop)
+        return found
 
-def applied(name: str, values: list[Floats]) -> Floats:
-    """Return an operator or function of arrays."""
-    if name in ("min", "max"):
-        return np.asarray((np.minimum if name == "min" else np.maximum).reduce(values))
-    if name in ("+", "-"):
-        first, *rest = values
-        if rest:
-            return first + rest[0] if name == "+" else first - rest[0]
-        return first if name == "+" else -first
-    return np.asarray(_ARITHMETIC[name](*values))
+    def leaf(part: Expression) -> Floats:
+        if isinstance(part, Quantity):
+            return finite(part, parameters.draws(part.parameter))
+        return np.full(parameters.shape, literal(part), dtype=np.float64)
+
+    with np.errstate(all="ignore"):
+        return fold(node, leaf, lambda part, values: finite(part, applied(part, values, np)))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from hierbayes.engines.base import Problem
+from hierbayes.expressions.linear import linear_sum
+from hierbayes.expressions.syntax import Expression
 from hierbayes.summaries.numbers import Floats
-from hierbayes.summaries.questions.expressions import Node, Number, Operation, Quantity, applied
+from hierbayes.summaries.questions.expressions import Quantity
 from hierbayes.summaries.questions.parameters import Parameter
 
 
@@ -21,73 +22,21 @@ class Linear:
     constant: float
 
 
-def linear_form(node: Node) -> Linear | None:
+def linear_form(node: Expression) -> Linear | None:
     """Return an expression as a weighted sum, None if it is none.
 
     Examples
     --------
-    >>> from hierbayes.formula.syntax import Span
-    >>> from hierbayes.summaries.questions.expressions import Number, Operation, Quantity
-    >>> here, x = Span(0, 1), Parameter("x", "coefficient", index=(1,))
-    >>> double = Operation("*", (Number(2.0, here), Quantity(x, here)), here)
-    >>> linear_form(Operation("-", (double, Number(3.0, here)), here)).constant
+    >>> from hierbayes.expressions.syntax import Binary, Number
+    >>> x = Quantity("x", parameter=Parameter("x", "coefficient", index=(1,)))
+    >>> linear_form(Binary("-", Binary("*", Number(2.0), x), Number(3.0))).constant
     -3.0
     """
-    found = _linear(node)
-    if found is None:
+    if (found := linear_sum(node)) is None:
         return None
     weights, constant = found
-    if not math.isfinite(constant) or not all(map(math.isfinite, weights.values())):
-        return None
-    return Linear(tuple((own, weight) for own, weight in weights.items() if weight != 0), constant)
-
-
-_Sum = tuple[dict[Parameter, float], float]
-
-
-def _linear(node: Node) -> _Sum | None:
-    match node:
-        case Number(value=value):
-            return {}, value
-        case Quantity(parameter=parameter):
-            return {parameter: 1.0}, 0.0
-        case Operation(name=name, operands=operands):
-            parts = [_linear(operand) for operand in operands]
-            known = [part for part in parts if part is not None]
-            return _combined(name, known) if len(known) == len(parts) else None
-
-
-def _combined(name: str, parts: list[_Sum]) -> _Sum | None:
-    if name in ("+", "-"):
-        sign = 1.0 if name == "+" else -1.0
-        if len(parts) == 1:
-            return _times(parts[0], sign)
-        return _plus(parts[0], _times(parts[1], sign))
-    constants = [part[1] for part in parts if not part[0]]
-    if len(constants) == len(parts):
-        return _constant(name, constants)
-    if len(constants) == 1 and name == "*":
-        return _times(next(part for part in parts if part[0]), constants[0])
-    if len(constants) == 1 and name == "/" and not parts[1][0]:
-        with np.errstate(all="ignore"):
-            return _times(parts[0], float(np.divide(1.0, constants[0])))
-    return None
-
-
-def _plus(left: _Sum, right: _Sum) -> _Sum:
-    weights = dict(left[0])
-    for parameter, weight in right[0].items():
-        weights[parameter] = weights.get(parameter, 0.0) + weight
-    return weights, left[1] + right[1]
-
-
-def _times(part: _Sum, factor: float) -> _Sum:
-    return {parameter: weight * factor for parameter, weight in part[0].items()}, part[1] * factor
-
-
-def _constant(name: str, values: list[float]) -> _Sum:
-    with np.errstate(all="ignore"):
-        return {}, float(applied(name, [np.asarray(value) for value in values]))
+    named = ((name.parameter, weight) for name, weight in weights.items() if isinstance(name, Quantity))
+    return Linear(tuple((parameter, weight) for parameter, weight in named if weight != 0), constant)
 
 
 def coefficient_weights(form: Linear, problem: Problem) -> Floats:

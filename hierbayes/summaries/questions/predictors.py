@@ -13,8 +13,8 @@ from hierbayes.design.design import Design
 from hierbayes.design.schema import ColumnSchema
 from hierbayes.design.table import Column, Numeric, as_factor
 from hierbayes.errors import ModelError
+from hierbayes.expressions.syntax import names_in
 from hierbayes.formula.names import suggest
-from hierbayes.formula.syntax import names_in
 from hierbayes.summaries.numbers import Floats
 
 Value = float | str

@@ -23,8 +23,9 @@ from hierbayes.design.redundancy import codings
 from hierbayes.design.stateful import States
 from hierbayes.design.table import Categorical, Column
 from hierbayes.errors import ModelError
+from hierbayes.expressions.syntax import Call, names_in
 from hierbayes.formula import show
-from hierbayes.formula.syntax import Atom, Call, names_in
+from hierbayes.formula.syntax import Atom
 from hierbayes.summaries.numbers import Floats
 
 _SAME = 1e-10

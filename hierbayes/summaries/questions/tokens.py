@@ -10,18 +10,17 @@ import re
 from collections.abc import Iterator
 
 from hierbayes.errors import FormulaError, ModelError
+from hierbayes.expressions.scanner import Kind, Language, Token, identifier_end, quoted
+from hierbayes.expressions.syntax import Span
 from hierbayes.formula.names import suggest
-from hierbayes.formula.scanner import NUMBER, Kind, Token, identifier_end, quoted
-from hierbayes.formula.syntax import Span
 from hierbayes.summaries.questions.parameters import Parameter, Parameters
 
-FUNCTIONS = ("abs", "exp", "log", "sqrt", "min", "max")
-LONGEST_TEXT = 10_000
+FUNCTIONS = {"abs": "abs", "exp": "exp", "log": "log", "sqrt": "sqrt", "min": "pmin", "max": "pmax"}
+"""What a hypothesis may call, with the names of the allow-list."""
 
 _PLAIN = re.compile(r"[\w.:\[\]()]+")
 """A name that needs no backquotes."""
 
-OPERATORS = ("==", "<=", ">=", "**", *"=<>+-*/^(),")
 SEVERAL = "Give several hypotheses as a list, or a range as in 0 < x < 3."
 REFUSED: tuple[tuple[str, str, str], ...] = (
     (r"!=|<>|≠", "{found} is no hypothesis: a continuous parameter differs from any number", "Write = or a range."),
@@ -36,27 +35,15 @@ REFUSED: tuple[tuple[str, str, str], ...] = (
     (r"%", "% is not available", "Write the number: 0.05 for 5%."),
 )
 
-
-def split(text: str, parameters: Parameters) -> tuple[Token, ...]:
-    """Return the tokens of a hypothesis; the last one is the end of the text.
-
-    Raises
-    ------
-    FormulaError
-        Where something cannot be read, or is the name of no parameter; the place is marked.
-    """
-    if len(text) > LONGEST_TEXT:
-        raise FormulaError(f"the hypothesis has {len(text):,} characters; the limit is {LONGEST_TEXT:,}")
-    tokens: list[Token] = []
-    position = 0
-    while position < len(text):
-        if text[position].isspace():
-            position += 1
-            continue
-        tokens.append(_next_token(text, position, parameters))
-        position = tokens[-1].span.stop
-    end = len(text.rstrip())
-    return (*tokens, Token(Kind.END, "", Span(end, end)))
+HYPOTHESIS = Language(
+    noun="hypothesis",
+    operators=("==", "<=", ">=", "**", *"=<>+-*/^(),"),
+    refused=REFUSED,
+    character="If it belongs to a name, put the whole name between backquotes: `my name`.",
+    number="Write * between a number and a name; put an odd name between backquotes.",
+    plain="a name",
+    brackets="parentheses",
+)
 
 
 def parameter_at(text: str, name: str, span: Span, parameters: Parameters) -> Parameter:
@@ -82,28 +69,20 @@ def parameter_at(text: str, name: str, span: Span, parameters: Parameters) -> Pa
     raise FormulaError(f"there is no parameter {name!r}", text, span.start, span.stop, hint)
 
 
-def _next_token(text: str, start: int, parameters: Parameters) -> Token:
-    if text[start] == "`":
-        whole = quoted(text, start, Kind.QUOTED)
-        if _known(whole.value, parameters):
-            return whole
+def name_at(text: str, start: int, parameters: Parameters) -> Token | None:
+    """Read a name if one starts here; where brackets hold brackets, the shortest text that is a name is taken.
+
+    Raises
+    ------
+    FormulaError
+        If its brackets are not closed, or it calls what is no function.
+    """
+    whole = quoted(text, start, Kind.QUOTED) if text[start] == "`" else None
+    if whole is not None and _known(whole.value, parameters):
+        return whole
     word = identifier_end(text, start)
-    if word is not None or text[start] == "`":
-        return _name(text, start, word, parameters)
-    if match := NUMBER.match(text, start):
-        return _number(text, match)
-    for pattern, what, hint in REFUSED:
-        if match := re.compile(pattern).match(text, start):
-            raise FormulaError(what.format(found=match.group()), text, start, match.end(), hint)
-    for operator in OPERATORS:
-        if text.startswith(operator, start):
-            return Token(Kind.OPERATOR, operator, Span(start, start + len(operator)))
-    hint = "If it belongs to a name, put the whole name between backquotes: `my name`."
-    raise FormulaError(f"the character {text[start]!r} has no meaning in a hypothesis", text, start, hint=hint)
-
-
-def _name(text: str, start: int, word: int | None, parameters: Parameters) -> Token:
-    """Read a name; where brackets hold brackets, the shortest text that is a name is taken."""
+    if word is None and whole is None:
+        return None
     stop = _name_end(text, start)
     if word is not None and _is_call(text, word):
         meant = stop is not None and _known(text[start:stop], parameters)
@@ -121,7 +100,6 @@ def _name(text: str, start: int, word: int | None, parameters: Parameters) -> To
     if stop is None:
         opened = text.index("[", start)
         raise FormulaError("this [ is never closed", text, opened, hint="Close it with ].")
-    whole = quoted(text, start, Kind.QUOTED) if text[start] == "`" else None
     if whole is not None and whole.span.stop == stop:
         return whole
     return Token(Kind.NAME, text[start:stop], Span(start, stop))
@@ -215,15 +193,3 @@ def _no_function(text: str, start: int, word: int) -> FormulaError:
     return FormulaError(
         f"there is no function {name}()", text, start, word, f"{guess}Functions: {', '.join(FUNCTIONS)}."
     )
-
-
-def _number(text: str, match: re.Match[str]) -> Token:
-    stop = match.end()
-    following = identifier_end(text, stop)
-    if following is not None:
-        what = f"{text[match.start() : following]!r} is neither a number nor a name"
-        hint = "Write * between a number and a name; put an odd name between backquotes."
-        raise FormulaError(what, text, match.start(), following, hint)
-    if float(match.group()) == float("inf"):
-        raise FormulaError("this number is too large", text, match.start(), stop)
-    return Token(Kind.NUMBER, match.group(), Span(match.start(), stop))
