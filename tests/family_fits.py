@@ -93,7 +93,7 @@ def predictors(fit, level=None) -> np.ndarray:
 def with_draws(fit, posterior):
     """The same fit with other draws, as far as predictions look at them."""
     other = copy(fit)
-    other.__dict__["_arrays"] = posterior_draws(posterior, fit.design.schema, fit.spec.family)
+    other.__dict__["_arrays"] = posterior_draws(posterior, fit.design.schema)
     return other
 
 

@@ -132,7 +132,7 @@ def test_shares_of_rows_stand_beside_the_probabilities_of_levels():
     fit = made_up()
     from hierbayes.summaries.effect_curves import effect_curves
 
-    found = effect_curves(fit.design, fit.spec.family, fit.posterior, "f").points
+    found = effect_curves(fit.design, fit.posterior, "f").points
     data = table()
     for row in found.itertuples():
         own = data[data["f"] == ("high", "low")[int(row.x)]]

@@ -13,7 +13,6 @@ from hierbayes.comparison.row_densities import row_densities
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError, warn
-from hierbayes.families import GAUSSIAN, Family
 from hierbayes.sampling.sampler import counting
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ def psis_loo(
     kind: str = "conditional",
     thin: int = 1,
     progress: bool | None = None,
-    family: Family = GAUSSIAN,
 ) -> Loo:
     """Return leave-one-out by Pareto-smoothed importance sampling; see `Fit.loo`.
 
@@ -50,12 +48,12 @@ def psis_loo(
     posterior = posterior.isel(draw=slice(None, None, thin))
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     refuse_few_draws(shape[0] * shape[1])
-    if kind == "marginal" and family.name == "gaussian":
+    if kind == "marginal" and design.family.name == "gaussian":
         blocks = _marginal(problem, labels, posterior, progress)
     elif kind == "marginal":
         blocks = _integrated(design, labels, posterior, progress)
     else:
-        blocks = row_densities(design, labels, posterior, family=family)
+        blocks = row_densities(design, labels, posterior)
     return _result(blocks, design.n, shape, kind, progress if kind == "conditional" else False)
 
 

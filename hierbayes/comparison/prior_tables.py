@@ -12,7 +12,6 @@ from hierbayes.comparison.row_densities import row_densities
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError
-from hierbayes.families import GAUSSIAN, Family
 from hierbayes.sampling.tree import tree_name, true_name
 from hierbayes.summaries.numbers import estimates
 from hierbayes.summaries.own_words import coefficient_word
@@ -64,9 +63,7 @@ def beside(labels: Labels, prior: xr.Dataset, posterior: xr.Dataset, ci_prob: fl
     return pd.DataFrame(rows).set_index("parameter")
 
 
-def power_scaling(
-    design: Design, problem: Problem, labels: Labels, posterior: xr.Dataset, family: Family = GAUSSIAN
-) -> pd.DataFrame:
+def power_scaling(design: Design, problem: Problem, labels: Labels, posterior: xr.Dataset) -> pd.DataFrame:
     """Return power-scaling sensitivity by ArviZ; see `Fit.psense`.
 
     The likelihood enters through its logarithm summed over rows, so that no draws x rows array is made.
@@ -91,7 +88,7 @@ def power_scaling(
     if np.ptp(priors) == 0:
         raise ModelError("every prior is flat or fixed, so none can be scaled", "give the parameters proper priors")
     total = np.zeros(shape[0] * shape[1])
-    for _, values in row_densities(design, labels, posterior, family=family):
+    for _, values in row_densities(design, labels, posterior):
         total += values.sum(axis=1)
     tree = xr.DataTree.from_dict(
         {

@@ -12,7 +12,6 @@ from hierbayes.comparison.internal import effects_by_block, flat
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats
 from hierbayes.errors import ModelError
-from hierbayes.families import GAUSSIAN, Family
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,7 +38,6 @@ def row_densities(
     posterior: xr.Dataset,
     thin: int = 1,
     step: int | None = None,
-    family: Family = GAUSSIAN,
 ) -> Iterator[tuple[slice, Floats]]:
     """Yield blocks of rows with their log densities, shape (draws, rows of the block).
 
@@ -53,14 +51,12 @@ def row_densities(
         Use every `thin`-th draw of each chain.
     step : int, optional
         Rows of a block.
-    family : Family
-        For others than the gaussian a row's log density is multiplied by its weight.
     """
     posterior = posterior.isel(draw=slice(None, None, thin))
     draws = posterior.sizes["chain"] * posterior.sizes["draw"]
     beta = flat(posterior, "beta") if design.coefficients else np.zeros((draws, 0))
     effects = effects_by_block(labels, posterior)
-    own = {name: flat(posterior, name)[:, None] for name in family.parameters}
+    own = {name: flat(posterior, name)[:, None] for name in design.family.parameters}
     S = design.predictors
     step = step or step_of(draws * S)
     for start in range(0, design.n, step):
@@ -71,11 +67,12 @@ def row_densities(
             codes = block.codes[within]
             for k, z in enumerate(block.Z[within].T):
                 found += b[:, codes, k] * z
-        yield rows, _densities(design, family, own, rows, found)
+        yield rows, _densities(design, own, rows, found)
 
 
-def _densities(design: Design, family: Family, own: Mapping[str, Floats], rows: slice, found: Floats) -> Floats:
+def _densities(design: Design, own: Mapping[str, Floats], rows: slice, found: Floats) -> Floats:
     """Return the log densities of rows at their linear predictors less the offset, which are overwritten."""
+    family = design.family
     if family.unordered:
         return np.asarray(family.log_likelihood(design.y[rows], found, own, design.weights[rows]))
     if family.name != "gaussian":
@@ -97,7 +94,6 @@ def all_row_densities(
     posterior: xr.Dataset,
     thin: int,
     max_gb: float = MOST_GB,
-    family: Family = GAUSSIAN,
 ) -> Floats:
     """Return the log densities of all rows, shape (chains, draws, rows).
 
@@ -117,6 +113,6 @@ def all_row_densities(
             "fit.loo() and fit.psense() need no such array",
         )
     found = np.empty((chains * draws, design.n))
-    for rows, values in row_densities(design, labels, posterior, thin, family=family):
+    for rows, values in row_densities(design, labels, posterior, thin):
         found[:, rows] = values
     return found.reshape(chains, draws, design.n)

@@ -76,8 +76,7 @@ class Decomposing(FitBase):
         self._own_likelihood("icc")
         from hierbayes.summaries.variance_shares import variance_shares
 
-        family = self.spec.family
-        return variance_shares(self.design, self.posterior, check_prob(ci_prob), kind, by_group, family)
+        return variance_shares(self.design, self.posterior, check_prob(ci_prob), kind, by_group)
 
     def r2(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return R2, draw by draw: the share of the variance of the response that the model explains.
@@ -127,7 +126,7 @@ class Decomposing(FitBase):
         self._own_likelihood("r2")
         from hierbayes.summaries.rsquared import r_squared
 
-        return r_squared(self.design, self.posterior, check_prob(ci_prob), self.spec.family)
+        return r_squared(self.design, self.posterior, check_prob(ci_prob))
 
     def anova(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return the analysis of variance: the sd of every source of variation, and the classical tests beside it.
@@ -178,9 +177,9 @@ class Decomposing(FitBase):
         self._own_likelihood("anova")
         from hierbayes.summaries.variance_sources import sources_table
 
-        prob, family = check_prob(ci_prob), self.spec.family
-        tests = self._term_tests() if family.name == "gaussian" else None
-        return sources_table(self.design, self.spec.formula, self.posterior, tests, prob, family)
+        prob = check_prob(ci_prob)
+        tests = self._term_tests() if self.spec.family.name == "gaussian" else None
+        return sources_table(self.design, self.spec.formula, self.posterior, tests, prob)
 
     def _term_tests(self) -> tuple[TermTest, ...] | str:
         """Return the classical tests of the population terms, or why there are none."""
@@ -307,7 +306,7 @@ class Decomposing(FitBase):
         self._own_likelihood("pooling")
         from hierbayes.summaries.shrinkage_factors import pooling_factors
 
-        return pooling_factors(self.design, self.posterior, check_prob(ci_prob), self.spec.family)
+        return pooling_factors(self.design, self.posterior, check_prob(ci_prob))
 
     def _only_gaussian(self, name: str) -> None:
         if self.spec.family.name != "gaussian":

@@ -32,7 +32,7 @@ class Hypothesizing(FitBase):
             why = "it needs the data of the fit, which its file does not hold"
         if self.engine == "attached":
             problem, why = None, "the draws were attached, perhaps from an extended model"
-        parameters = Parameters(self.posterior, self.design, self.spec.family, self._own_variables)
+        parameters = Parameters(self.posterior, self.design, self._own_variables)
         return Asked(parameters, model.labels, model.resolved_priors, problem, why)
 
     def hypothesis(

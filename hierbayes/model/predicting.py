@@ -177,7 +177,7 @@ class Predicting(Replicating):
         wanted = check_flag("draws", draws)
         cells = cells_of(self.design, newdata, by, average)
         if self.spec.family.unordered and question.kind == "link":
-            each = predictor_draws(question, self.spec.family, self._arrays, self.design, newdata)
+            each = predictor_draws(question, self._arrays, self.design, newdata)
             return self._by_category(each, self.design.categories[1:], wanted, prob, chosen.progress, cells)
         if self.spec.family.unordered and question.kind == "mean":
             raise ModelError(NO_MEAN, "category_probabilities() gives the probability of each")
@@ -279,7 +279,7 @@ class Predicting(Replicating):
         wanted, family = check_flag("draws", draws), self.spec.family
         cells = cells_of(self.design, newdata, by, average)
         if family.unordered:
-            source = category_draws(question, family, self._arrays, self.design, newdata)
+            source = category_draws(question, self._arrays, self.design, newdata)
             if cells is not None:
                 found = average_draws(source, cells, chosen.progress)
                 if wanted:
@@ -342,7 +342,7 @@ class Predicting(Replicating):
         """
         self._one_predictor("residuals")
         self._own_likelihood("residuals")
-        source = row_draws(asked("known", "mean", 0), self.spec.family, self._arrays, self.design, None)
+        source = row_draws(asked("known", "mean", 0), self._arrays, self.design, None)
         scaled = check_flag("standardized", standardized)
         finish = residual_of(self.spec.family, self._arrays, design_rows(self.design), scaled)
         return estimate_table(source.ending(finish), check_prob(ci_prob), None)

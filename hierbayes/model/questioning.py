@@ -79,9 +79,7 @@ class Questioning(Hypothesizing):
         self._own_likelihood("means")
         from hierbayes.summaries.questions.marginal_means import means_table
 
-        return means_table(
-            self.posterior, self.design, focal, by, ci_prob, weights, at, self.spec.family, scale, average
-        )
+        return means_table(self.posterior, self.design, focal, by, ci_prob, weights, at, scale, average)
 
     def contrasts(
         self,
@@ -161,7 +159,7 @@ class Questioning(Hypothesizing):
         question = Contrasts(
             focal, by, kind, reference, interaction, ci_prob, weights, at, scale, slopes=slopes, average=average
         )
-        return contrasts_table(self.posterior, self.design, self.spec.family, question)
+        return contrasts_table(self.posterior, self.design, question)
 
     def slopes(
         self,
@@ -240,6 +238,5 @@ class Questioning(Hypothesizing):
             average,
             groups,
             levels,
-            self.spec.family,
             scale,
         )

@@ -25,12 +25,12 @@ class Replicating(FitBase):
 
     @cached_property
     def _arrays(self) -> PosteriorDraws:
-        return posterior_draws(self.posterior, self.design.schema, self.spec.family)
+        return posterior_draws(self.posterior, self.design.schema)
 
     def _source(self, question: Asked, newdata: Any, posterior: PosteriorDraws | None = None) -> Source:
         """Return what gives the draws that answer a question; by default from all draws of the posterior."""
         find = category_draws if self.spec.family.unordered else row_draws
-        return find(question, self.spec.family, posterior or self._arrays, self.design, newdata)
+        return find(question, posterior or self._arrays, self.design, newdata)
 
     def simulate(
         self,

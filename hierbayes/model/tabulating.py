@@ -177,8 +177,8 @@ class Tabulating(FitBase):
     def pooling_tables(self, factor: str | None = None, ci_prob: float = 0.95) -> PoolingTables:
         """Return complete, no and partial pooling of one grouping factor as tables, the first factor by default."""
         self._one_predictor("pooling_tables")
-        prob, family = check_prob(ci_prob), self.spec.family
-        return pooling_tables(self.design, self.spec.formula, self.posterior, factor, prob, family)
+        prob = check_prob(ci_prob)
+        return pooling_tables(self.design, self.spec.formula, self.posterior, factor, prob)
 
     @property
     def plot(self) -> FitPlots:

@@ -56,7 +56,7 @@ class Weighing(FitBase):
 
         self._own_likelihood("log_likelihood")
         step = whole_number("thin", thin)
-        values = all_row_densities(self.design, self.model.labels, self.posterior, step, max_gb, self.spec.family)
+        values = all_row_densities(self.design, self.model.labels, self.posterior, step, max_gb)
         name, row = response_name(self.design.response)
         index = {"chain": self.posterior["chain"], "draw": self.posterior["draw"][::step]}
         found = xr.Dataset({name: (("chain", "draw", row), values)}, coords={**index, row: np.arange(self.design.n)})
@@ -169,7 +169,7 @@ class Weighing(FitBase):
         from hierbayes.comparison.prior_tables import power_scaling
 
         self._own_likelihood("psense")
-        return power_scaling(self.design, self.model.problem, self.model.labels, self.posterior, self.spec.family)
+        return power_scaling(self.design, self.model.problem, self.model.labels, self.posterior)
 
     def _keep(self, group: str, found: xr.Dataset) -> None:
         """Put a group into the tree, in place of one of that name."""

@@ -122,7 +122,7 @@ def with_power_scaling(fit: FitLike, tree: xr.DataTree) -> None:
 
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"])
     likelihood = np.zeros(shape[0] * shape[1])
-    for _, values in row_densities(fit.design, fit.model.labels, fit.posterior, family=fit.spec.family):
+    for _, values in row_densities(fit.design, fit.model.labels, fit.posterior):
         likelihood += values.sum(axis=1)
     densities = prior_densities(fit.model.problem, fit.model.labels, fit.posterior)
     prior = sum((own.reshape(*shape, -1).sum(axis=2) for own in densities.values()), np.zeros(shape))

@@ -66,7 +66,7 @@ class LevelPlots:
         from hierbayes.summaries.level_sizes import sized_tables
 
         fit = self._fit
-        tables, sized = sized_tables(fit.design, fit.spec.formula, fit.posterior, factor, ci_prob, fit.spec.family)
+        tables, sized = sized_tables(fit.design, fit.spec.formula, fit.posterior, factor, ci_prob)
         return group_size(
             sized,
             factor=tables.factor,
@@ -128,7 +128,7 @@ class LevelPlots:
         from hierbayes.summaries.level_sizes import sized_tables
 
         fit = self._fit
-        tables, sized = sized_tables(fit.design, fit.spec.formula, fit.posterior, factor, ci_prob, fit.spec.family)
+        tables, sized = sized_tables(fit.design, fit.spec.formula, fit.posterior, factor, ci_prob)
         return tadpoles(
             sized,
             factor=tables.factor,
@@ -192,7 +192,7 @@ class LevelPlots:
         from hierbayes.summaries.poolings import pooling_tables
 
         fit = self._fit
-        tables = pooling_tables(fit.design, fit.spec.formula, fit.posterior, factor, family=fit.spec.family)
+        tables = pooling_tables(fit.design, fit.spec.formula, fit.posterior, factor)
         learned = learned_population(fit.design, fit.posterior, tables.factor, draws)
         return population(
             tables.table, learned.draws, learned.density, factor=tables.factor, terms=terms, levels=levels, **options

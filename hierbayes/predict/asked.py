@@ -42,7 +42,8 @@ class Asked:
     seed: int
     category: int = 0
 
-    def effects_matter(self, family: Family) -> bool:
+    @property
+    def effects_matter(self) -> bool:
         """Whether group-level effects are drawn; "average" integrates them out of a mean instead."""
         if self.groups == "average":
             return self.kind == "response"
@@ -67,61 +68,56 @@ def asked(groups: Any, kind: Any, seed: int) -> Asked:
     return Asked(groups, kind, seed)
 
 
-def row_draws(question: Asked, family: Family, posterior: PosteriorDraws, design: Design, newdata: Any) -> RowDraws:
+def row_draws(question: Asked, posterior: PosteriorDraws, design: Design, newdata: Any) -> RowDraws:
     """Return what gives the draws that answer a question, for new data or, if None, for the rows of the fit.
 
     The family is one with a single linear predictor; see `category_draws`.
     """
-    rows = _rows(question, family, design, newdata)
+    family = design.family
+    rows = _rows(question, design, newdata)
     if question.spread_matters(family):
         finish = average_of(family, posterior, rows, question.category)
     else:
         finish = _finish(question, family, posterior, rows)
-    return _row_draws(question, family, posterior, design.schema, rows, finish)
+    return _row_draws(question, posterior, design.schema, rows, finish)
 
 
-def predictor_draws(
-    question: Asked, family: Family, posterior: PosteriorDraws, design: Design, newdata: Any
-) -> tuple[RowDraws, ...]:
+def predictor_draws(question: Asked, posterior: PosteriorDraws, design: Design, newdata: Any) -> tuple[RowDraws, ...]:
     """Return what gives the draws of each linear predictor of a family with several."""
-    rows, S = _rows(question, family, design, newdata), family.predictors
+    rows, S = _rows(question, design, newdata), design.family.predictors
     each = (rows.of_predictor(place, S) for place in range(S))
-    return tuple(_row_draws(question, family, posterior, design.schema, own, link_itself) for own in each)
+    return tuple(_row_draws(question, posterior, design.schema, own, link_itself) for own in each)
 
 
-def category_draws(
-    question: Asked, family: Family, posterior: PosteriorDraws, design: Design, newdata: Any
-) -> CategoryDraws:
+def category_draws(question: Asked, posterior: PosteriorDraws, design: Design, newdata: Any) -> CategoryDraws:
     """Return what gives the draws of a category, or of the probabilities of all, for a response without an order."""
-    sources = predictor_draws(question, family, posterior, design, newdata)
+    sources = predictor_draws(question, posterior, design, newdata)
     if question.kind == "response":
         return CategoryDraws(sources, category_of(question.seed))
-    if question.spread_matters(family):
-        rows, S = _rows(question, family, design, newdata), family.predictors
+    if question.spread_matters(design.family):
+        rows, S = _rows(question, design, newdata), design.family.predictors
         each = [rows.of_predictor(place, S) for place in range(S)]
         return CategoryDraws(sources, average_of_each(posterior, each))
     return CategoryDraws(sources, probabilities)
 
 
-def _rows(question: Asked, family: Family, design: Design, newdata: Any) -> Rows:
-    return design_rows(design) if newdata is None else _new_rows(question, family, design.schema, newdata)
+def _rows(question: Asked, design: Design, newdata: Any) -> Rows:
+    return design_rows(design) if newdata is None else _new_rows(question, design.schema, newdata)
 
 
-def _row_draws(
-    question: Asked, family: Family, posterior: PosteriorDraws, schema: Schema, rows: Rows, finish: Finish
-) -> RowDraws:
-    rows = replace(rows, groups=_coded(question, schema, rows) if question.effects_matter(family) else ())
+def _row_draws(question: Asked, posterior: PosteriorDraws, schema: Schema, rows: Rows, finish: Finish) -> RowDraws:
+    rows = replace(rows, groups=_coded(question, schema, rows) if question.effects_matter else ())
     return RowDraws(posterior, rows, _effects(question, schema, posterior, rows), finish)
 
 
-def _new_rows(question: Asked, family: Family, schema: Schema, newdata: Any) -> Rows:
+def _new_rows(question: Asked, schema: Schema, newdata: Any) -> Rows:
     respond = question.kind == "response"
     return rows_of(
         schema,
         newdata,
-        groups=question.effects_matter(family) or question.spread_matters(family),
+        groups=question.effects_matter or question.spread_matters(schema.family),
         # a weight is part of what a gaussian response is like, and of no other
-        weights=respond and family.name == "gaussian",
+        weights=respond and schema.family.name == "gaussian",
         trials=respond,
         absent=question.groups == "average",
     )

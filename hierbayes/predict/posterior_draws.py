@@ -10,7 +10,6 @@ import numpy as np
 
 from hierbayes.design.schema import Schema
 from hierbayes.design.table import Floats, Ints
-from hierbayes.families import GAUSSIAN, Family
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -95,7 +94,7 @@ def _spread(size: int, number: int) -> Ints:
     return ((2 * np.arange(number) + 1) * size) // (2 * number)
 
 
-def posterior_draws(posterior: xr.Dataset, schema: Schema, family: Family = GAUSSIAN) -> PosteriorDraws:
+def posterior_draws(posterior: xr.Dataset, schema: Schema) -> PosteriorDraws:
     """Return the draws of a posterior as arrays."""
     chains, draws = posterior["chain"].to_numpy(), posterior["draw"].to_numpy()
     size = len(chains) * len(draws)
@@ -106,7 +105,7 @@ def posterior_draws(posterior: xr.Dataset, schema: Schema, family: Family = GAUS
         chains=tuple(chains.tolist()),
         draws=tuple(draws.tolist()),
         beta=beta,
-        parameters={name: _in_order(posterior[name]).reshape(size) for name in family.parameters},
+        parameters={name: _in_order(posterior[name]).reshape(size) for name in schema.family.parameters},
         factors={factor: _factor(posterior, factor, size) for factor in schema.factors},
     )
 

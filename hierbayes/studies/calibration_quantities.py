@@ -118,9 +118,7 @@ def of_draws(
         if each.address is not None:
             found[:, i] = each.address.of(trace.draws).ravel()
         elif each.kind == "loglik":
-            found[:, i] = sum(
-                values.sum(axis=1) for _, values in row_densities(design, labels, posterior, family=problem.likelihood)
-            )
+            found[:, i] = sum(values.sum(axis=1) for _, values in row_densities(design, labels, posterior))
         else:
             found[:, i] = _predicted(design, posterior, seed)
     return found
@@ -128,7 +126,7 @@ def of_draws(
 
 def _predicted(design: Design, posterior: object, seed: int) -> Floats:
     """Return draws of the linear predictor at a row of average columns and new levels, as `Fit.predict` draws them."""
-    drawn = posterior_draws(posterior, design.schema, design.family)  # type: ignore[arg-type]
+    drawn = posterior_draws(posterior, design.schema)  # type: ignore[arg-type]
     row = _average_row(design)
     effects = {factor: _new_effects(factor, own, seed) for factor, own in drawn.factors.items()}
     rows = RowDraws(drawn, row, effects, link_itself)

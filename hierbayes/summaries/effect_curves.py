@@ -13,7 +13,6 @@ from hierbayes.design.design import Design
 from hierbayes.design.stacked import single_design
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
-from hierbayes.families import Family
 from hierbayes.families.categorical import log_probabilities
 from hierbayes.summaries.numbers import ESTIMATES, check_prob, described
 from hierbayes.summaries.observed import mean_label, observed
@@ -69,7 +68,6 @@ class EffectTables:
 
 def effect_curves(
     design: Design,
-    family: Family,
     posterior: xr.Dataset,
     focal: str,
     by: str | None = None,
@@ -97,7 +95,7 @@ def effect_curves(
         If a predictor, level or option is not known, or the two are the same; if `by` is given for a categorical
         response.
     """
-    if family.unordered:
+    if design.family.unordered:
         return _category_curves(design, posterior, focal, by, at, ci_prob, weights)
     (x,), split = _one(design, focal, "effects of"), _one(design, by, "by") if by is not None else ()
     if x in split:
@@ -106,7 +104,7 @@ def effect_curves(
     asked = {name: split_values(design, name, fixed) for name in split} | {x: _focal_values(design, x, fixed)}
     found = average_grid(design, asked, fixed, weights)
     predictor = predictor_draws(posterior, found.X, found.offset)
-    draws = np.asarray(family.mean(predictor, family_draws(posterior, family)))
+    draws = np.asarray(design.family.mean(predictor, family_draws(posterior, design.family)))
     names = _shown_values(asked[split[0]]) if split else ("",)
     levels = design.schema.by_name[x].levels if design.schema.by_name[x].kind != "numeric" else None
     labels = pd.DataFrame(

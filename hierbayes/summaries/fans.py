@@ -65,7 +65,6 @@ class FanTables:
 
 def fan_tables(
     design: Design,
-    family: Family,
     posterior: xr.Dataset,
     factor: str | None = None,
     levels: Sequence[str] | None = None,
@@ -110,9 +109,9 @@ def fan_tables(
     kept = places >= 0
     return FanTables(
         factor=name,
-        lines=_lines(design, family, posterior, axis, places, names[own], lines),
+        lines=_lines(design, posterior, axis, places, names[own], lines),
         points=pd.DataFrame({"level": names[block.codes[kept]], "x": axis.rows[kept], "y": observed(design)[kept]}),
-        ribbon=_ribbon(design, family, posterior, name, axis, prob),
+        ribbon=_ribbon(design, posterior, name, axis, prob),
         x_label=axis.name,
         y_label=mean_label(design),
         x_names=axis.names,
@@ -137,9 +136,7 @@ def _positions(known: Sequence[str], levels: Sequence[str] | None, factor: str) 
     return np.array([index[level] for level in wanted])
 
 
-def _lines(
-    design: Design, family: Family, posterior: xr.Dataset, axis: Along, places: Ints, levels: Any, count: int
-) -> pd.DataFrame:
+def _lines(design: Design, posterior: xr.Dataset, axis: Along, places: Ints, levels: Any, count: int) -> pd.DataFrame:
     draws = spaced(count_draws(posterior), count)
     beta = coefficients(posterior, design)[draws]
     b = {factor: drawn(posterior, f"b_{factor}")[draws] for factor in design.factors}
@@ -153,20 +150,19 @@ def _lines(
                 values += np.einsum("cgk,dck->cdg", part.Z[factor][own], b[factor][:, codes[own]])
             np.add.at(predictor, part.level[own], values * part.share[own, None, None])
     j, d, g = predictor.shape
-    own_parameters = {name: drawn(posterior, name)[draws][:, None] for name in family.parameters}
+    own_parameters = {name: drawn(posterior, name)[draws][:, None] for name in design.family.parameters}
     return pd.DataFrame(
         {
             "level": np.repeat(levels, d * g),
             "draw": np.tile(np.repeat(draws, g), j),
             "x": np.tile(axis.grid, j * d),
-            "y": np.asarray(family.mean(predictor, own_parameters)).ravel(),
+            "y": np.asarray(design.family.mean(predictor, own_parameters)).ravel(),
         }
     )
 
 
-def _ribbon(
-    design: Design, family: Family, posterior: xr.Dataset, factor: str, axis: Along, ci_prob: float
-) -> pd.DataFrame:
+def _ribbon(design: Design, posterior: xr.Dataset, factor: str, axis: Along, ci_prob: float) -> pd.DataFrame:
+    family = design.family
     kept = spaced(count_draws(posterior), MIXED)
     new = (factor, *contains(design, factor))
     rows = _average_row(design, axis, [name for name in design.factors if name not in new])
@@ -186,14 +182,13 @@ def _ribbon(
         sd = np.sqrt(variance + latent_variance(design, posterior, family)[kept, None])
         table |= {column: mixture_quantile(whole_mean, sd, p) for column, p in (("lower", tail), ("upper", 1 - tail))}
     elif family.name != "bernoulli":
-        ends = _response_quantiles(design, family, posterior, kept, whole_mean, np.sqrt(variance), (tail, 1 - tail))
+        ends = _response_quantiles(design, posterior, kept, whole_mean, np.sqrt(variance), (tail, 1 - tail))
         table |= {"lower": ends[0], "upper": ends[1]}
     return pd.DataFrame(table)
 
 
 def _response_quantiles(
     design: Design,
-    family: Family,
     posterior: xr.Dataset,
     kept: Ints,
     mean: Floats,
@@ -205,13 +200,13 @@ def _response_quantiles(
     Every point has the same random numbers, so that the ribbon moves with the predictor and not with chance.
     """
     times = max(1, RESPONSES // len(kept))
-    own = {name: drawn(posterior, name)[kept, None] for name in family.parameters}
+    own = {name: drawn(posterior, name)[kept, None] for name in design.family.parameters}
     found = np.empty((len(probs), mean.shape[1]))
     for g in range(mean.shape[1]):
         rng = np.random.default_rng(0)
         predictor = mean[:, g, None] + sd[:, g, None] * rng.standard_normal((len(kept), times))
         trials = None if design.trials is None else rng.choice(design.trials, predictor.shape)
-        y = family.draw(predictor, own, rng, trials=trials)
+        y = design.family.draw(predictor, own, rng, trials=trials)
         found[:, g] = np.quantile(y if trials is None else y / trials, probs)
     return found
 

@@ -12,7 +12,7 @@ from scipy.stats import t as student
 from hierbayes.design.design import Design
 from hierbayes.design.table import Floats
 from hierbayes.estimates import NoPooling
-from hierbayes.families import GAUSSIAN, Family
+from hierbayes.families import Family
 from hierbayes.formula.syntax import Formula
 from hierbayes.summaries.numbers import check_prob
 from hierbayes.summaries.poolings import PoolingTables, level_pieces, own_fits, pooling_tables
@@ -29,7 +29,6 @@ def sized_tables(
     posterior: xr.Dataset,
     factor: str | None = None,
     ci_prob: float = 0.95,
-    family: Family = GAUSSIAN,
 ) -> tuple[PoolingTables, pd.DataFrame]:
     """Return the pooling tables of one factor, and their levels with sizes.
 
@@ -40,8 +39,8 @@ def sized_tables(
     DataFrame
         Its ``table`` with the columns of `with_sizes`.
     """
-    tables = pooling_tables(design, formula, posterior, factor, ci_prob, family)
-    return tables, with_sizes(design, posterior, tables.table, tables.factor, ci_prob, family)
+    tables = pooling_tables(design, formula, posterior, factor, ci_prob)
+    return tables, with_sizes(design, posterior, tables.table, tables.factor, ci_prob)
 
 
 def with_sizes(
@@ -50,7 +49,6 @@ def with_sizes(
     table: pd.DataFrame,
     factor: str,
     ci_prob: float = 0.95,
-    family: Family = GAUSSIAN,
 ) -> pd.DataFrame:
     """Return the levels of a pooling table with their sizes and the limits of their own fits.
 
@@ -68,7 +66,6 @@ def with_sizes(
     factor : str
     ci_prob : float
         Probability of the intervals.
-    family : Family
 
     Returns
     -------
@@ -77,8 +74,8 @@ def with_sizes(
         its own fit, or where no degree of freedom is left).
     """
     pieces = level_pieces(design, factor)
-    _, own = own_fits(design, pieces, posterior, family)
-    reach = _reach(own, ci_prob, family)
+    _, own = own_fits(design, pieces, posterior)
+    reach = _reach(own, ci_prob, design.family)
     counts = np.bincount(pieces.codes, minlength=len(pieces.levels))
     return table.assign(
         rows=np.repeat(counts, len(pieces.terms)),

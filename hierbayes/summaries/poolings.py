@@ -20,7 +20,7 @@ from hierbayes.estimates import (
     no_pooling,
 )
 from hierbayes.expressions.syntax import names_in
-from hierbayes.families import GAUSSIAN, Family
+from hierbayes.families import Family
 from hierbayes.formula.names import suggest
 from hierbayes.formula.syntax import Formula
 from hierbayes.summaries.covariances import FactorColumns, covariances
@@ -120,7 +120,6 @@ def pooling_tables(
     posterior: xr.Dataset,
     factor: str | None = None,
     ci_prob: float = 0.95,
-    family: Family = GAUSSIAN,
 ) -> PoolingTables:
     """Compare the three ways to pool the levels of one grouping factor.
 
@@ -141,16 +140,17 @@ def pooling_tables(
     posterior means. ``no`` is also NaN where a level's estimate lies at infinity, as with successes alone, and
     ``complete`` where that of all rows does. Points and curves are on the scale of the mean response.
     """
+    family = design.family
     name = pick_factor(design, factor)
     pieces = level_pieces(design, name)
-    beta, separate = own_fits(design, pieces, posterior, family)
+    beta, separate = own_fits(design, pieces, posterior)
     shared = design.X[:, ~pieces.inside]
     draws_beta = posterior["beta"].to_numpy() if design.coefficients else np.zeros((*_shape(posterior), 0))
     common = draws_beta[..., pieces.inside] @ pieces.T.T
     totals = estimates(common[:, :, None, :] + posterior[f"b_{name}"].to_numpy(), ci_prob)
     complete = pieces.T @ beta[pieces.inside]
     own = FactorColumns(name, pieces.Z, pieces.codes, pieces.terms, pieces.levels)
-    factors = conditional_factors(own, row_information(design, posterior, family), posterior)["mean"]
+    factors = conditional_factors(own, row_information(design, posterior), posterior)["mean"]
     table = _table(name, pieces, complete, separate.coef, totals, factors)
     mean_beta = draws_beta.mean(axis=(0, 1))
     partial = design.X @ mean_beta + _rowwise(pieces, posterior[f"b_{name}"].to_numpy().mean(axis=(0, 1)))
@@ -209,12 +209,10 @@ def mean_parameters(posterior: xr.Dataset, family: Family) -> dict[str, float]:
     return {name: float(posterior[name].mean()) for name in family.parameters}
 
 
-def own_fits(
-    design: Design, pieces: LevelPieces, posterior: xr.Dataset, family: Family = GAUSSIAN
-) -> tuple[Floats, NoPooling]:
+def own_fits(design: Design, pieces: LevelPieces, posterior: xr.Dataset) -> tuple[Floats, NoPooling]:
     """Return the complete-pooling coefficients, (p,), NaN where they are not determined, and each level's own fit."""
-    if family.name != "gaussian":
-        return _own_likelihood_fits(design, pieces, mean_parameters(posterior, family), family)
+    if design.family.name != "gaussian":
+        return _own_likelihood_fits(design, pieces, mean_parameters(posterior, design.family))
     y = design.y - design.offset
     beta = complete_pooling(y, design.X, design.weights).beta if design.coefficients else np.zeros(0)
     separate = no_pooling(
@@ -229,10 +227,8 @@ def own_fits(
     return np.asarray(beta), separate
 
 
-def _own_likelihood_fits(
-    design: Design, pieces: LevelPieces, parameters: dict[str, float], family: Family
-) -> tuple[Floats, NoPooling]:
-    rows = Responses(family, design.y, parameters, design.offset, design.weights, design.trials)
+def _own_likelihood_fits(design: Design, pieces: LevelPieces, parameters: dict[str, float]) -> tuple[Floats, NoPooling]:
+    rows = Responses(design.family, design.y, parameters, design.offset, design.weights, design.trials)
     p = len(design.coefficients)
     found = maximum_likelihood(rows, design.X) if p else None
     beta = np.full(p, np.nan) if found is None else found.beta

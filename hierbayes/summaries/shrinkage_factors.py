@@ -10,7 +10,6 @@ import pandas as pd
 
 from hierbayes.design.design import Design
 from hierbayes.design.table import Floats, Ints
-from hierbayes.families import GAUSSIAN, Family
 from hierbayes.sampling.sampler import counting
 from hierbayes.summaries.covariances import (
     FactorColumns,
@@ -76,16 +75,16 @@ def _text(table: pd.DataFrame) -> str:
     return str(table.to_string(index=False, float_format=_number, max_rows=60))
 
 
-def pooling_factors(design: Design, posterior: xr.Dataset, ci_prob: float, family: Family = GAUSSIAN) -> PoolingFactors:
+def pooling_factors(design: Design, posterior: xr.Dataset, ci_prob: float) -> PoolingFactors:
     """Return the pooling factors of every term and of every level; see `hierbayes.Fit.pooling`."""
     factors = factor_columns(design)
     rows = [row for own in factors for row in _by_term(own, posterior)]
-    if family.name == "gaussian":
+    if design.family.name == "gaussian":
         spread = row_spread(design, posterior)
         data = 1 - np.var(spread.mean_error, ddof=1) / np.mean(spread.scaled_error)
         rows = [*rows, (own_word("Residual", design.factors), "", design.n, float(data))]
     terms = pd.DataFrame(rows, columns=TERMS)
-    known = row_information(design, posterior, family)
+    known = row_information(design, posterior)
     levels = [_by_level(own, known, posterior, ci_prob) for own in factors]
     return PoolingFactors(
         terms, pd.concat(levels, ignore_index=True) if levels else pd.DataFrame(columns=LEVELS), ci_prob
@@ -146,16 +145,16 @@ class RowInformation:
     variance: Floats
 
 
-def row_information(design: Design, posterior: xr.Dataset, family: Family = GAUSSIAN) -> RowInformation:
+def row_information(design: Design, posterior: xr.Dataset) -> RowInformation:
     """Return the information in each row; for others than the gaussian at the posterior means of all parameters."""
-    if family.name == "gaussian":
+    if design.family.name == "gaussian":
         return RowInformation(design.weights, drawn(posterior, "sigma") ** 2)
     eta = coefficients(posterior, design).mean(axis=0) @ design.X.T + design.offset
     for own in factor_columns(design):
         b = drawn(posterior, f"b_{own.name}").mean(axis=0)
         eta = eta + np.einsum("nk,nk->n", own.Z, b[own.codes])
-    parameters = {name: float(drawn(posterior, name).mean()) for name in family.parameters}
-    known = family.information(eta, parameters, design.weights, design.trials)
+    parameters = {name: float(drawn(posterior, name).mean()) for name in design.family.parameters}
+    known = design.family.information(eta, parameters, design.weights, design.trials)
     return RowInformation(np.asarray(known), np.ones(count_draws(posterior)))
 
 

@@ -11,7 +11,6 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
-from hierbayes.families import GAUSSIAN, Family
 from hierbayes.summaries.covariances import FactorColumns, covariances, drawn, factor_columns, inner, sums_by
 from hierbayes.summaries.latent import latent_variance
 from hierbayes.summaries.numbers import check_flag, described
@@ -31,9 +30,9 @@ def variance_shares(
     ci_prob: float,
     kind: str = "adjusted",
     by_group: bool = True,
-    family: Family = GAUSSIAN,
 ) -> pd.DataFrame:
     """Return the share of every grouping factor and of the residual; see `hierbayes.Fit.icc`."""
+    family = design.family
     if kind not in KINDS:
         raise ModelError(f'kind={kind!r} is not understood: write "adjusted" or "unadjusted"')
     parts = dict(group_variances(design, posterior))
@@ -47,7 +46,7 @@ def variance_shares(
     table = described(shares[None], ci_prob, chains_too=False)
     table.insert(0, "group", list(parts))
     if by_group:
-        found = pair_correlations(design, posterior, family)
+        found = pair_correlations(design, posterior)
         draws = np.stack([found.get(name, np.full(len(shares), np.nan)) for name in parts], axis=-1)
         own = described(draws[None], ci_prob, chains_too=False)[["mean", "lower", "upper"]]
         table[CORRELATION] = own.to_numpy()
@@ -64,15 +63,15 @@ def shares_of(parts: Mapping[str, Floats]) -> Floats:
     return np.where(bound.all(axis=-1, keepdims=True), shares, ~bound)
 
 
-def pair_correlations(design: Design, posterior: xr.Dataset, family: Family = GAUSSIAN) -> dict[str, Floats]:
+def pair_correlations(design: Design, posterior: xr.Dataset) -> dict[str, Floats]:
     """Return, for each factor, the correlation of two different rows of one level drawn at random, by draw.
 
     It is the mean covariance of such pairs over the mean variance of their rows, given the sds, correlations and sigma;
     a pair also shares the levels of other factors where both rows lie in one. NaN where no level has two rows.
     """
     factors = factor_columns(design)
-    gaussian = family.name == "gaussian"
-    residual = drawn(posterior, "sigma") ** 2 if gaussian else latent_variance(design, posterior, family)
+    gaussian = design.family.name == "gaussian"
+    residual = drawn(posterior, "sigma") ** 2 if gaussian else latent_variance(design, posterior, design.family)
     weights = design.weights if gaussian else np.ones(design.n)
     spreads = [covariances(posterior, own.name) for own in factors]
     found = {}

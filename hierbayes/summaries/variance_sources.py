@@ -12,7 +12,6 @@ from hierbayes.design.design import Design
 from hierbayes.design.table import Categorical, Floats, Ints, as_factor
 from hierbayes.design.units import WEAK
 from hierbayes.expressions.syntax import Call, Name
-from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula import show
 from hierbayes.formula.syntax import Formula, Term
 from hierbayes.summaries.classical_tests import TermTest
@@ -62,7 +61,6 @@ def sources_table(
     posterior: xr.Dataset,
     tests: tuple[TermTest, ...] | str | None,
     ci_prob: float,
-    family: Family = GAUSSIAN,
 ) -> pd.DataFrame:
     """Return one row for each source of variation; see `hierbayes.Fit.anova`.
 
@@ -70,15 +68,13 @@ def sources_table(
     ----------
     tests : tuple of TermTest, or str, or None
         One a population term, or the reason why there are none; None leaves their columns out.
-    family : Family
-        For others than the gaussian sds are on the scale of the link.
     """
     tail = (1 - ci_prob) / 2
     probs = np.array([0.5, tail, 1 - tail])
-    scale = WEAK * _response_sd(design, family)
+    scale = WEAK * _response_sd(design)
     found = [*_population(design, formula, posterior, probs, scale), *_groups(design, posterior, probs)]
     residual = own_word("Residual", [source.name for source in found])
-    found.append(_residual(residual, design, posterior, probs, sum(source.df for source in found), family))
+    found.append(_residual(residual, design, posterior, probs, sum(source.df for source in found)))
     if tests is None:
         return _table(found, [(source.kind, source.df, *source.finite, *source.super, source.note) for source in found])
     rows = []
@@ -100,11 +96,11 @@ def _table(found: list[Source], rows: list[tuple[Any, ...]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(columns), index=index)
 
 
-def _response_sd(design: Design, family: Family) -> float:
+def _response_sd(design: Design) -> float:
     """Return the sd that the default priors take for that of the response on the scale of the link."""
-    if family.link != "identity":
+    if design.family.link != "identity":
         return 1.0
-    y = np.log(design.y) if family.name in ("lognormal", "shifted_lognormal") else design.y
+    y = np.log(design.y) if design.family.name in ("lognormal", "shifted_lognormal") else design.y
     return float(np.std(y - design.offset, ddof=1))
 
 
@@ -199,7 +195,8 @@ def _factor(
     return found
 
 
-def _residual(name: str, design: Design, posterior: xr.Dataset, probs: Floats, used: int, family: Family) -> Source:
+def _residual(name: str, design: Design, posterior: xr.Dataset, probs: Floats, used: int) -> Source:
+    family = design.family
     columns = span_of(design.X, np.zeros((design.n, 0)))
     mean = 1 - span_of(np.ones((design.n, 1)), columns).shape[1]  # of the rows, which takes 1 df where X can hold it
     df = max(design.n - mean - used, 0)

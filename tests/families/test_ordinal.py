@@ -277,7 +277,7 @@ def test_the_ribbon_of_a_new_level():
         found = score_quantile(ORDERED, own, mean, sd, prob)
         np.testing.assert_allclose(found, np.quantile(scores, prob, axis=0), atol=0.01)
     fit = made_up(ORDERED)
-    tables = fan_tables(fit.design, ORDERED, fit.posterior, "g", x="x", lines=3)
+    tables = fan_tables(fit.design, fit.posterior, "g", x="x", lines=3)
     ribbon = tables.ribbon
     assert (ribbon["level_lower"] < ribbon["median"]).all()
     assert (ribbon["median"] < ribbon["level_upper"]).all()

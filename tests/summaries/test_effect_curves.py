@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fits import fake_fit
@@ -21,7 +23,10 @@ def fit():
 
 
 def tables(fit, *args, family=None, **options):
-    return effect_curves(fit.design, family or fit.spec.family, fit.posterior, *args, **options)
+    design = fit.design
+    if family is not None:
+        design = replace(design, schema=replace(design.schema, family=family))
+    return effect_curves(design, fit.posterior, *args, **options)
 
 
 def test_curves_are_predictions_for_the_population_at_the_grid(fit) -> None:

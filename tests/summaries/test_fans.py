@@ -28,8 +28,8 @@ def crossed():
     return fake_fit(FORMULA, schools(), chains=1, draws=7)
 
 
-def tables(fit, family=None, **options):
-    return fan_tables(fit.design, family or fit.spec.family, fit.posterior, **options)
+def tables(fit, **options):
+    return fan_tables(fit.design, fit.posterior, **options)
 
 
 def moved(fit, data, name, value, level, factor):
@@ -216,7 +216,7 @@ def test_ribbons_of_responses_of_other_families(family) -> None:
     fit = made_up(family)
     # where there are few trials or categories, the outermost of them are the limits of wide ribbons whatever the spread
     prob = {"binomial": 0.5, "binomial(probit)": 0.5, "binomial(cloglog)": 0.5, "ordinal": 0.8}.get(str(family), 0.9)
-    ribbon = fan_tables(fit.design, family, calm(fit.posterior), factor="g", x="x", ci_prob=prob).ribbon
+    ribbon = fan_tables(fit.design, calm(fit.posterior), factor="g", x="x", ci_prob=prob).ribbon
     for place in (0, len(ribbon) - 1):
         row, rng = ribbon.iloc[place], np.random.default_rng(place)
         assert holds(responses_of_new_levels(fit, row, rng), row["lower"], row["upper"], prob)

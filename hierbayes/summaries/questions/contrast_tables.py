@@ -16,7 +16,6 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.design.rank import narrowed
 from hierbayes.errors import ModelError
-from hierbayes.families import Family
 from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
 from hierbayes.summaries.questions.contrast_weights import contrast_matrix
 from hierbayes.summaries.questions.grid import Averaged, average_grid, product, reference_grid
@@ -56,10 +55,10 @@ class Contrasts:
     average: Any = False
 
 
-def contrasts_table(posterior: xr.Dataset, design: Design, family: Family, question: Contrasts) -> pd.DataFrame:
+def contrasts_table(posterior: xr.Dataset, design: Design, question: Contrasts) -> pd.DataFrame:
     """Return contrasts of the marginal means or of slopes; see `Fit.contrasts`."""
     ci_prob, interaction = check_prob(question.ci_prob), check_flag("interaction", question.interaction)
-    check_scale(question.scale, family, "contrasts" if question.slopes is None else "slopes")
+    check_scale(question.scale, design.family, "contrasts" if question.slopes is None else "slopes")
     _check_average(question)
     wanted, splits = apart(design, question.focal, question.by, question.at)
     names, sign = _names(product(wanted)), "/" if multiplied(question.scale) else "-"
@@ -68,7 +67,7 @@ def contrasts_table(posterior: xr.Dataset, design: Design, family: Family, quest
     if interaction:
         second, between = _between(table, splits, sign)
         table = pd.DataFrame({", ".join(splits): between})
-    draws = _draws(posterior, design, family, question, wanted, splits, first, second)
+    draws = _draws(posterior, design, question, wanted, splits, first, second)
     shares = share_above(draws, question.scale)
     repeated = table.loc[np.repeat(table.index, len(labels))].reset_index(drop=True)
     own = label_columns(repeated, ("contrast", *ESTIMATES, *shares))
@@ -87,7 +86,6 @@ def _check_average(question: Contrasts) -> None:
 def _draws(
     posterior: xr.Dataset,
     design: Design,
-    family: Family,
     question: Contrasts,
     wanted: Values,
     splits: Values,
@@ -97,17 +95,17 @@ def _draws(
     """Return the draws of the contrasts, (chain, draw, splits x contrasts); of logarithms where ratios are wanted."""
     fixed, scale, asked = fixed_values(design, question.at), question.scale, {**splits, **wanted}
     if question.slopes is not None:
-        curved = family if scale == "response" and not family.linear else None
+        curved = scale == "response" and not design.family.linear
         found = cell_slopes(
             posterior, design, question.slopes, asked, fixed, question.weights, question.average, curved
         )
         return _contrasted(found, first, second)
     grids = row_grids(design, wanted, splits, fixed) if question.average else None
-    if scale in ("response", "ratio") and not family.linear:
+    if scale in ("response", "ratio") and not design.family.linear:
         if grids is not None:
-            means = response_means(posterior, family, design, grids)
+            means = response_means(posterior, design, grids)
         else:
-            means = grid_means(posterior, family, design, reference_grid(design, asked, fixed, question.weights))
+            means = grid_means(posterior, design, reference_grid(design, asked, fixed, question.weights))
         with np.errstate(divide="ignore", invalid="ignore"):
             return _contrasted(np.log(means) if scale == "ratio" else means, first, second)
     if grids is not None:

@@ -15,7 +15,6 @@ import pandas as pd
 
 from hierbayes.design.design import Design
 from hierbayes.errors import ModelError
-from hierbayes.families import GAUSSIAN, Family
 from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
 from hierbayes.summaries.questions.grid import Grid, Weights, average_grid, product, reference_grid
 from hierbayes.summaries.questions.predictors import (
@@ -48,22 +47,21 @@ def means_table(
     ci_prob: float,
     weights: Weights,
     at: Any,
-    family: Family = GAUSSIAN,
     scale: str = "link",
     average: Any = False,
 ) -> pd.DataFrame:
     """Return the marginal means, one row for each combination; see `Fit.means`."""
     ci_prob = check_prob(ci_prob)
-    check_scale(scale, family, "means")
+    check_scale(scale, design.family, "means")
     wanted, splits = apart(design, focal, by, at)
     asked, fixed = {**wanted, **splits}, fixed_values(design, at)
     if check_flag("average", average):
         check_rows_alike(weights)
         grids = row_grids(design, wanted, splits, fixed)
-        cells, draws = product(asked), _over_rows(posterior, design, family, grids, scale)
-    elif scale == "response" and not family.linear:
+        cells, draws = product(asked), _over_rows(posterior, design, grids, scale)
+    elif scale == "response" and not design.family.linear:
         grid = reference_grid(design, asked, fixed, weights)
-        cells, draws = grid.labels, grid_means(posterior, family, design, grid)
+        cells, draws = grid.labels, grid_means(posterior, design, grid)
     else:
         found = average_grid(design, asked, fixed, weights)
         cells, draws = found.labels, predictor_draws(posterior, found.X, found.offset)
@@ -71,10 +69,10 @@ def means_table(
     return pd.concat([labels, described(back(draws, scale), ci_prob, chains_too=False)], axis=1)
 
 
-def _over_rows(posterior: xr.Dataset, design: Design, family: Family, grids: list[Grid], scale: str) -> Floats:
+def _over_rows(posterior: xr.Dataset, design: Design, grids: list[Grid], scale: str) -> Floats:
     """Return the draws of means over rows, (chain, draw, means x splits); the split varies fastest, as in a grid."""
-    if scale == "response" and not family.linear:
-        draws = response_means(posterior, family, design, grids)
+    if scale == "response" and not design.family.linear:
+        draws = response_means(posterior, design, grids)
     else:
         found = averaged_over_rows(design, grids)
         draws = predictor_draws(posterior, found.X, found.offset)

@@ -13,7 +13,6 @@ import numpy as np
 
 from hierbayes.design.design import Design
 from hierbayes.errors import ModelError
-from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula.names import suggest
 from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.own_variables import Entry, entries, entry_draws
@@ -61,16 +60,12 @@ class Parameters:
     posterior : xarray.Dataset
         As `Fit.posterior`.
     design : Design
-    family : Family
     own : sequence of str
         Variables of the user's own in the posterior.
     """
 
-    def __init__(
-        self, posterior: xr.Dataset, design: Design, family: Family = GAUSSIAN, own: Sequence[str] = ()
-    ) -> None:
-        self.posterior, self.family = posterior, family
-        self.design, self.own = design, own
+    def __init__(self, posterior: xr.Dataset, design: Design, own: Sequence[str] = ()) -> None:
+        self.posterior, self.design, self.own = posterior, design, own
         self._drawn: dict[Parameter, Floats] = {}
 
     @property
@@ -163,9 +158,9 @@ class Parameters:
         return named
 
     def _of_family(self) -> Iterator[Parameter]:
-        if "sigma" in self.family.parameters:
+        if "sigma" in self.design.family.parameters:
             yield Parameter("sigma", "sigma")
-        others = [name for name in self.family.parameters if name != "sigma"]
+        others = [name for name in self.design.family.parameters if name != "sigma"]
         yield from (Parameter(name, "family", index=(i,)) for i, name in enumerate(others))
 
     def _components(self, factor: str) -> Iterator[tuple[str, Parameter]]:

@@ -40,28 +40,28 @@ def predictor_draws(posterior: xr.Dataset, X: Floats, offset: Floats) -> Floats:
         return np.asarray(posterior["beta"].to_numpy() @ X.T + offset)
 
 
-def grid_means(posterior: xr.Dataset, family: Family, design: Design, grid: Grid) -> Floats:
+def grid_means(posterior: xr.Dataset, design: Design, grid: Grid) -> Floats:
     """Return the mean response averaged over the cells of a grid, (chain, draw, labels), group-level effects zero."""
-    own, count = family_draws(posterior, family), len(grid.shares)
+    own, count = family_draws(posterior, design.family), len(grid.shares)
     found = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"], len(grid.labels)))
     for part, values in grid.frames(design):
         X, offset = plain_rows(design, values)
         for rows in _pieces(len(offset), found.shape[0] * found.shape[1]):
-            means = family.mean(predictor_draws(posterior, X[rows], offset[rows]), own)
+            means = design.family.mean(predictor_draws(posterior, X[rows], offset[rows]), own)
             place = np.arange(rows.start, rows.stop)
             _add(found[..., part], place // count, means * grid.shares[place % count])
     return found
 
 
-def grid_slopes(posterior: xr.Dataset, family: Family, design: Design, grid: Grid, name: str) -> Floats:
+def grid_slopes(posterior: xr.Dataset, design: Design, grid: Grid, name: str) -> Floats:
     """Return the slope of the mean response in a predictor, averaged over a grid's cells, (chain, draw, labels)."""
-    own, count = family_draws(posterior, family), len(grid.shares)
+    own, count = family_draws(posterior, design.family), len(grid.shares)
     found = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"], len(grid.labels)))
     for part, values in grid.frames(design):
         X, offset = plain_rows(design, values)
         slopes = derivatives(design, values, name)
         for rows in _pieces(len(offset), found.shape[0] * found.shape[1]):
-            steep = family.mean_slope(predictor_draws(posterior, X[rows], offset[rows]), own)
+            steep = design.family.mean_slope(predictor_draws(posterior, X[rows], offset[rows]), own)
             steep *= predictor_draws(posterior, slopes.X[rows], slopes.offset[rows])
             place = np.arange(rows.start, rows.stop)
             _add(found[..., part], place // count, steep * grid.shares[place % count])

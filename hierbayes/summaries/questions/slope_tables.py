@@ -18,7 +18,6 @@ from hierbayes.design.design import Design
 from hierbayes.design.new_rows import rows_of
 from hierbayes.design.table import Ints
 from hierbayes.errors import ModelError
-from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula.names import suggest
 from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
 from hierbayes.summaries.questions.derivatives import Derivatives, RowsAndSlopes, derivatives
@@ -53,7 +52,6 @@ def slopes_table(
     average: bool,
     groups: Any,
     levels: Any,
-    family: Family = GAUSSIAN,
     scale: str = "link",
 ) -> pd.DataFrame:
     """Return slopes with intervals; see `Fit.slopes`."""
@@ -63,8 +61,8 @@ def slopes_table(
         raise ModelError("levels chooses among those of a grouping factor", 'name it: groups="Subject"')
     names = chosen(design, variable, "slopes of", within)
     check_named(design, names)
-    check_scale(scale, family, "slopes")
-    curved = family if scale == "response" and not family.linear else None
+    check_scale(scale, design.family, "slopes")
+    curved = scale == "response" and not design.family.linear
     parts = []
     for name in names:
         _check_numeric(design, name)
@@ -92,7 +90,7 @@ def cell_slopes(
     fixed: dict[str, tuple[Value, ...]],
     weights: Weights,
     average: bool,
-    curved: Family | None,
+    curved: bool,
 ) -> Floats:
     """Return the draws of the slope in each combination of the asked values, (chain, draw, combinations).
 
@@ -106,8 +104,8 @@ def cell_slopes(
         What others are held at.
     average : bool
         Average over the rows of each combination, instead of over the grid.
-    curved : Family or None
-        Given where the slope is to be that of the mean response.
+    curved : bool
+        Whether the slope is to be that of the mean response, which is not linear in the predictor.
 
     Raises
     ------
@@ -118,8 +116,8 @@ def cell_slopes(
     _check_numeric(design, name)
     if average:
         return _averaged_cells(posterior, design, name, asked, fixed, curved)
-    if curved is not None:
-        return grid_slopes(posterior, curved, design, reference_grid(design, asked, fixed, weights), name)
+    if curved:
+        return grid_slopes(posterior, design, reference_grid(design, asked, fixed, weights), name)
     found = average_grid(design, asked, fixed, weights, partial(_rows_at, name))
     return predictor_draws(posterior, found.X, found.offset)
 
@@ -130,7 +128,7 @@ def _averaged_cells(
     name: str,
     asked: Mapping[str, tuple[Value, ...]],
     fixed: dict[str, tuple[Value, ...]],
-    curved: Family | None,
+    curved: bool,
 ) -> Floats:
     held = {key: values for key, values in fixed.items() if key not in asked}
     if len(held.get(name, ())) > 1:
@@ -156,16 +154,16 @@ def _labelled(name: str, labels: pd.DataFrame) -> pd.DataFrame:
 
 
 def _over_grid(
-    posterior: xr.Dataset, design: Design, name: str, by: Any, at: Any, weights: Weights, curved: Family | None
+    posterior: xr.Dataset, design: Design, name: str, by: Any, at: Any, weights: Weights, curved: bool
 ) -> tuple[pd.DataFrame, Floats]:
     """Return labels and draws of slopes at the reference grid; of the mean response of a family that is curved."""
     fixed = fixed_values(design, at)
     splits = {split: split_values(design, split, fixed) for split in chosen(design, by, "by")}
     if name in fixed:
         splits.setdefault(name, fixed[name])
-    if curved is not None:
+    if curved:
         grid = reference_grid(design, splits, fixed, weights)
-        return _labelled(name, grid.labels), grid_slopes(posterior, curved, design, grid, name)
+        return _labelled(name, grid.labels), grid_slopes(posterior, design, grid, name)
     found = average_grid(design, splits, fixed, weights, partial(_rows_at, name))
     return _labelled(name, found.labels), predictor_draws(posterior, found.X, found.offset)
 
@@ -176,7 +174,7 @@ def _rows_at(name: str, design: Design, values: pd.DataFrame) -> tuple[Floats, F
 
 
 def _over_rows(
-    posterior: xr.Dataset, design: Design, name: str, by: Any, at: Any, groups: Any, levels: Any, curved: Family | None
+    posterior: xr.Dataset, design: Design, name: str, by: Any, at: Any, groups: Any, levels: Any, curved: bool
 ) -> tuple[pd.DataFrame, Floats]:
     """Return labels and draws of slopes averaged over the rows of the fit, those of each level apart if asked."""
     within = groups is not None
@@ -188,13 +186,13 @@ def _over_rows(
         values = observed(design, {**fixed, **({} if value is None else {name: (value,)})}, within).iloc[kept]
         found = derivatives(design, values.reset_index(drop=True), name, within)
         mean = partial(_cell_means, cells[kept], len(labels))
-        if curved is not None:
+        if curved:
             rows = _with_rows(design, values.reset_index(drop=True), kept, found, within)
             effects = _effects_of(posterior, design, groups) if within else {}
-            own = row_slopes(posterior, curved, rows, cells[kept], len(labels), effects)
+            own = row_slopes(posterior, design.family, rows, cells[kept], len(labels), effects)
         else:
             own = predictor_draws(posterior, mean(found.X), mean(found.offset[:, None])[:, 0])
-        if within and curved is None:
+        if within and not curved:
             own = own + _group_part(posterior, design, groups, labels["level"], [mean(Z) for Z in found.Z])
         tables.append(labels if value is None else labels.assign(**{name: value}))
         draws.append(own)

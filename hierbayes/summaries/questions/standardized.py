@@ -13,7 +13,6 @@ import numpy as np
 
 from hierbayes.design.design import Design
 from hierbayes.errors import ModelError
-from hierbayes.families import Family
 from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.grid import Averaged, Grid, averaged_rows, observed, product
 from hierbayes.summaries.questions.predictors import Value, Values, levels_by_row
@@ -72,6 +71,6 @@ def averaged_over_rows(design: Design, grids: list[Grid]) -> Averaged:
     return Averaged(labels, wide, offset, parts[0].p)
 
 
-def response_means(posterior: xr.Dataset, family: Family, design: Design, grids: list[Grid]) -> Floats:
+def response_means(posterior: xr.Dataset, design: Design, grids: list[Grid]) -> Floats:
     """Return the draws of the mean response of all splits, split after split, (chain, draw, splits x labels)."""
-    return np.concatenate([grid_means(posterior, family, design, grid) for grid in grids], axis=2)
+    return np.concatenate([grid_means(posterior, design, grid) for grid in grids], axis=2)
