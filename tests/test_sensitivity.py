@@ -8,7 +8,7 @@ from oracles.joint import log_prior
 from oracles.quadrature import one_way_posterior
 
 import hierbayes as hb
-from hierbayes.studies.prior_sensitivity import scaled, widened
+from hierbayes.studies.prior_sensitivity import scaled
 
 pytestmark = pytest.mark.filterwarnings("ignore::hierbayes.HierBayesWarning")
 DYESTUFF = "Yield ~ 1 | Batch"
@@ -95,8 +95,8 @@ def test_a_fit_lends_its_seed(model):
     ids=str,
 )
 def test_what_twice_as_wide_means(prior, wanted):
-    assert widened(prior, "x", 2.0) == wanted
-    assert widened(prior, "x", 1.0) == prior
+    assert prior.widened("x", 2.0) == wanted
+    assert prior.widened("x", 1.0) == prior
 
 
 def test_keys_stand_for_their_priors_and_centres_stay():

@@ -6,13 +6,12 @@ from functools import cached_property
 
 import numpy as np
 
-from hierbayes.comparison.laws import NoLawError, why_no_density
-from hierbayes.comparison.prior_draws import draw_correlation_factors, draw_prior
+from hierbayes.comparison.prior_draws import draw_correlation_factors
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Floats, Problem
 from hierbayes.engines.naming import moved
 from hierbayes.errors import ModelError
-from hierbayes.priors import Custom, Flat, Prior
+from hierbayes.priors import NoLawError, Prior
 from hierbayes.summaries.questions.parameters import Parameter
 
 DRAWS = 200_000
@@ -120,12 +119,12 @@ class PriorParameters:
 
 
 def _own(prior: Prior, random: np.random.Generator) -> Floats:
-    if isinstance(prior, Flat | Custom):
-        raise NoLawError(why_no_density(prior))
-    return draw_prior(prior, DRAWS, random)
+    if not prior.drawable:
+        raise NoLawError(prior.why_no_law)
+    return prior.draw(DRAWS, random)
 
 
 def _factors(block: Block, random: np.random.Generator) -> Floats:
-    if isinstance(block.corr_prior, Custom):
-        raise NoLawError(why_no_density(block.corr_prior))
+    if block.corr_prior is not None and not block.corr_prior.drawable:
+        raise NoLawError(block.corr_prior.why_no_law)
     return draw_correlation_factors(block, DRAWS, random)

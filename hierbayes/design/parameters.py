@@ -9,7 +9,7 @@ import numpy as np
 from hierbayes.design.design import Design
 from hierbayes.design.units import Units
 from hierbayes.errors import ModelError
-from hierbayes.priors import Custom, Fixed, Flat, Gamma, HalfStudentT, LogNormal, PositivePrior, Prior, Uniform
+from hierbayes.priors import Custom, Fixed, Flat, Gamma, HalfStudentT, LogNormal, Prior, Uniform
 
 _UNBOUNDED = {
     ("student_t", "nu"): "the likelihood tends to that of the gaussian family, not to 0",
@@ -72,7 +72,7 @@ def _default(name: str, design: Design, units: Units, flat: bool) -> Prior:
 
 
 def _checked(prior: Prior, name: str, design: Design) -> Prior:
-    if not isinstance(prior, PositivePrior | Flat | Fixed | Custom):
+    if "positive" not in prior.fits:
         allowed = "a positive prior such as Gamma or LogNormal, or Flat, Fixed, Custom"
         raise ModelError(f"the prior {prior} does not fit {name!r}", f"it takes {allowed}")
     if isinstance(prior, Fixed) and not (isinstance(prior.value, float) and prior.value > 0):
@@ -90,8 +90,8 @@ def _checked_shift(prior: Prior, least: float) -> Prior:
     """Refuse a shift that could lie above a response, where there is no likelihood."""
     if isinstance(prior, Custom):
         return prior
-    highest = prior.upper if isinstance(prior, Uniform) else prior.value if isinstance(prior, Fixed) else None
-    if not isinstance(highest, float) or highest > least or (isinstance(prior, Fixed) and highest == least):
+    highest = prior.limits[1]
+    if highest > least or (isinstance(prior, Fixed) and highest == least):
         raise ModelError(
             f"the prior {prior} lets the shift exceed the smallest response, {least:.6g}",
             f"it takes Uniform(lower, upper) or Fixed, below {least:.6g}",

@@ -12,7 +12,7 @@ from hierbayes.design.separation import open_categories, separated, telling_leve
 from hierbayes.design.table import Floats, Ints
 from hierbayes.design.units import lengths
 from hierbayes.errors import ModelError
-from hierbayes.priors import Exponential, Flat, HalfCauchy, HalfNormal, HalfStudentT, Prior, Uniform
+from hierbayes.priors import Flat, Prior
 
 
 def refuse_improper(
@@ -76,7 +76,6 @@ def refuse_improper(
         )
 
 
-_REACHES_ZERO = (Flat, HalfNormal, HalfStudentT, HalfCauchy, Exponential, Uniform)
 _EXACT = 1e-12
 
 
@@ -96,7 +95,7 @@ def refuse_exact(sigma: Prior, design: Design) -> None:
     ModelError
         Says what explains the response.
     """
-    if not isinstance(sigma, _REACHES_ZERO):
+    if not sigma.reaches_zero:
         return
     y = design.y - design.offset
     least = _EXACT * float(np.linalg.norm(y - y.mean()))

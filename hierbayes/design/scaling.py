@@ -19,7 +19,7 @@ from hierbayes.design.units import WEAK, Units, column_scales, default_beta, res
 from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN
 from hierbayes.formula.names import suggest
-from hierbayes.priors import LKJ, Custom, Fixed, Flat, HalfStudentT, Normal, PositivePrior, Prior
+from hierbayes.priors import LKJ, Fixed, Flat, HalfStudentT, Normal, Prior
 from hierbayes.spec import ModelSpec
 
 
@@ -109,7 +109,7 @@ def resolve(spec: ModelSpec, design: Design) -> ResolvedPriors:
     defaults = tuple(Flat() for _ in weak) if flat else weak
     beta = _beta_priors(design.coefficients, defaults, user, {})
     blocks = tuple(_block_priors(block, user, units.sd, flat, block.terms) for block in design.groups)
-    sigma = _checked(_first(user, ("sigma",), default_sigma(design, units, flat)), "sigma", _SD_KINDS)
+    sigma = _checked(_first(user, ("sigma",), default_sigma(design, units, flat)), "sigma", "positive")
     set_by_user = frozenset(prior_keys(design) if flat else user)
     aux = aux_priors(design, units, user, flat)
     resolved = ResolvedPriors(beta, centre, blocks, sigma, set_by_user, aux)
@@ -161,15 +161,12 @@ def _beta_priors(
 ) -> tuple[Prior, ...]:
     """Return the priors of coefficients; `shared` gives the key by which the user may name several at once."""
     found = tuple(
-        _checked(_first(user, (name, shared.get(name, name), "beta"), default), name, (Normal, Flat, Custom))
+        _checked(_first(user, (name, shared.get(name, name), "beta"), default), name, "real")
         for name, default in zip(names, defaults, strict=True)
     )
     for name, prior in zip(names, found, strict=True):
         _check_size(name, prior)
     return found
-
-
-_SD_KINDS = (PositivePrior, Flat, Fixed, Custom)
 
 
 def _check_size(name: str, prior: Prior) -> None:
@@ -212,12 +209,12 @@ def _block_priors(
     scales = stated.scales * repeats
     default: list[Prior] = [Flat() if flat else HalfStudentT(3, WEAK * spread / s) for s in scales]
     sd = tuple(
-        _checked(_first(user, each, prior), each[0], _SD_KINDS) for each, prior in zip(keys, default, strict=True)
+        _checked(_first(user, each, prior), each[0], "positive") for each, prior in zip(keys, default, strict=True)
     )
     corr = None
     if block.correlated:
         corr = _first(user, (corr_key,), LKJ(1) if flat else default_corr(len(block.terms)))
-        corr = _checked_corr(_checked(corr, corr_key, (LKJ, Fixed, Custom)), corr_key, len(block.terms))
+        corr = _checked_corr(_checked(corr, corr_key, "correlation"), corr_key, len(block.terms))
     prefixes = [term.removesuffix(shared[0]) for term in block.terms[:: len(shared)]]
     columns = tuple(f"{prefix}{name}" for prefix in prefixes for name in stated.names)
     return BlockPriors(sd, corr, stacked_basis(stated.basis, repeats), columns)
@@ -253,27 +250,25 @@ def _first(user: Mapping[str, Prior], keys: Iterable[str], default: Prior) -> Pr
     return next((user[key] for key in keys if key in user), default)
 
 
-def _checked(prior: Prior, key: str, kinds: tuple[type[Prior], ...]) -> Prior:
-    if isinstance(prior, kinds):
-        if isinstance(prior, Fixed) and LKJ not in kinds and not (isinstance(prior.value, float) and prior.value >= 0):
-            raise ModelError(
-                f"{key} is a standard deviation: it can be fixed at a number from 0 up, not at {prior.value}"
-            )
-        return prior
-    allowed = "a positive prior such as HalfNormal, or Flat, Fixed, Custom"
-    if Normal in kinds:
-        allowed = "Normal, Flat or Custom"
-    if LKJ in kinds:
-        allowed = "LKJ, Fixed or Custom"
-    raise ModelError(f"the prior {prior} does not fit {key!r}", f"it takes {allowed}")
+_ALLOWED = {
+    "positive": "a positive prior such as HalfNormal, or Flat, Fixed, Custom",
+    "real": "Normal, Flat or Custom",
+    "correlation": "LKJ, Fixed or Custom",
+}
+
+
+def _checked(prior: Prior, key: str, support: str) -> Prior:
+    if support not in prior.fits:
+        raise ModelError(f"the prior {prior} does not fit {key!r}", f"it takes {_ALLOWED[support]}")
+    if support == "positive" and isinstance(prior, Fixed) and not (isinstance(prior.value, float) and prior.value >= 0):
+        raise ModelError(f"{key} is a standard deviation: it can be fixed at a number from 0 up, not at {prior.value}")
+    return prior
 
 
 def _checked_corr(prior: Prior, key: str, k: int) -> Prior:
     if not isinstance(prior, Fixed):
         return prior
-    matrix = np.full((k, k), prior.value) if isinstance(prior.value, float) else np.asarray(prior.value)
-    if isinstance(prior.value, float):
-        np.fill_diagonal(matrix, 1.0)
+    matrix = prior.matrix(k)
     good = matrix.shape == (k, k) and np.allclose(matrix, matrix.T) and np.allclose(np.diag(matrix), 1)
     if not good or np.linalg.eigvalsh(matrix).min() <= 0:
         raise ModelError(f"{key} is fixed at {prior.value}, which is no {k} x {k} correlation matrix")

@@ -12,7 +12,7 @@ from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Floats, Problem
 from hierbayes.engines.naming import moved
 from hierbayes.errors import ModelError
-from hierbayes.priors import Fixed, Prior, Uniform
+from hierbayes.priors import Fixed, Prior
 
 
 def density_at(
@@ -93,7 +93,7 @@ def _outside(problem: Problem, sds: tuple[Floats, ...], sigma: float, aux: tuple
     pairs = [(problem.sigma_prior, sigma), *zip(problem.aux_priors, aux, strict=True)]
     for block, sd in zip(problem.blocks, sds, strict=True):
         pairs += zip(block.sd_priors, sd.tolist(), strict=True)
-    return any(isinstance(p, Uniform) and not p.lower < number < p.upper for p, number in pairs)
+    return any(not (p.limits[0] < number < p.limits[1] or isinstance(p, Fixed)) for p, number in pairs)
 
 
 def _check_fixed(name: str, prior: Prior | None, given: Any) -> None:
@@ -101,7 +101,7 @@ def _check_fixed(name: str, prior: Prior | None, given: Any) -> None:
     if not isinstance(prior, Fixed):
         return
     given = np.asarray(given)
-    wanted = _square(prior.value, len(given)) if given.ndim == 2 else np.asarray(prior.value)
+    wanted = prior.matrix(len(given)) if given.ndim == 2 else np.asarray(prior.value)
     if not np.allclose(given, wanted, rtol=1e-9, atol=0):
         raise ModelError(f"{name}={given.tolist()} is not what the model fixes it at: {prior.value}")
 
@@ -191,7 +191,7 @@ def _corr(block: Block, factor: str, given: Any, own: slice, total: int) -> Floa
     if given is None:
         if fixed is None:
             raise ModelError(f"corr of the grouping factor {factor!r} is missing")
-        return _square(fixed.value, k)
+        return fixed.matrix(k)
     matrix = _square(given, k)
     if matrix.shape == (total, total):
         matrix = matrix[own, own]

@@ -20,7 +20,7 @@ POINTS = np.linspace(-6.5, 6.5, 27)
 
 @pytest.mark.parametrize("prior", oracle.SD_PRIORS, ids=str)
 def test_prior_densities_are_those_of_scipy(prior):
-    code = scalars.encode(prior)
+    code = prior.encoded
     for s in (1e-6, 0.3, 1.0, 4.9):
         value, slope = scalars.log_prior(*code, s)
         assert value == pytest.approx(oracle.prior_density(prior, s), rel=1e-12, abs=1e-12)
@@ -77,7 +77,7 @@ def test_derivatives_of_the_coordinates(kind):
 def test_the_density_of_the_coordinate_integrates_to_one(prior):
     from scipy.integrate import quad
 
-    code, chart = scalars.encode(prior), scalars.coordinate(prior, 1.0)
+    code, chart = prior.encoded, prior.coordinate(1.0)
 
     def density(x):
         s, _, log_slope, _ = scalars.from_coordinate(*chart, x)

@@ -19,7 +19,6 @@ from hierbayes.catalogue import Spec
 from hierbayes.design.scaling import prior_keys
 from hierbayes.engines.assemble import assemble
 from hierbayes.engines.naming import posterior_coords, posterior_dims
-from hierbayes.engines.scalars import encode
 from hierbayes.errors import HierBayesWarning, ModelError
 from hierbayes.families import FAMILIES, Family, family
 from hierbayes.priors import Flat
@@ -107,7 +106,7 @@ def test_default_priors_have_the_units_of_the_link(name):
     assert keys[keys.index("corr_g") + 1 :] == own.parameters
     assert tuple(model.priors.index[-len(own.parameters) :]) == own.parameters or not own.parameters
     for prior in model.resolved_priors.aux:
-        encode(prior)  # one that the kernels know
+        assert prior.encoded  # one that the kernels know
 
 
 def test_defaults_of_the_other_parameters():
