@@ -41,7 +41,7 @@ def in_coordinates(problem: Any, name: str) -> Any:
     if name == "log":
         return logs
     ints, floats = own.scalar_ints.copy(), own.scalar_floats.copy()
-    kind, a, b = problem.sigma_prior.coordinate(float(np.std(problem.y)), log_only=name != "score")
+    kind, a, b = problem.prior_of("sigma").coordinate(float(np.std(problem.y)), log_only=name != "score")
     ints[-1, 1], floats[-1, 2:4] = kind, (a, b)
     own = replace(own, scalar_ints=ints, scalar_floats=floats)
     if name == "mode, log":

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from hierbayes.design.design import Design
-from hierbayes.design.parameters import aux_names
 from hierbayes.design.scaling import ResolvedPriors
 from hierbayes.design.table import Floats
-from hierbayes.priors import Fixed, Flat, Normal, Prior
+from hierbayes.priors import Flat, Normal, Prior
 from hierbayes.priors.prior import shared_parameters
 
 
@@ -46,12 +45,10 @@ def as_bambi_priors(
             found[term.name] = stated
     for factor in design.factors:
         found |= _group_priors(parent, design, priors, factor, groups[factor])
-    parameters = {"sigma": priors.sigma} if "sigma" in design.family.parameters else {}
-    parameters |= dict(zip(aux_names(design), priors.aux, strict=True))
-    for name, prior in parameters.items():
-        said = prior.value if isinstance(prior, Fixed) else _stated((prior,), half=True)
+    for parameter in priors.parameters:
+        said = _stated((parameter.prior,), half=True) if parameter.held is None else parameter.held
         if said is not None:
-            found[name] = said
+            found[parameter.name] = said
     return found
 
 

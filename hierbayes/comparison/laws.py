@@ -76,10 +76,8 @@ def _normal_law(form: Linear, problem: Problem) -> Law:
 
 def _component_law(parameter: Parameter, problem: Problem, priors: ResolvedPriors, factors: tuple[str, ...]) -> Any:
     """Return the law of one parameter, as SciPy has it."""
-    if parameter.kind == "sigma":
-        return priors.sigma.law()
-    if parameter.kind == "family":
-        return problem.aux_priors[parameter.index[0]].law()
+    if parameter.kind in ("sigma", "family"):
+        return problem.prior_of(parameter.name).law()
     block, j, back = _place(parameter, problem, priors, factors)
     if parameter.kind == "sd":
         if _moved(back, j):

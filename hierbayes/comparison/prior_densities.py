@@ -33,9 +33,8 @@ def prior_densities(problem: Problem, labels: Labels, posterior: xr.Dataset) -> 
     _refuse_custom(problem)
     drawn = internal(problem, labels, posterior)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
-    found = {"sigma": problem.sigma_prior.log_density(drawn.sigma)} if problem.has_sigma else {}
-    for name, prior, values in zip(problem.aux, problem.aux_priors, drawn.aux, strict=True):
-        found[name] = prior.log_density(values)
+    numbers = problem.named(drawn.sigma, drawn.aux)
+    found = {own.name: own.prior.log_density(numbers[own.name]) for own in problem.parameters}
     if problem.p:
         found["beta"] = np.column_stack(
             [prior.log_density(drawn.beta[:, k]) for k, prior in enumerate(problem.beta_priors)]
@@ -46,7 +45,7 @@ def prior_densities(problem: Problem, labels: Labels, posterior: xr.Dataset) -> 
 
 
 def _refuse_custom(problem: Problem) -> None:
-    every: list[Prior | None] = [*problem.beta_priors, problem.sigma_prior, *problem.aux_priors]
+    every: list[Prior | None] = [*problem.beta_priors, *(own.prior for own in problem.parameters)]
     for block in problem.blocks:
         every += [*block.sd_priors, block.corr_prior]
     for prior in every:

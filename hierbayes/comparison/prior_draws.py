@@ -26,7 +26,7 @@ def every_prior(problem: Problem) -> list[Prior]:
     found: list[Prior] = [*problem.beta_priors]
     for block in problem.blocks:
         found += [*block.sd_priors, *([] if block.corr_prior is None else [block.corr_prior])]
-    return [*found, problem.sigma_prior, *problem.aux_priors]
+    return [*found, *(own.prior for own in problem.kernel_parameters)]
 
 
 def drawable(problem: Problem) -> bool:
@@ -139,10 +139,9 @@ def draw_parameters(problem: Problem, draws: int, rng: np.random.Generator) -> E
         sds.append(sd)
         corrs.append(factor @ factor.transpose(0, 2, 1))
         effects.append((v @ factor.transpose(0, 2, 1)) * sd[:, None])
-    sigma = problem.sigma_prior.draw(draws, rng)
+    sigma, *aux = (own.prior.draw(draws, rng) for own in problem.kernel_parameters)
     stacked = np.column_stack(beta) if beta else np.zeros((draws, 0))
-    aux = tuple(prior.draw(draws, rng) for prior in problem.aux_priors)
-    return Expanded(tuple(sds), tuple(corrs), sigma, stacked, tuple(effects), aux)
+    return Expanded(tuple(sds), tuple(corrs), sigma, stacked, tuple(effects), tuple(aux))
 
 
 def draw_responses(problem: Problem, drawn: Expanded, rng: np.random.Generator) -> Floats:
@@ -160,7 +159,7 @@ def draw_responses(problem: Problem, drawn: Expanded, rng: np.random.Generator) 
 
 
 def _draw_others(problem: Problem, drawn: Expanded, rng: np.random.Generator) -> Floats:
-    own = family_parameters(problem, drawn)
+    own = problem.named(drawn.sigma, drawn.aux)
     family, found = problem.likelihood, np.empty((len(drawn.sigma), problem.n))
     predictors = len(problem.offset)
     step = max(1, _NUMBERS // predictors)
@@ -171,12 +170,6 @@ def _draw_others(problem: Problem, drawn: Expanded, rng: np.random.Generator) ->
         given = {name: values[part, None] for name, values in own.items()}
         found[part] = draw(family, eta, given, rng, trials=problem.trials)
     return found
-
-
-def family_parameters(problem: Problem, drawn: Expanded) -> dict[str, Floats]:
-    """Return the draws of the family's parameters by their names, shape (draws,) each."""
-    own = {"sigma": drawn.sigma} if problem.has_sigma else {}
-    return {**own, **dict(zip(problem.aux, drawn.aux, strict=True))}
 
 
 def add_predictor(problem: Problem, drawn: Expanded, part: slice, found: Floats) -> None:

@@ -54,10 +54,9 @@ class PriorParameters:
             case "coefficient":
                 return self._coefficient(parameter.index[0])
             case "sigma":
-                return _own(self.problem.sigma_prior, self._random(0))
+                return _own(self.problem.prior_of("sigma"), self._random(0))
             case "family":
-                index = parameter.index[0]
-                return _own(self.problem.aux_priors[index], self._random(5, index))
+                return _own(self.problem.prior_of(parameter.name), self._random(5, parameter.index[0]))
             case "sd":
                 i, j = self._place(parameter.factor, parameter.index[0])
                 return np.asarray(self._components[i][0][:, j])

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -18,40 +19,35 @@ def joint_log_density(
     problem: Problem,
     sds: tuple[Floats, ...],
     corrs: tuple[Floats, ...],
-    sigma: float,
+    parameters: Mapping[str, float],
     beta: Floats,
     b: tuple[Floats, ...],
-    aux: tuple[float, ...] = (),
 ) -> float:
-    """Return ``log p(y, sd, corr, sigma, beta, b)``, with the family's other parameters, in internal coordinates.
+    """Return ``log p(y, sd, corr, parameters, beta, b)`` in internal coordinates.
 
     Parameters
     ----------
     sds : tuple of array, shape (k,)
         Standard deviations (not variances) of each block.
     corrs : tuple of array, shape (k, k)
-    sigma : float
-        Residual standard deviation; plays no part for a family that has none.
+    parameters : mapping of str to float
+        Those of the family beside its location.
     beta : array, shape (p,)
     b : tuple of array, shape (levels, k)
-    aux : tuple of float
-        The family's other parameters, in the order of `Problem.aux`.
     """
-    total = float(problem.sigma_prior.log_density(sigma))
-    total += sum(prior.log_density(value) for prior, value in zip(problem.aux_priors, aux, strict=True))
+    total = sum(own.prior.log_density(parameters[own.name]) for own in problem.parameters)
     total += sum(prior.log_density(value) for prior, value in zip(problem.beta_priors, beta, strict=True))
     mean = problem.offset + problem.X @ beta
     for block, sd, corr, effects in zip(problem.blocks, sds, corrs, b, strict=True):
         total += sum(prior.log_density(value) for prior, value in zip(block.sd_priors, sd, strict=True))
         total += float(correlation_log_density(block, corr)) + _effects(sd, corr, effects)
         mean = mean + np.einsum("ik,ik->i", block.Z, effects[block.codes])
-    return float(total + np.sum(row_log_likelihood(problem, mean, sigma, aux)))
+    return float(total + np.sum(row_log_likelihood(problem, mean, parameters)))
 
 
-def row_log_likelihood(problem: Problem, predictor: Floats, sigma: float, aux: tuple[float, ...]) -> Floats:
+def row_log_likelihood(problem: Problem, predictor: Floats, parameters: Mapping[str, float]) -> Floats:
     """Return the log likelihood of each row, its weight in it, at a linear predictor."""
-    own = {**({"sigma": sigma} if problem.has_sigma else {}), **dict(zip(problem.aux, aux, strict=True))}
-    found = log_likelihood(problem.likelihood, problem.y, predictor, own, problem.weights, problem.trials)
+    found = log_likelihood(problem.likelihood, problem.y, predictor, parameters, problem.weights, problem.trials)
     return np.asarray(found, dtype=np.float64)
 
 

@@ -13,7 +13,7 @@ from hierbayes.engines.base import Block, Floats, Problem
 from hierbayes.engines.naming import tree_name
 from hierbayes.engines.pymc_likelihoods import observe
 from hierbayes.families import on_location
-from hierbayes.priors import Custom, Fixed, Prior
+from hierbayes.priors import Custom, Fixed, Parameter, Prior
 from hierbayes.priors.prior import shared_parameters
 
 if TYPE_CHECKING:
@@ -129,10 +129,9 @@ def build_pymc(problem: Problem, labels: Labels) -> pymc.Model:
         for factor, members in labels.grouped.items():
             blocks, terms = [problem.blocks[i] for i in members], [labels.terms[i] for i in members]
             eta = eta + _factor(factor, blocks, terms, [centred(block, left, rows) for block in blocks])
-        own = {"sigma": _parameter("sigma", problem.sigma_prior)} if problem.has_sigma else {}
-        own |= {name: _parameter(name, p) for name, p in zip(problem.aux, problem.aux_priors, strict=True)}
+        own = {parameter.name: _parameter(parameter) for parameter in problem.parameters}
         if labels.categories:
-            _thresholds(labels, [own[name] for name in problem.aux])
+            _thresholds(labels, list(own.values()))
         weights = _data("weights", problem.weights) if np.any(problem.weights != 1) else None
         trials = None if problem.trials is None else _data("trials", problem.trials.astype(np.int64))
         y = _data("y_data", problem.y.astype(np.int64) if problem.likelihood.whole else problem.y)
@@ -271,12 +270,12 @@ def _vector(name: str, priors: Sequence[Prior], terms: Sequence[str], dim: str) 
     return pm.Deterministic(name, pt.stack(entries), dims=dim)
 
 
-def _parameter(name: str, prior: Prior) -> Any:
+def _parameter(parameter: Parameter) -> Any:
     """Return a parameter of the family; one that is fixed is a named constant, so that it is among the draws."""
     import pymc as pm
 
-    found = prior.in_pymc(name)
-    return pm.Deterministic(name, found) if isinstance(prior, Fixed) else found
+    found = parameter.prior.in_pymc(parameter.name)
+    return found if parameter.held is None else pm.Deterministic(parameter.name, found)
 
 
 def _thresholds(labels: Labels, gaps: list[Any]) -> None:

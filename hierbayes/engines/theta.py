@@ -41,7 +41,7 @@ class Theta:
     sigma : float
         Residual sd; 1 for a family without it.
     aux : tuple of float
-        The family's other parameters, in the order of `Problem.aux`.
+        The family's other parameters, in its order.
     """
 
     sds: tuple[Floats, ...]
@@ -123,8 +123,8 @@ def layout(problem: Problem, log_only: bool = False) -> ThetaLayout:
         flat += k * k
         etas.append(eta)
         factors.append(factor.ravel())
-    for prior, scale in [(problem.sigma_prior, size), *((prior, 1.0) for prior in problem.aux_priors)]:
-        scalars.append(_scalar(prior, scale, place, True))
+    for i, parameter in enumerate(problem.kernel_parameters):
+        scalars.append(_scalar(parameter.prior, 1.0 if i else size, place, True))
         place += scalars[-1][2] >= 0
     return ThetaLayout(
         dim=place,

@@ -10,6 +10,8 @@ from hierbayes.priors.laws import InverseGamma as InverseGamma
 from hierbayes.priors.laws import LogNormal as LogNormal
 from hierbayes.priors.laws import Normal as Normal
 from hierbayes.priors.laws import Uniform as Uniform
+from hierbayes.priors.parameter import POSITIVE as POSITIVE
+from hierbayes.priors.parameter import Parameter as Parameter
 from hierbayes.priors.prior import NoLawError as NoLawError
 from hierbayes.priors.prior import PositivePrior as PositivePrior
 from hierbayes.priors.prior import Prior as Prior

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from hierbayes.design.design import Design
-from hierbayes.design.parameters import aux_names, estimates_sigma
 from hierbayes.design.scaling import ResolvedPriors
 from hierbayes.formula import show
 from hierbayes.priors import Prior
@@ -43,7 +42,7 @@ def likelihood_latex(design: Design) -> str:
         if design.family.unordered:
             return _categorical_latex(design) + weighted
         return _LATEX[design.family.name] + weighted
-    if not estimates_sigma(design):
+    if design.schema.formula.se is not None:
         spread = r"s_i" if design.schema.weights is None else r"s_i / \sqrt{w_i}"
     else:
         spread = r"\sigma" if np.all(design.weights == 1) else r"\sigma / \sqrt{w_i}"
@@ -161,5 +160,4 @@ def _filled(design: Design, priors: ResolvedPriors) -> dict[str, str]:
 
 def stated(design: Design, priors: ResolvedPriors) -> list[tuple[str, Prior]]:
     """Return the family's parameters that have a prior, each with it; a residual sd that is known has none."""
-    sigma = [("sigma", priors.sigma)] if estimates_sigma(design) else []
-    return [*sigma, *zip(aux_names(design), priors.aux, strict=True)]
+    return [(own.name, own.prior) for own in priors.parameters if not own.fixed]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hierbayes.comparison.prior_tables import named_parameters
-from hierbayes.design.parameters import aux_names
 from hierbayes.design.scaling import ResolvedPriors, prior_keys
 from hierbayes.design.stacked import one_each, terms_alike
 from hierbayes.errors import ModelError, SamplingError
@@ -143,7 +142,7 @@ def scaled(model: Model, key: str, factor: float) -> ResolvedPriors:
     ModelError
         If one of them has no scale, or is a shift's, which the smallest response bounds.
     """
-    if key == "shift" and "shift" in aux_names(model.design):
+    if key == "shift" and "shift" in model.design.family.parameters:
         raise ModelError("the prior of shift is bounded by the smallest response, and cannot be widened")
     design, own = model.design, model.resolved_priors
     beta = tuple(
@@ -163,12 +162,10 @@ def scaled(model: Model, key: str, factor: float) -> ResolvedPriors:
         if corr is not None and key == f"corr_{block.factor}":
             corr = corr.widened(key, factor)
         blocks.append(replace(priors, sd=sd, corr=corr))
-    sigma = own.sigma.widened("sigma", factor) if key == "sigma" else own.sigma
-    aux = tuple(
-        prior.widened(name, factor) if key == name else prior
-        for name, prior in zip(aux_names(design), own.aux, strict=True)
+    parameters = tuple(
+        each.under(each.prior.widened(key, factor)) if key == each.name else each for each in own.parameters
     )
-    return replace(own, beta=beta, blocks=tuple(blocks), sigma=sigma, aux=aux)
+    return replace(own, beta=beta, blocks=tuple(blocks), parameters=parameters)
 
 
 def _checked(model: Model, factors: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:

@@ -115,7 +115,7 @@ def test_prior_beside_posterior():
     found = fit.prior_posterior(draws=20_000, seed=2)
     prior = fit.model.resolved_priors
     sigma = found.loc["sigma"]
-    scale = prior.sigma.sigma
+    scale = prior.prior_of("sigma").sigma
     assert sigma["prior_median"] == pytest.approx(scale * stats.t(3).ppf(0.75), rel=0.03)
     assert sigma["prior_upper"] == pytest.approx(scale * stats.t(3).ppf(0.9875), rel=0.06)
     assert sigma["median"] == pytest.approx(float(fit.varcorr().set_index("kind").loc["sigma", "median"]))

@@ -178,7 +178,7 @@ def test_the_sd_of_four_groups_has_two_and_a_half_sds() -> None:
     priors, _ = resolved("y ~ 1 + (1 | g)", groups())
     assert priors.blocks[0].sd == (hb.HalfStudentT(3, 2.5 * SD),)
     assert priors.blocks[0].corr is None
-    assert priors.sigma == hb.HalfStudentT(3, SD)
+    assert priors.prior_of("sigma") == hb.HalfStudentT(3, SD)
 
 
 @pytest.mark.parametrize(
@@ -228,8 +228,8 @@ def test_a_further_column_changes_nothing_for_the_correlations_of_the_others() -
 
 def test_weights_put_sigma_on_the_scale_of_one_row() -> None:
     priors, _ = resolved("y ~ 1", groups().assign(w=4.0), weights="w")
-    assert isinstance(priors.sigma, hb.HalfStudentT)
-    assert priors.sigma.sigma == pytest.approx(2 * SD)
+    assert isinstance(priors.prior_of("sigma"), hb.HalfStudentT)
+    assert priors.prior_of("sigma").sigma == pytest.approx(2 * SD)
 
 
 # centring
@@ -326,7 +326,7 @@ def test_the_most_exact_key_wins() -> None:
     assert priors.beta == (hb.Normal(0, 1), hb.Normal(0, 5))
     assert priors.blocks[0].sd == (hb.HalfNormal(2), hb.Exponential(3))
     assert priors.blocks[0].corr == hb.LKJ(4)
-    assert priors.sigma == hb.Gamma(2, 0.5)
+    assert priors.prior_of("sigma") == hb.Gamma(2, 0.5)
     assert set(prior_table(priors, design)["source"]) == {"user"}
 
 
@@ -402,7 +402,7 @@ def test_what_is_no_mapping_of_priors_is_refused(given: Any) -> None:
 def test_sds_and_sigma_may_be_fixed_from_zero_up() -> None:
     priors, _ = resolved(SLOPES, groups(), priors={"sd_g[x]": hb.Fixed(0), "sigma": hb.Fixed(2.5)})
     assert priors.blocks[0].sd[1] == hb.Fixed(0.0)
-    assert priors.sigma == hb.Fixed(2.5)
+    assert priors.prior_of("sigma") == hb.Fixed(2.5)
     for key in ("sd_g", "sd_g[x]", "sigma"):
         with pytest.raises(ModelError, match=r"can be fixed at a number from 0 up, not at -1"):
             resolved(SLOPES, groups(), priors={key: hb.Fixed(-1)})
