@@ -34,14 +34,14 @@ def in_coordinates(problem: Any, name: str) -> Any:
     from hierbayes.engines.collapsed.mode import find_mode
     from hierbayes.engines.collapsed.pack import build_tape
     from hierbayes.engines.collapsed.statistics import accumulate
-    from hierbayes.engines.scalars import MAP_HALF_T3, coordinate
     from hierbayes.engines.theta import layout, unpack
+    from hierbayes.priors.codes import MAP_HALF_T3
 
     logs, own = layout(problem, log_only=True), layout(problem)
     if name == "log":
         return logs
     ints, floats = own.scalar_ints.copy(), own.scalar_floats.copy()
-    kind, a, b = coordinate(problem.sigma_prior, float(np.std(problem.y)), log_only=name != "score")
+    kind, a, b = problem.prior_of("sigma").coordinate(float(np.std(problem.y)), log_only=name != "score")
     ints[-1, 1], floats[-1, 2:4] = kind, (a, b)
     own = replace(own, scalar_ints=ints, scalar_floats=floats)
     if name == "mode, log":

@@ -51,7 +51,7 @@ def _surrogate() -> None:
     from hierbayes.engines.collapsed.statistics import accumulate
     from hierbayes.engines.collapsed.surrogate import fit_surrogate, sample_by_surrogate
     from hierbayes.engines.theta import layout
-    from hierbayes.priors import HalfNormal, Normal
+    from hierbayes.priors import POSITIVE, HalfNormal, Normal, Parameter
 
     rng = np.random.default_rng(1)
     student = np.repeat(np.arange(600), 2)
@@ -61,7 +61,8 @@ def _surrogate() -> None:
     blocks = tuple(
         Block(ones, codes, int(codes.max()) + 1, (HalfNormal(1.0),), None, one) for codes in (student, lecturer)
     )
-    problem = Problem(y, ones, np.zeros(len(y)), np.ones(len(y)), (Normal(0.0, 10.0),), one, blocks, HalfNormal(1.0))
+    parameters = (Parameter("sigma", POSITIVE, HalfNormal(1.0)),)
+    problem = Problem(y, ones, np.zeros(len(y)), np.ones(len(y)), (Normal(0.0, 10.0),), one, blocks, parameters)
     words = build_tape(problem, accumulate(problem, sparse=True), layout(problem))
     mode = find_mode(words, starts=1)
     sample_by_surrogate(words, fit_surrogate(words, mode, 1, 1), 6, 1, 1, 1)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hierbayes.engines.base import Block, Problem
-from hierbayes.priors import LKJ, Fixed, Flat
+from hierbayes.priors import LKJ, POSITIVE, Fixed, Flat, Parameter
 
 CODINGS = ("treatment", "sum", "helmert", "cell means")
 
@@ -67,7 +67,7 @@ class Design:
         n, p = self.X.shape
         return Problem(
             y=self.y, X=self.X, offset=np.zeros(n), weights=self.weights, beta_priors=(Flat(),) * p,
-            beta_back=np.eye(p), blocks=tuple(blocks), sigma_prior=Flat(),
+            beta_back=np.eye(p), blocks=tuple(blocks), parameters=(Parameter("sigma", POSITIVE, Flat()),),
         )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from hierbayes.engines.collapsed.statistics import accumulate
 from hierbayes.engines.theta import layout
 from hierbayes.priors import (
     LKJ,
+    POSITIVE,
     Exponential,
     Fixed,
     Flat,
@@ -23,6 +24,7 @@ from hierbayes.priors import (
     InverseGamma,
     LogNormal,
     Normal,
+    Parameter,
     Prior,
     Uniform,
 )
@@ -66,7 +68,7 @@ def problem(rng, blocks, n, p=2, flat=True, weights=False, offset=False, sigma_p
         beta_priors=priors,
         beta_back=np.eye(p),
         blocks=tuple(blocks),
-        sigma_prior=sigma_prior or HalfStudentT(3, 1.0),
+        parameters=(Parameter("sigma", POSITIVE, sigma_prior or HalfStudentT(3, 1.0)),),
     )
 
 
@@ -138,7 +140,8 @@ def random_theta(problem: Problem, rng) -> tuple[list[Floats], list[Floats], flo
             corr = np.full((k, k), b.corr_prior.value)
             np.fill_diagonal(corr, 1.0)
         corrs.append(corr)
-    sigma = problem.sigma_prior.value if isinstance(problem.sigma_prior, Fixed) else float(rng.uniform(0.5, 2))
+    held = problem.parameters[0].held
+    sigma = float(rng.uniform(0.5, 2)) if held is None else held
     return sds, corrs, sigma
 
 

@@ -11,7 +11,7 @@ from scipy import special
 
 from hierbayes.engines.theta import Theta
 from hierbayes.families import family as by_name
-from hierbayes.priors import LKJ, Fixed, Gamma, HalfStudentT, Normal
+from hierbayes.priors import LKJ, POSITIVE, Gamma, HalfStudentT, Normal, Parameter
 
 FAMILIES = (
     by_name("gaussian(identity)"),
@@ -59,12 +59,14 @@ def of_family(family, base, seed=0):
     trials = rng.integers(1, 9, base.n).astype(float) if family.name == "binomial" else None
     y = response(family, eta, trials, rng)
     priors = tuple(HalfStudentT(3, 2.0) if name == "nu" else Gamma(2.0, 0.3) for name in family.parameters[1:])
-    if not family.has_sigma:
+    if "sigma" in family.parameters:
+        priors = (HalfStudentT(3, 1.0), *priors)
+    else:
         priors = tuple(Gamma(2.0, 0.3) for _ in family.parameters)
+    parameters = tuple(Parameter(name, POSITIVE, own) for name, own in zip(family.parameters, priors, strict=True))
     return replace(
         base, y=y, beta_priors=tuple(Normal(0.2 * i, 2.0) for i in range(base.p)),
-        sigma_prior=HalfStudentT(3, 1.0) if family.has_sigma else Fixed(1.0),
-        family=family.name, link=family.link, aux_priors=priors, trials=trials, categories=family.categories,
+        family=family.name, link=family.link, parameters=parameters, trials=trials, categories=family.categories,
     )  # fmt: skip
 
 
@@ -127,6 +129,6 @@ def point_at_random(problem, rng):
     sds, corrs, sigma = gaussian.random_theta(problem, rng)
     b = tuple(rng.normal(scale=0.7, size=(block.n_levels, block.Z.shape[1])) for block in problem.blocks)
     beta = rng.normal(scale=0.5, size=problem.p)
-    aux = tuple(float(rng.uniform(1.5, 6)) for _ in problem.aux_priors)
+    aux = tuple(float(rng.uniform(1.5, 6)) for _ in problem.kernel_parameters[1:])
     factors = tuple(np.linalg.cholesky(corr) for corr in corrs)
     return FamilyPoint(beta, sigma, tuple(sds), tuple(corrs), b, aux), Theta(tuple(sds), factors, sigma, aux)

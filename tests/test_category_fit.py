@@ -13,7 +13,6 @@ from scipy import stats
 from scipy.special import expit
 
 import hierbayes as hb
-from hierbayes.comparison.laws import correlation_law
 from hierbayes.errors import HierBayesError, ModelError
 
 GROUPED = [name for name in FORMULAS if name != "plain"]
@@ -178,13 +177,13 @@ def test_the_prior_of_a_part_of_the_correlations():
     own = whole.category("foot")
     assert str(own.model.priors.loc["corr_g", "prior"]) == "LKJ(2)"
     assert str(whole.model.priors.loc["corr_g", "prior"]) == "LKJ(1)"
-    law = correlation_law(own.model.resolved_priors.blocks[0])
-    assert law.density(0.3) == pytest.approx(correlation_law(whole.model.resolved_priors.blocks[0]).density(0.3))
+    law, of_all = (fit.model.resolved_priors.blocks[0].corr.law(k) for fit, k in ((own, 2), (whole, 4)))
+    assert law.pdf(0.3) == pytest.approx(of_all.pdf(0.3))
     # against draws of the whole, and LKJ(1) of two terms alone is another
     model = hb.Model("kind ~ x + (x | g)", table(), family="categorical", priors={"corr_g": hb.LKJ(1)})
     drawn = model.prior_draws(draws=4000, seed=1)["corr_g"]
     drawn = drawn.sel(g_term="foot:Intercept", g_term2="foot:x").to_numpy().ravel()
-    assert stats.kstest(drawn, lambda r: np.array([law.below(value) for value in r])).pvalue > 0.01
+    assert stats.kstest(drawn, lambda r: np.array([law.cdf(value) for value in r])).pvalue > 0.01
     alone = stats.uniform(-1, 2)
     assert stats.kstest(drawn, alone.cdf).pvalue < 1e-4
     fixed = np.array([[1, 0.1, 0.2, 0.3], [0.1, 1, 0.4, 0.5], [0.2, 0.4, 1, 0.6], [0.3, 0.5, 0.6, 1]])

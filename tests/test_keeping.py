@@ -168,7 +168,7 @@ def test_every_kind_of_model_comes_back(text, data, options, tmp_path):
     again = hb.load(made.save(tmp_path / "fit.nc"))
     assert again.spec == made.spec
     assert again.posterior.identical(made.posterior)
-    assert again.model.resolved_priors.sigma == made.model.resolved_priors.sigma
+    assert again.model.resolved_priors.prior_of("sigma") == made.model.resolved_priors.prior_of("sigma")
     assert again.model.resolved_priors.beta == made.model.resolved_priors.beta
     np.testing.assert_array_equal(again.design.y, made.design.y)
     np.testing.assert_array_equal(again.model.problem.X, made.model.problem.X)

@@ -8,7 +8,7 @@ from oracles.joint import log_prior
 from oracles.quadrature import one_way_posterior
 
 import hierbayes as hb
-from hierbayes.studies.prior_sensitivity import scaled, widened
+from hierbayes.studies.prior_sensitivity import scaled
 
 pytestmark = pytest.mark.filterwarnings("ignore::hierbayes.HierBayesWarning")
 DYESTUFF = "Yield ~ 1 | Batch"
@@ -26,7 +26,7 @@ def found(model):
 
 def exact(model, of_sd=1.0, of_sigma=1.0):
     own = model.resolved_priors
-    sd, sigma = own.blocks[0].sd[0].scaled(of_sd), own.sigma.scaled(of_sigma)
+    sd, sigma = own.blocks[0].sd[0].scaled(of_sd), own.prior_of("sigma").scaled(of_sigma)
     codes, y = model.design.groups[0].codes, model.design.y
     return one_way_posterior(
         y, codes, (own.beta[0].mu, own.beta[0].sigma), lambda x: log_prior(sd, x), lambda x: log_prior(sigma, x), 300
@@ -95,8 +95,8 @@ def test_a_fit_lends_its_seed(model):
     ids=str,
 )
 def test_what_twice_as_wide_means(prior, wanted):
-    assert widened(prior, "x", 2.0) == wanted
-    assert widened(prior, "x", 1.0) == prior
+    assert prior.widened("x", 2.0) == wanted
+    assert prior.widened("x", 1.0) == prior
 
 
 def test_keys_stand_for_their_priors_and_centres_stay():
@@ -113,8 +113,8 @@ def test_keys_stand_for_their_priors_and_centres_stay():
     assert scaled(model, "Days", 2.0).beta[0] == own.beta[0]
     assert model.resolved_priors == own
     other = model.with_resolved(scaled(model, "sigma", 2.0))
-    assert other.problem.sigma_prior == own.sigma.scaled(2)
-    assert model.problem.sigma_prior == own.sigma
+    assert other.problem.prior_of("sigma") == own.prior_of("sigma").scaled(2)
+    assert model.problem.prior_of("sigma") == own.prior_of("sigma")
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from hierbayes.design.design import Design
-from hierbayes.design.parameters import aux_names
 from hierbayes.design.scaling import ResolvedPriors
 from hierbayes.design.table import Floats
-from hierbayes.priors import Custom, Fixed, Flat, Normal, Prior
+from hierbayes.priors import Flat, Normal, Prior
+from hierbayes.priors.prior import shared_parameters
 
 
 def as_bambi_priors(
@@ -46,12 +45,10 @@ def as_bambi_priors(
             found[term.name] = stated
     for factor in design.factors:
         found |= _group_priors(parent, design, priors, factor, groups[factor])
-    parameters = {"sigma": priors.sigma} if "sigma" in design.family.parameters else {}
-    parameters |= dict(zip(aux_names(design), priors.aux, strict=True))
-    for name, prior in parameters.items():
-        said = prior.value if isinstance(prior, Fixed) else _stated((prior,), half=True)
+    for parameter in priors.parameters:
+        said = _stated((parameter.prior,), half=True) if parameter.held is None else parameter.held
         if said is not None:
-            found[name] = said
+            found[parameter.name] = said
     return found
 
 
@@ -95,11 +92,8 @@ def _stated(own: Sequence[Prior], half: bool = False) -> Any:
     """Return one `bambi.Prior` for columns whose priors are of one kind; None if there is none."""
     import bambi
 
-    kinds = {type(prior) for prior in own}
-    if len(kinds) != 1 or kinds & {Fixed, Custom}:
+    shared = shared_parameters(own)
+    if shared is None:
         return None
-    kind = kinds.pop()
-    if kind is Flat:
-        return bambi.Prior("HalfFlat" if half else "Flat")
-    numbers = {f.name: np.asarray([getattr(prior, f.name) for prior in own]) for f in fields(kind)}
-    return bambi.Prior(kind.__name__, **{name: v if len(own) > 1 else float(v[0]) for name, v in numbers.items()})
+    numbers = {name: values if len(own) > 1 else float(values[0]) for name, values in shared.items()}
+    return bambi.Prior(own[0].distribution(positive=half), **numbers)

@@ -76,7 +76,8 @@ def refuse_improper_priors(problem: Problem) -> None:
     ------
     ModelError
     """
-    every = [*problem.beta_priors, problem.sigma_prior, *(p for block in problem.blocks for p in block.sd_priors)]
+    every = [*problem.beta_priors, *(own.prior for own in problem.parameters)]
+    every += [prior for block in problem.blocks for prior in block.sd_priors]
     if any(isinstance(prior, Flat) for prior in every):
         raise ModelError(
             "a flat prior is improper: its density is known only up to a constant, and so would be the marginal "

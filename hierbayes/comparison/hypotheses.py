@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hierbayes.comparison.laws import NoLawError, prior_law
+from hierbayes.comparison.laws import prior_law
 from hierbayes.comparison.point_nulls import Asked, Ratio, savage_dickey
 from hierbayes.comparison.prior_parameters import PriorParameters
 from hierbayes.errors import FormulaError, ModelError
 from hierbayes.expressions.syntax import Binary, Expression, Unary
+from hierbayes.priors import NoLawError
 from hierbayes.summaries.cells import number
 from hierbayes.summaries.exporting import Tables
 from hierbayes.summaries.numbers import Floats, check_prob, mean_error, moments

@@ -29,7 +29,7 @@ class Internal:
         1 throughout for a family without it.
     beta : array, shape (draws, p)
     aux : tuple of array, shape (draws,)
-        The family's other parameters, in the order of `Problem.aux`.
+        The family's other parameters, in its order.
     """
 
     sds: tuple[Floats, ...]
@@ -54,11 +54,11 @@ def internal(problem: Problem, labels: Labels, posterior: xr.Dataset) -> Interna
     from hierbayes.engines.naming import moved
 
     draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-    sigma = flat(posterior, "sigma") if problem.has_sigma else np.ones(draws)
-    beta = np.zeros((len(sigma), 0))
+    parameters = {own.name: flat(posterior, own.name) for own in problem.parameters}
+    sigma, aux = parameters.pop("sigma", np.ones(draws)), tuple(parameters.values())
+    beta = np.zeros((draws, 0))
     if problem.p:
         beta = np.linalg.solve(problem.beta_back, flat(posterior, "beta").T).T
-    aux = tuple(flat(posterior, name) for name in problem.aux)
     sds, corrs = [], []
     for block, (sd, corr) in zip(problem.blocks, by_block(labels, posterior), strict=True):
         own = moved(np.linalg.inv(block.back), sd, corr)

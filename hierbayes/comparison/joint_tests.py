@@ -21,13 +21,12 @@ import pandas as pd
 from scipy import stats
 
 from hierbayes.comparison.hypotheses import share_held
-from hierbayes.comparison.laws import NoLawError, why_no_density
 from hierbayes.comparison.point_nulls import Asked, Ratio, averaged
 from hierbayes.design.design import Design
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError
 from hierbayes.formula.names import suggest
-from hierbayes.priors import Normal
+from hierbayes.priors import NoLawError, Normal
 from hierbayes.summaries.numbers import check_flag
 from hierbayes.summaries.questions.term_rows import TermRows, term_rows
 
@@ -144,7 +143,7 @@ def _prior(problem: Problem, inside: Floats) -> tuple[Floats, Floats]:
     for i in used:
         prior = problem.beta_priors[i]
         if not isinstance(prior, Normal):
-            raise NoLawError(why_no_density(prior))
+            raise NoLawError(prior.why_no_law)
     normals = [prior for i in used if isinstance(prior := problem.beta_priors[i], Normal)]
     scaled = inside[:, used] * np.array([prior.sigma for prior in normals])
     return inside[:, used] @ np.array([prior.mu for prior in normals]), scaled @ scaled.T

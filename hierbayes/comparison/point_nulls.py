@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hierbayes.comparison.laws import Law, NoLawError, prior_law
+from hierbayes.comparison.laws import Law, prior_law
 from hierbayes.design.scaling import ResolvedPriors
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError
+from hierbayes.priors import NoLawError
 from hierbayes.summaries.numbers import mean_error
 from hierbayes.summaries.questions.linear_forms import Linear, coefficient_weights
 from hierbayes.summaries.questions.parameters import Parameters

@@ -11,20 +11,8 @@ from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Expanded, Floats, Problem
 from hierbayes.errors import ModelError
 from hierbayes.priors import (
-    LKJ,
-    Custom,
-    Exponential,
-    Fixed,
     Flat,
-    Gamma,
-    HalfCauchy,
-    HalfNormal,
-    HalfStudentT,
-    InverseGamma,
-    LogNormal,
-    Normal,
     Prior,
-    Uniform,
 )
 from hierbayes.sampling.memory import require_memory
 from hierbayes.sampling.tree import tree_name
@@ -40,7 +28,7 @@ def every_prior(problem: Problem) -> list[Prior]:
     found: list[Prior] = [*problem.beta_priors]
     for block in problem.blocks:
         found += [*block.sd_priors, *([] if block.corr_prior is None else [block.corr_prior])]
-    return [*found, problem.sigma_prior, *problem.aux_priors]
+    return [*found, *(own.prior for own in problem.kernel_parameters)]
 
 
 def drawable(problem: Problem) -> bool:
@@ -54,7 +42,7 @@ def drawable(problem: Problem) -> bool:
     priors = every_prior(problem)
     if any(isinstance(prior, Flat) for prior in priors):
         raise ModelError("flat priors cannot be drawn from", "give the parameters proper priors")
-    return not any(isinstance(prior, Custom) for prior in priors)
+    return all(prior.drawable for prior in priors)
 
 
 def prior_tree(problem: Problem, labels: Labels, draws: int, seed: int, predictive: bool = True) -> xr.DataTree:
@@ -143,20 +131,19 @@ def as_group(dataset: xr.Dataset) -> xr.Dataset:
 
 def draw_parameters(problem: Problem, draws: int, rng: np.random.Generator) -> Expanded:
     """Return draws of every parameter from its prior, in internal coordinates."""
-    beta = [draw_prior(prior, draws, rng) for prior in problem.beta_priors]
+    beta = [prior.draw(draws, rng) for prior in problem.beta_priors]
     sds, corrs, effects = [], [], []
     for block in problem.blocks:
         k = block.Z.shape[1]
-        sd = np.column_stack([draw_prior(prior, draws, rng) for prior in block.sd_priors])
+        sd = np.column_stack([prior.draw(draws, rng) for prior in block.sd_priors])
         factor = draw_correlation_factors(block, draws, rng)
         v = rng.standard_normal((draws, block.n_levels, k))
         sds.append(sd)
         corrs.append(factor @ factor.transpose(0, 2, 1))
         effects.append((v @ factor.transpose(0, 2, 1)) * sd[:, None])
-    sigma = draw_prior(problem.sigma_prior, draws, rng)
+    sigma, *aux = (own.prior.draw(draws, rng) for own in problem.kernel_parameters)
     stacked = np.column_stack(beta) if beta else np.zeros((draws, 0))
-    aux = tuple(draw_prior(prior, draws, rng) for prior in problem.aux_priors)
-    return Expanded(tuple(sds), tuple(corrs), sigma, stacked, tuple(effects), aux)
+    return Expanded(tuple(sds), tuple(corrs), sigma, stacked, tuple(effects), tuple(aux))
 
 
 def draw_responses(problem: Problem, drawn: Expanded, rng: np.random.Generator) -> Floats:
@@ -174,7 +161,7 @@ def draw_responses(problem: Problem, drawn: Expanded, rng: np.random.Generator) 
 
 
 def _draw_others(problem: Problem, drawn: Expanded, rng: np.random.Generator) -> Floats:
-    own = family_parameters(problem, drawn)
+    own = problem.named(drawn.sigma, drawn.aux)
     family, found = problem.likelihood, np.empty((len(drawn.sigma), problem.n))
     predictors = len(problem.offset)
     step = max(1, _NUMBERS // predictors)
@@ -187,12 +174,6 @@ def _draw_others(problem: Problem, drawn: Expanded, rng: np.random.Generator) ->
     return found
 
 
-def family_parameters(problem: Problem, drawn: Expanded) -> dict[str, Floats]:
-    """Return the draws of the family's parameters by their names, shape (draws,) each."""
-    own = {"sigma": drawn.sigma} if problem.has_sigma else {}
-    return {**own, **dict(zip(problem.aux, drawn.aux, strict=True))}
-
-
 def add_predictor(problem: Problem, drawn: Expanded, part: slice, found: Floats) -> None:
     """Add the linear predictor of every row at some of the draws."""
     found += problem.offset + drawn.beta[part] @ problem.X.T
@@ -201,56 +182,7 @@ def add_predictor(problem: Problem, drawn: Expanded, part: slice, found: Floats)
             found += b[part][:, block.codes, k] * z
 
 
-def draw_prior(prior: Prior, draws: int, rng: np.random.Generator) -> Floats:
-    """Return draws from the prior of one number.
-
-    Raises
-    ------
-    ModelError
-        If it is flat or known to PyMC only.
-    """
-    match prior:
-        case Fixed(float() as value):
-            return np.full(draws, value)
-        case Normal(mu, sigma):
-            return rng.normal(mu, sigma, draws)
-        case HalfNormal(sigma):
-            return np.abs(rng.normal(0, sigma, draws))
-        case HalfStudentT(nu, sigma):
-            return sigma * np.abs(rng.standard_t(nu, draws))
-        case HalfCauchy(beta):
-            return beta * np.abs(rng.standard_cauchy(draws))
-        case Exponential(lam):
-            return rng.exponential(1 / lam, draws)
-        case Gamma(alpha, beta):
-            return rng.gamma(alpha, 1 / beta, draws)
-        case InverseGamma(alpha, beta):
-            return beta / rng.gamma(alpha, 1.0, draws)
-        case LogNormal(mu, sigma):
-            return rng.lognormal(mu, sigma, draws)
-        case Uniform(lower, upper):
-            return rng.uniform(lower, upper, draws)
-    raise ModelError(f"one cannot draw from the prior {prior}")
-
-
 def draw_correlation_factors(block: Block, draws: int, rng: np.random.Generator) -> Floats:
-    """Return Cholesky factors of correlation matrices from the block's prior, shape (draws, k, k).
-
-    Under LKJ(eta) the partial correlations of the rows, ``C[i, j] = r_ij prod_{m<j} sqrt(1 - r_im^2)``, are independent
-    and ``(r_ij + 1) / 2 ~ Beta(a, a)`` with ``a = eta + (k - j - 2) / 2``, j from 0 (Lewandowski et al. 2009).
-    """
+    """Return Cholesky factors of correlation matrices from the block's prior, shape (draws, k, k)."""
     k, prior = block.Z.shape[1], block.corr_prior
-    factor = np.broadcast_to(np.eye(k), (draws, k, k)).copy()
-    if isinstance(prior, Fixed):
-        factor[:] = np.linalg.cholesky(np.asarray(prior.value))
-    if not isinstance(prior, LKJ):
-        return factor
-    for i in range(1, k):
-        rest = np.ones(draws)
-        for j in range(i):
-            a = prior.eta + (k - j - 2) / 2
-            r = 2 * rng.beta(a, a, draws) - 1
-            factor[:, i, j] = r * rest
-            rest = rest * np.sqrt(1 - r**2)
-        factor[:, i, i] = rest
-    return factor
+    return np.tile(np.eye(k), (draws, 1, 1)) if prior is None else prior.draw_factors(k, draws, rng)

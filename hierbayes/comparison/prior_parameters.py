@@ -6,13 +6,12 @@ from functools import cached_property
 
 import numpy as np
 
-from hierbayes.comparison.laws import NoLawError, why_no_density
-from hierbayes.comparison.prior_draws import draw_correlation_factors, draw_prior
+from hierbayes.comparison.prior_draws import draw_correlation_factors
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Floats, Problem
 from hierbayes.engines.naming import moved
 from hierbayes.errors import ModelError
-from hierbayes.priors import Custom, Flat, Prior
+from hierbayes.priors import NoLawError, Prior
 from hierbayes.summaries.questions.parameters import Parameter
 
 DRAWS = 200_000
@@ -55,10 +54,9 @@ class PriorParameters:
             case "coefficient":
                 return self._coefficient(parameter.index[0])
             case "sigma":
-                return _own(self.problem.sigma_prior, self._random(0))
+                return _own(self.problem.prior_of("sigma"), self._random(0))
             case "family":
-                index = parameter.index[0]
-                return _own(self.problem.aux_priors[index], self._random(5, index))
+                return _own(self.problem.prior_of(parameter.name), self._random(5, parameter.index[0]))
             case "sd":
                 i, j = self._place(parameter.factor, parameter.index[0])
                 return np.asarray(self._components[i][0][:, j])
@@ -120,12 +118,12 @@ class PriorParameters:
 
 
 def _own(prior: Prior, random: np.random.Generator) -> Floats:
-    if isinstance(prior, Flat | Custom):
-        raise NoLawError(why_no_density(prior))
-    return draw_prior(prior, DRAWS, random)
+    if not prior.drawable:
+        raise NoLawError(prior.why_no_law)
+    return prior.draw(DRAWS, random)
 
 
 def _factors(block: Block, random: np.random.Generator) -> Floats:
-    if isinstance(block.corr_prior, Custom):
-        raise NoLawError(why_no_density(block.corr_prior))
+    if block.corr_prior is not None and not block.corr_prior.drawable:
+        raise NoLawError(block.corr_prior.why_no_law)
     return draw_correlation_factors(block, DRAWS, random)

@@ -120,9 +120,8 @@ class Refits(ABC):
             refuse_improper(
                 problem.beta_priors,
                 [block.sd_priors for block in problem.blocks],
-                problem.sigma_prior,
+                problem.parameters,
                 _rows_of(self.design, rows),
-                problem.aux_priors,
             )
         except ModelError:
             improper = True

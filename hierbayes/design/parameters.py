@@ -9,7 +9,7 @@ import numpy as np
 from hierbayes.design.design import Design
 from hierbayes.design.units import Units
 from hierbayes.errors import ModelError
-from hierbayes.priors import Custom, Fixed, Flat, Gamma, HalfStudentT, LogNormal, PositivePrior, Prior, Uniform
+from hierbayes.priors import POSITIVE, Custom, Fixed, Flat, Gamma, HalfStudentT, LogNormal, Parameter, Prior, Uniform
 
 _UNBOUNDED = {
     ("student_t", "nu"): "the likelihood tends to that of the gaussian family, not to 0",
@@ -18,45 +18,35 @@ _UNBOUNDED = {
 """Parameters for which a flat prior gives an improper posterior, with what happens where they are large."""
 
 
-def aux_names(design: Design) -> tuple[str, ...]:
-    """Return the parameters of the design's family other than sigma."""
-    return tuple(name for name in design.family.parameters if name != "sigma")
+def family_names(design: Design) -> tuple[str, ...]:
+    """Return the family's parameters that are estimated: known standard errors hold sigma at 1."""
+    return tuple(name for name in design.family.parameters if name != "sigma" or design.schema.formula.se is None)
 
 
-def estimates_sigma(design: Design) -> bool:
-    """Whether there is a residual sd to put a prior on: the family has one, and no standard errors are known."""
-    return design.family.has_sigma and design.schema.formula.se is None
+def family_parameters(
+    design: Design, units: Units, user: Mapping[str, Prior], flat: bool = False
+) -> tuple[Parameter, ...]:
+    """Return the family's parameters with their priors, in its order.
 
-
-def default_sigma(design: Design, units: Units, flat: bool) -> Prior:
-    """Return the default prior of the residual sd: HalfStudentT(3, sd y); 1 where there is none to estimate."""
-    if not estimates_sigma(design):
-        return Fixed(1.0)
-    if flat:
-        return Flat()
-    # only there do the weights divide the variance of a row, so that sigma is that of a row of weight 1
-    by_rows = float(np.sqrt(np.mean(design.weights))) if design.family.name == "gaussian" else 1.0
-    return HalfStudentT(3, units.sd * by_rows)
-
-
-def aux_priors(design: Design, units: Units, user: Mapping[str, Prior], flat: bool) -> tuple[Prior, ...]:
-    """Return the priors of the family's parameters other than sigma, in its order.
-
-    The defaults: ``nu`` of student_t Gamma(2, 0.1); ``alpha`` LogNormal(1, 2), 95% of it between 0.05 and 137;
-    ``kappa`` LogNormal(2, 2), between 0.15 and 372; ``shift`` Uniform(0, min y); ``nu`` of exgaussian
-    HalfStudentT(3, sd y); the gaps of ordinal LogNormal(0, 1), 95% of it between 0.14 and 7.1 units of the latent
-    variable, whose residual sd is 1 (probit) or 1.8 (logit). ``priors="flat"`` makes flat those that leave a proper
-    posterior.
+    The defaults: ``sigma`` HalfStudentT(3, sd y); ``nu`` of student_t Gamma(2, 0.1); ``alpha`` LogNormal(1, 2), 95% of
+    it between 0.05 and 137; ``kappa`` LogNormal(2, 2), between 0.15 and 372; ``shift`` Uniform(0, min y); ``nu`` of
+    exgaussian HalfStudentT(3, sd y); the gaps of ordinal LogNormal(0, 1), 95% of it between 0.14 and 7.1 units of the
+    latent variable, whose residual sd is 1 (probit) or 1.8 (logit). ``priors="flat"`` makes flat those that leave a
+    proper posterior.
 
     Raises
     ------
     ModelError
         If a prior does not fit its parameter, or a flat one gives an improper posterior.
     """
-    return tuple(
-        _checked(user[name], name, design) if name in user else _default(name, design, units, flat)
-        for name in aux_names(design)
-    )
+    found = []
+    for name in design.family.parameters:
+        fixed = name not in family_names(design)
+        prior = Fixed(1.0) if fixed else user.get(name) or _default(name, design, units, flat)
+        if name in user:
+            _check(prior, name, design)
+        found.append(Parameter(name, POSITIVE, prior, fixed))
+    return tuple(found)
 
 
 def _default(name: str, design: Design, units: Units, flat: bool) -> Prior:
@@ -64,6 +54,10 @@ def _default(name: str, design: Design, units: Units, flat: bool) -> Prior:
         return Uniform(0.0, float(np.min(design.y)))
     if flat and (design.family.name, name) not in _UNBOUNDED:
         return Flat()
+    if name == "sigma":
+        # only there do the weights divide the variance of a row, so that sigma is that of a row of weight 1
+        by_rows = float(np.sqrt(np.mean(design.weights))) if design.family.name == "gaussian" else 1.0
+        return HalfStudentT(3, units.sd * by_rows)
     if design.family.ordered:
         return LogNormal(0.0, 1.0)
     if name == "nu":
@@ -71,8 +65,19 @@ def _default(name: str, design: Design, units: Units, flat: bool) -> Prior:
     return LogNormal(1.0 if name == "alpha" else 2.0, 2.0)
 
 
-def _checked(prior: Prior, name: str, design: Design) -> Prior:
-    if not isinstance(prior, PositivePrior | Flat | Fixed | Custom):
+def check_sd(prior: Prior, key: str) -> None:
+    """Refuse a prior that does not fit an sd."""
+    if "positive" not in prior.fits:
+        allowed = "a positive prior such as HalfNormal, or Flat, Fixed, Custom"
+        raise ModelError(f"the prior {prior} does not fit {key!r}", f"it takes {allowed}")
+    if isinstance(prior, Fixed) and not (isinstance(prior.value, float) and prior.value >= 0):
+        raise ModelError(f"{key} is a standard deviation: it can be fixed at a number from 0 up, not at {prior.value}")
+
+
+def _check(prior: Prior, name: str, design: Design) -> None:
+    if name == "sigma":
+        return check_sd(prior, name)
+    if "positive" not in prior.fits:
         allowed = "a positive prior such as Gamma or LogNormal, or Flat, Fixed, Custom"
         raise ModelError(f"the prior {prior} does not fit {name!r}", f"it takes {allowed}")
     if isinstance(prior, Fixed) and not (isinstance(prior.value, float) and prior.value > 0):
@@ -83,17 +88,16 @@ def _checked(prior: Prior, name: str, design: Design) -> Prior:
             f"a flat prior on {name} gives an improper posterior: as it grows, {reason}",
             "use a proper prior, such as the default",
         )
-    return _checked_shift(prior, float(np.min(design.y))) if name == "shift" else prior
+    if name == "shift":
+        _check_shift(prior, float(np.min(design.y)))
+    return None
 
 
-def _checked_shift(prior: Prior, least: float) -> Prior:
+def _check_shift(prior: Prior, least: float) -> None:
     """Refuse a shift that could lie above a response, where there is no likelihood."""
-    if isinstance(prior, Custom):
-        return prior
-    highest = prior.upper if isinstance(prior, Uniform) else prior.value if isinstance(prior, Fixed) else None
-    if not isinstance(highest, float) or highest > least or (isinstance(prior, Fixed) and highest == least):
+    highest = prior.limits[1]
+    if not isinstance(prior, Custom) and (highest > least or (isinstance(prior, Fixed) and highest == least)):
         raise ModelError(
             f"the prior {prior} lets the shift exceed the smallest response, {least:.6g}",
             f"it takes Uniform(lower, upper) or Fixed, below {least:.6g}",
         )
-    return prior

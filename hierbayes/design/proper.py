@@ -12,11 +12,11 @@ from hierbayes.design.separation import open_categories, separated, telling_leve
 from hierbayes.design.table import Floats, Ints
 from hierbayes.design.units import lengths
 from hierbayes.errors import ModelError
-from hierbayes.priors import Exponential, Flat, HalfCauchy, HalfNormal, HalfStudentT, Prior, Uniform
+from hierbayes.priors import Flat, Parameter, Prior
 
 
 def refuse_improper(
-    beta: Sequence[Prior], sds: Sequence[Sequence[Prior]], sigma: Prior, design: Design, aux: Sequence[Prior] = ()
+    beta: Sequence[Prior], sds: Sequence[Sequence[Prior]], parameters: Sequence[Parameter], design: Design
 ) -> None:
     """Refuse flat priors that would leave the posterior without a finite integral.
 
@@ -28,10 +28,9 @@ def refuse_improper(
     beta : sequence of Prior, length p
     sds : sequence of sequence of Prior
         Those of each group-level term's sds.
-    sigma : Prior
+    parameters : sequence of Parameter
+        Those of the family; of an ordinal one the gaps.
     design : Design
-    aux : sequence of Prior
-        Those of the family's other parameters; of an ordinal one the gaps.
 
     Raises
     ------
@@ -39,7 +38,8 @@ def refuse_improper(
         The grouping factor is named.
     """
     flat = np.asarray([isinstance(prior, Flat) for prior in beta], dtype=bool)
-    gaps = [k for k, prior in enumerate(aux, start=2) if design.family.ordered and isinstance(prior, Flat)]
+    loose = [own.name for own in parameters if isinstance(own.prior, Flat)]
+    gaps = [k for k, own in enumerate(parameters, start=2) if design.family.ordered and own.name in loose]
     for block, own in zip(design.groups, sds, strict=True):
         flat_sds = [j for j, prior in enumerate(own) if isinstance(prior, Flat)]
         if not flat_sds:
@@ -58,7 +58,7 @@ def refuse_improper(
                 "them" + (f" and flat gaps {len(gaps)}" if gaps else ""),
                 "use a proper prior, such as the default",
             )
-    if flat.any() and design.n <= len(design.coefficients) + int(isinstance(sigma, Flat)):
+    if flat.any() and design.n <= len(design.coefficients) + int("sigma" in loose):
         raise ModelError(
             "flat priors with as many coefficients as rows give an improper posterior", "use the default priors"
         )
@@ -76,7 +76,6 @@ def refuse_improper(
         )
 
 
-_REACHES_ZERO = (Flat, HalfNormal, HalfStudentT, HalfCauchy, Exponential, Uniform)
 _EXACT = 1e-12
 
 
@@ -96,7 +95,7 @@ def refuse_exact(sigma: Prior, design: Design) -> None:
     ModelError
         Says what explains the response.
     """
-    if not isinstance(sigma, _REACHES_ZERO):
+    if not sigma.reaches_zero:
         return
     y = design.y - design.offset
     least = _EXACT * float(np.linalg.norm(y - y.mean()))

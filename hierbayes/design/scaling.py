@@ -11,7 +11,7 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.design.even import Even, centring, stacked_basis
 from hierbayes.design.groups import GroupBlock
-from hierbayes.design.parameters import aux_names, aux_priors, default_sigma, estimates_sigma
+from hierbayes.design.parameters import check_sd, family_names, family_parameters
 from hierbayes.design.proper import refuse_exact, refuse_improper
 from hierbayes.design.stacked import one_each, parts_of, single_design, single_schema, terms_alike
 from hierbayes.design.table import Floats
@@ -19,7 +19,8 @@ from hierbayes.design.units import WEAK, Units, column_scales, default_beta, res
 from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN
 from hierbayes.formula.names import suggest
-from hierbayes.priors import LKJ, Custom, Fixed, Flat, HalfStudentT, Normal, PositivePrior, Prior
+from hierbayes.priors import LKJ, Fixed, Flat, HalfStudentT, Normal, Parameter, Prior
+from hierbayes.priors.parameter import prior_of
 from hierbayes.spec import ModelSpec
 
 
@@ -74,20 +75,21 @@ class ResolvedPriors:
     centre : array, shape (p,)
         What is subtracted from each population column before the priors apply; 0 where nothing is.
     blocks : tuple of BlockPriors
-    sigma : Prior
-        ``Fixed(1)`` for a family that has none, and beside known standard errors.
+    parameters : tuple of Parameter
+        What the family has beside its location, in its order.
     user : frozenset of str
         The keys that the user set.
-    aux : tuple of Prior
-        Of the family's parameters other than sigma, in its order.
     """
 
     beta: tuple[Prior, ...]
     centre: Floats
     blocks: tuple[BlockPriors, ...]
-    sigma: Prior
+    parameters: tuple[Parameter, ...]
     user: frozenset[str]
-    aux: tuple[Prior, ...] = ()
+
+    def prior_of(self, name: str) -> Prior:
+        """Return the prior of one of the family's parameters."""
+        return prior_of(self.parameters, name)
 
 
 def resolve(spec: ModelSpec, design: Design) -> ResolvedPriors:
@@ -109,14 +111,11 @@ def resolve(spec: ModelSpec, design: Design) -> ResolvedPriors:
     defaults = tuple(Flat() for _ in weak) if flat else weak
     beta = _beta_priors(design.coefficients, defaults, user, {})
     blocks = tuple(_block_priors(block, user, units.sd, flat, block.terms) for block in design.groups)
-    sigma = _checked(_first(user, ("sigma",), default_sigma(design, units, flat)), "sigma", _SD_KINDS)
-    set_by_user = frozenset(prior_keys(design) if flat else user)
-    aux = aux_priors(design, units, user, flat)
-    resolved = ResolvedPriors(beta, centre, blocks, sigma, set_by_user, aux)
-    refuse_improper(beta, [own.sd for own in blocks], resolved.sigma, design, aux)
+    parameters = family_parameters(design, units, user, flat)
+    refuse_improper(beta, [own.sd for own in blocks], parameters, design)
     if design.family == GAUSSIAN:
-        refuse_exact(resolved.sigma, design)
-    return resolved
+        refuse_exact(prior_of(parameters, "sigma"), design)
+    return ResolvedPriors(beta, centre, blocks, parameters, frozenset(prior_keys(design) if flat else user))
 
 
 def _resolve_stacked(spec: ModelSpec, design: Design, user: Mapping[str, Prior]) -> ResolvedPriors:
@@ -137,7 +136,7 @@ def _resolve_stacked(spec: ModelSpec, design: Design, user: Mapping[str, Prior])
             i += 1
     _refuse_flat((*beta, *(prior for block in blocks for prior in block.sd)))
     centre = np.tile(_population_centre(singles[0]), design.predictors)
-    return ResolvedPriors(beta, centre, tuple(blocks), Fixed(1.0), frozenset(user))
+    return ResolvedPriors(beta, centre, tuple(blocks), (), frozenset(user))
 
 
 def _share_units(design: Design, category: str | None) -> Units:
@@ -161,15 +160,12 @@ def _beta_priors(
 ) -> tuple[Prior, ...]:
     """Return the priors of coefficients; `shared` gives the key by which the user may name several at once."""
     found = tuple(
-        _checked(_first(user, (name, shared.get(name, name), "beta"), default), name, (Normal, Flat, Custom))
+        _checked(_first(user, (name, shared.get(name, name), "beta"), default), name, "real")
         for name, default in zip(names, defaults, strict=True)
     )
     for name, prior in zip(names, found, strict=True):
         _check_size(name, prior)
     return found
-
-
-_SD_KINDS = (PositivePrior, Flat, Fixed, Custom)
 
 
 def _check_size(name: str, prior: Prior) -> None:
@@ -212,12 +208,12 @@ def _block_priors(
     scales = stated.scales * repeats
     default: list[Prior] = [Flat() if flat else HalfStudentT(3, WEAK * spread / s) for s in scales]
     sd = tuple(
-        _checked(_first(user, each, prior), each[0], _SD_KINDS) for each, prior in zip(keys, default, strict=True)
+        _checked(_first(user, each, prior), each[0], "positive") for each, prior in zip(keys, default, strict=True)
     )
     corr = None
     if block.correlated:
         corr = _first(user, (corr_key,), LKJ(1) if flat else default_corr(len(block.terms)))
-        corr = _checked_corr(_checked(corr, corr_key, (LKJ, Fixed, Custom)), corr_key, len(block.terms))
+        corr = _checked_corr(_checked(corr, corr_key, "correlation"), corr_key, len(block.terms))
     prefixes = [term.removesuffix(shared[0]) for term in block.terms[:: len(shared)]]
     columns = tuple(f"{prefix}{name}" for prefix in prefixes for name in stated.names)
     return BlockPriors(sd, corr, stacked_basis(stated.basis, repeats), columns)
@@ -253,27 +249,19 @@ def _first(user: Mapping[str, Prior], keys: Iterable[str], default: Prior) -> Pr
     return next((user[key] for key in keys if key in user), default)
 
 
-def _checked(prior: Prior, key: str, kinds: tuple[type[Prior], ...]) -> Prior:
-    if isinstance(prior, kinds):
-        if isinstance(prior, Fixed) and LKJ not in kinds and not (isinstance(prior.value, float) and prior.value >= 0):
-            raise ModelError(
-                f"{key} is a standard deviation: it can be fixed at a number from 0 up, not at {prior.value}"
-            )
-        return prior
-    allowed = "a positive prior such as HalfNormal, or Flat, Fixed, Custom"
-    if Normal in kinds:
-        allowed = "Normal, Flat or Custom"
-    if LKJ in kinds:
-        allowed = "LKJ, Fixed or Custom"
-    raise ModelError(f"the prior {prior} does not fit {key!r}", f"it takes {allowed}")
+def _checked(prior: Prior, key: str, support: str) -> Prior:
+    if support == "positive":
+        check_sd(prior, key)
+    elif support not in prior.fits:
+        allowed = "Normal, Flat or Custom" if support == "real" else "LKJ, Fixed or Custom"
+        raise ModelError(f"the prior {prior} does not fit {key!r}", f"it takes {allowed}")
+    return prior
 
 
 def _checked_corr(prior: Prior, key: str, k: int) -> Prior:
     if not isinstance(prior, Fixed):
         return prior
-    matrix = np.full((k, k), prior.value) if isinstance(prior.value, float) else np.asarray(prior.value)
-    if isinstance(prior.value, float):
-        np.fill_diagonal(matrix, 1.0)
+    matrix = prior.matrix(k)
     good = matrix.shape == (k, k) and np.allclose(matrix, matrix.T) and np.allclose(np.diag(matrix), 1)
     if not good or np.linalg.eigvalsh(matrix).min() <= 0:
         raise ModelError(f"{key} is fixed at {prior.value}, which is no {k} x {k} correlation matrix")
@@ -291,7 +279,7 @@ def prior_keys(design: Design) -> tuple[str, ...]:
         keys += [f"sd_{factor}[{term}]" for term in terms]
         if any(block.correlated for block in design.blocks(factor)):
             keys.append(f"corr_{factor}")
-    return (*keys, *(("sigma",) if estimates_sigma(design) else ()), *aux_names(design))
+    return (*keys, *family_names(design))
 
 
 def _check_keys(user: Mapping[str, Prior], design: Design) -> None:
@@ -332,11 +320,9 @@ def prior_table(priors: ResolvedPriors, design: Design) -> pd.DataFrame:
         if own.corr is not None:
             key = f"corr_{block.factor}"
             rows.append((key, str(own.corr), _source(priors.user, (key,)), _corr_note(own)))
-    if design.family.has_sigma:
-        note = "" if estimates_sigma(design) else "the standard errors are known"
-        rows.append(("sigma", str(priors.sigma), _source(priors.user, ("sigma",)), note))
-    for name, prior in zip(aux_names(design), priors.aux, strict=True):
-        rows.append((name, str(prior), _source(priors.user, (name,)), ""))
+    for each in priors.parameters:
+        note = "the standard errors are known" if each.fixed else ""
+        rows.append((each.name, str(each.prior), _source(priors.user, (each.name,)), note))
     return pd.DataFrame(rows, columns=["parameter", "prior", "source", "note"]).set_index("parameter")
 
 

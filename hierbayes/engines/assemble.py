@@ -87,10 +87,9 @@ def assemble(design: Design, priors: ResolvedPriors) -> tuple[Problem, Labels]:
         beta_priors=priors.beta,
         beta_back=_back(priors.centre, S),
         blocks=blocks,
-        sigma_prior=priors.sigma,
+        parameters=priors.parameters,
         family=design.family.name,
         link=design.family.link,
-        aux_priors=priors.aux,
         trials=design.trials,
         categories=design.family.categories,
     )

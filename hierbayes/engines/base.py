@@ -7,13 +7,15 @@ others of the same space.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hierbayes.families import Family, family
-from hierbayes.priors import Prior
+from hierbayes.priors import POSITIVE, Fixed, Parameter, Prior
+from hierbayes.priors.parameter import prior_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -75,12 +77,10 @@ class Problem:
         ``beta = beta_back @ beta_internal``.
     blocks : tuple of Block
         One a group-level term.
-    sigma_prior : Prior
-        Prior of the residual sd; ``Fixed(1.0)`` for a family that has none.
+    parameters : tuple of Parameter
+        What the family has beside its location, in its order.
     family, link : str
         As in `hierbayes.families.FAMILIES`.
-    aux_priors : tuple of Prior
-        Of the family's parameters other than sigma, in its order.
     trials : array, shape (n,), or None
         Number of trials of each row, for ``binomial``.
     categories : int
@@ -94,10 +94,9 @@ class Problem:
     beta_priors: tuple[Prior, ...]
     beta_back: Floats
     blocks: tuple[Block, ...]
-    sigma_prior: Prior
+    parameters: tuple[Parameter, ...] = ()
     family: str = "gaussian"
     link: str = "identity"
-    aux_priors: tuple[Prior, ...] = ()
     trials: Floats | None = None
     categories: int = 0
 
@@ -106,15 +105,20 @@ class Problem:
         """The family with its link."""
         return family(f"{self.family}({self.link})", self.categories)
 
-    @property
-    def aux(self) -> tuple[str, ...]:
-        """The names of the family's parameters other than sigma."""
-        return tuple(name for name in self.likelihood.parameters if name != "sigma")
+    def prior_of(self, name: str) -> Prior:
+        """Return the prior of one of the family's parameters."""
+        return prior_of(self.parameters, name)
 
     @property
-    def has_sigma(self) -> bool:
-        """Whether the family has a residual sd."""
-        return self.likelihood.has_sigma
+    def kernel_parameters(self) -> tuple[Parameter, ...]:
+        """The parameters as kernels take them: first a sigma, held at 1 in a family that has none."""
+        none = Parameter("sigma", POSITIVE, Fixed(1.0), fixed=True)
+        return self.parameters if any(own.name == "sigma" for own in self.parameters) else (none, *self.parameters)
+
+    def named[T](self, sigma: T, others: Sequence[T]) -> dict[str, T]:
+        """Return by name what kernels have of the parameters: that of sigma, and those of the others."""
+        numbers = dict(zip((own.name for own in self.kernel_parameters), (sigma, *others), strict=True))
+        return {own.name: numbers[own.name] for own in self.parameters}
 
     @property
     def n(self) -> int:
@@ -140,7 +144,7 @@ class Expanded:
     beta : array, shape (draws, p)
     b : tuple of array, shape (draws, levels, k)
     aux : tuple of array, shape (draws,)
-        The family's other parameters, in the order of `Problem.aux`.
+        The family's other parameters, in its order.
     """
 
     sds: tuple[Floats, ...]

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from hierbayes.engines.base import Block, Floats, Problem
-from hierbayes.errors import ModelError
-from hierbayes.priors import LKJ, Fixed, Flat, Normal, Prior
+from hierbayes.priors import LKJ
 
 _LOG_2PI = math.log(2 * math.pi)
 
@@ -18,74 +18,42 @@ def joint_log_density(
     problem: Problem,
     sds: tuple[Floats, ...],
     corrs: tuple[Floats, ...],
-    sigma: float,
+    parameters: Mapping[str, float],
     beta: Floats,
     b: tuple[Floats, ...],
-    aux: tuple[float, ...] = (),
 ) -> float:
-    """Return ``log p(y, sd, corr, sigma, beta, b)``, with the family's other parameters, in internal coordinates.
+    """Return ``log p(y, sd, corr, parameters, beta, b)`` in internal coordinates.
 
     Parameters
     ----------
     sds : tuple of array, shape (k,)
         Standard deviations (not variances) of each block.
     corrs : tuple of array, shape (k, k)
-    sigma : float
-        Residual standard deviation; plays no part for a family that has none.
+    parameters : mapping of str to float
+        Those of the family beside its location.
     beta : array, shape (p,)
     b : tuple of array, shape (levels, k)
-    aux : tuple of float
-        The family's other parameters, in the order of `Problem.aux`.
     """
-    total = scalar_log_prior(problem.sigma_prior, sigma)
-    total += sum(scalar_log_prior(prior, value) for prior, value in zip(problem.aux_priors, aux, strict=True))
-    for prior, value in zip(problem.beta_priors, beta, strict=True):
-        total += coefficient_log_prior(prior, float(value))
+    total = sum(own.prior.log_density(parameters[own.name]) for own in problem.parameters)
+    total += sum(prior.log_density(value) for prior, value in zip(problem.beta_priors, beta, strict=True))
     mean = problem.offset + problem.X @ beta
     for block, sd, corr, effects in zip(problem.blocks, sds, corrs, b, strict=True):
-        total += sum(scalar_log_prior(p, float(s)) for p, s in zip(block.sd_priors, sd, strict=True))
-        total += correlation_log_prior(block, corr) + _effects(sd, corr, effects)
+        total += sum(prior.log_density(value) for prior, value in zip(block.sd_priors, sd, strict=True))
+        total += float(correlation_log_density(block, corr)) + _effects(sd, corr, effects)
         mean = mean + np.einsum("ik,ik->i", block.Z, effects[block.codes])
-    return float(total + np.sum(row_log_likelihood(problem, mean, sigma, aux)))
+    return float(total + np.sum(row_log_likelihood(problem, mean, parameters)))
 
 
-def row_log_likelihood(problem: Problem, predictor: Floats, sigma: float, aux: tuple[float, ...]) -> Floats:
+def row_log_likelihood(problem: Problem, predictor: Floats, parameters: Mapping[str, float]) -> Floats:
     """Return the log likelihood of each row, its weight in it, at a linear predictor."""
-    own = {**({"sigma": sigma} if problem.has_sigma else {}), **dict(zip(problem.aux, aux, strict=True))}
-    found = problem.likelihood.log_likelihood(problem.y, predictor, own, problem.weights, problem.trials)
+    found = problem.likelihood.log_likelihood(problem.y, predictor, parameters, problem.weights, problem.trials)
     return np.asarray(found, dtype=np.float64)
 
 
-def coefficient_log_prior(prior: Prior, value: float) -> float:
-    """Return the log prior density of a coefficient; 0 where it is flat."""
-    if isinstance(prior, Flat):
-        return 0.0
-    if isinstance(prior, Normal):
-        return -0.5 * _LOG_2PI - math.log(prior.sigma) - 0.5 * ((value - prior.mu) / prior.sigma) ** 2
-    raise ModelError(f"the density of the prior {prior} is known to the PyMC model only")
-
-
-def scalar_log_prior(prior: Prior, value: float) -> float:
-    """Return the log prior density of an sd or sigma; 0 where it is flat or fixed."""
-    from hierbayes.engines.scalars import encode, log_prior
-
-    if isinstance(prior, Fixed):
-        return 0.0
-    kind, first, second = encode(prior)
-    return float(log_prior(kind, first, second, value)[0])
-
-
-def correlation_log_prior(block: Block, corr: Floats) -> float:
-    """Return the log LKJ density of a correlation matrix; 0 where there is none or it is fixed."""
-    prior, k = block.corr_prior, block.Z.shape[1]
-    if not isinstance(prior, LKJ):
-        return 0.0
-    eta = prior.eta
-    norm = sum(
-        math.lgamma(eta + 0.5 * (k - 1)) - 0.5 * i * math.log(math.pi) - math.lgamma(eta + 0.5 * (k - 1 - i))
-        for i in range(1, k)
-    )
-    return norm + (eta - 1) * float(np.linalg.slogdet(corr)[1])
+def correlation_log_density(block: Block, corr: Floats) -> Floats:
+    """Return the log LKJ density of correlation matrices, shape (..., k, k); 0 where there is none or it is fixed."""
+    prior = block.corr_prior
+    return np.asarray(prior.log_density(corr) if isinstance(prior, LKJ) else np.zeros(corr.shape[:-2]))
 
 
 def _effects(sd: Floats, corr: Floats, effects: Floats) -> float:

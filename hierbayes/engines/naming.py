@@ -51,8 +51,7 @@ def tree_name(name: str) -> str:
 
 def as_given(problem: Problem, labels: Labels, drawn: Expanded, chains: int) -> dict[str, Floats]:
     """Return draws in internal coordinates as named arrays (chain, draw, ...) for the columns as given."""
-    found: dict[str, Floats] = {"sigma": drawn.sigma} if problem.has_sigma else {}
-    found |= dict(zip(problem.aux, drawn.aux, strict=True))
+    found = problem.named(drawn.sigma, drawn.aux)
     if labels.coefficients:
         found["beta"] = drawn.beta @ problem.beta_back.T
     if labels.categories:

@@ -12,7 +12,7 @@ from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Floats, Problem
 from hierbayes.engines.naming import moved
 from hierbayes.errors import ModelError
-from hierbayes.priors import Fixed, Prior, Uniform
+from hierbayes.priors import Fixed, Prior
 
 
 def density_at(
@@ -26,15 +26,14 @@ def density_at(
     parameters: Mapping[str, Any] | None = None,
 ) -> float:
     """Return the log density at a point for the columns as given; see `hierbayes.Model.log_density`."""
-    residual = _residual_sd(problem, sigma)
-    aux = _aux(problem, parameters or {})
+    numbers = _parameters(problem, sigma, parameters or {})
     if (beta is None and problem.p > 0) != (b is None and bool(problem.blocks)) and problem.p and problem.blocks:
         raise ModelError("give both beta and b, or neither: they are integrated out together")
     sds, corrs, log_jacobian = _internal(problem, _by_block(labels, "sd", sd, 1), _corrs(problem, labels, corr))
-    if _outside(problem, sds, residual, aux):
+    if _outside(problem, sds, numbers):
         return -math.inf
     if beta is None and b is None:
-        return _collapsed(problem, sds, corrs, residual) + log_jacobian
+        return _collapsed(problem, sds, corrs, numbers.get("sigma", 1.0)) + log_jacobian
     if any(np.any(sd == 0) for sd in sds):
         raise ModelError("where an sd is 0, b has no density", "leave beta and b out")
     from hierbayes.engines.density import joint_log_density
@@ -46,36 +45,27 @@ def density_at(
     )
     for block in problem.blocks:
         log_jacobian -= block.n_levels * float(np.linalg.slogdet(block.back)[1])
-    return joint_log_density(problem, sds, corrs, residual, coefficients, effects, aux) + log_jacobian
+    return joint_log_density(problem, sds, corrs, numbers, coefficients, effects) + log_jacobian
 
 
-def _residual_sd(problem: Problem, sigma: Any) -> float:
-    """Return the residual sd: 1 where the family has none, or a prior fixes it and it is left out."""
-    if not problem.has_sigma and sigma is not None:
+def _parameters(problem: Problem, sigma: Any, given: Mapping[str, Any]) -> dict[str, float]:
+    """Return the family's parameters, each checked; one that is held and left out has its number."""
+    names = [own.name for own in problem.parameters]
+    if sigma is not None and "sigma" not in names:
         raise ModelError(f"the {problem.family} family has no sigma", "leave it out")
-    if sigma is None and isinstance(problem.sigma_prior, Fixed):
-        return float(problem.sigma_prior.value)  # type: ignore[arg-type]
-    if sigma is None:
-        raise ModelError("sigma is missing", "give the residual sd: sigma=...")
-    value = _positive("sigma", sigma)
-    _check_fixed("sigma", problem.sigma_prior, value)
-    return value
-
-
-def _aux(problem: Problem, given: Mapping[str, Any]) -> tuple[float, ...]:
-    """Return the family's parameters other than sigma, each checked."""
-    unknown = [name for name in given if name not in problem.aux]
+    unknown = [name for name in given if name not in names or name == "sigma"]
     if unknown:
-        takes = ", ".join(problem.likelihood.parameters) or "none"
+        takes = ", ".join(names) or "none"
         raise ModelError(f"the {problem.family} family has no parameter {unknown[0]!r}", f"its parameters: {takes}")
-    found = []
-    for name, prior in zip(problem.aux, problem.aux_priors, strict=True):
-        value = given.get(name, prior.value if isinstance(prior, Fixed) else None)
-        if value is None:
-            raise ModelError(f"{name} is missing", f"the {problem.family} family needs it: {name}=...")
-        found.append(_positive(name, value))
-        _check_fixed(name, prior, found[-1])
-    return tuple(found)
+    found = {}
+    for own in problem.parameters:
+        value = sigma if own.name == "sigma" else given.get(own.name)
+        if value is None and own.held is None:
+            needs = "give the residual sd: " if own.name == "sigma" else f"the {problem.family} family needs it: "
+            raise ModelError(f"{own.name} is missing", f"{needs}{own.name}=...")
+        found[own.name] = own.held if value is None and own.held is not None else _positive(own.name, value)
+        _check_fixed(own.name, own.prior, found[own.name])
+    return found
 
 
 def _positive(name: str, given: Any) -> float:
@@ -88,12 +78,12 @@ def _positive(name: str, given: Any) -> float:
     return value
 
 
-def _outside(problem: Problem, sds: tuple[Floats, ...], sigma: float, aux: tuple[float, ...]) -> bool:
+def _outside(problem: Problem, sds: tuple[Floats, ...], parameters: Mapping[str, float]) -> bool:
     """Say whether a number lies outside the support of its prior."""
-    pairs = [(problem.sigma_prior, sigma), *zip(problem.aux_priors, aux, strict=True)]
+    pairs = [(own.prior, parameters[own.name]) for own in problem.parameters]
     for block, sd in zip(problem.blocks, sds, strict=True):
         pairs += zip(block.sd_priors, sd.tolist(), strict=True)
-    return any(isinstance(p, Uniform) and not p.lower < number < p.upper for p, number in pairs)
+    return any(not (p.limits[0] < number < p.limits[1] or isinstance(p, Fixed)) for p, number in pairs)
 
 
 def _check_fixed(name: str, prior: Prior | None, given: Any) -> None:
@@ -101,7 +91,7 @@ def _check_fixed(name: str, prior: Prior | None, given: Any) -> None:
     if not isinstance(prior, Fixed):
         return
     given = np.asarray(given)
-    wanted = _square(prior.value, len(given)) if given.ndim == 2 else np.asarray(prior.value)
+    wanted = prior.matrix(len(given)) if given.ndim == 2 else np.asarray(prior.value)
     if not np.allclose(given, wanted, rtol=1e-9, atol=0):
         raise ModelError(f"{name}={given.tolist()} is not what the model fixes it at: {prior.value}")
 
@@ -191,7 +181,7 @@ def _corr(block: Block, factor: str, given: Any, own: slice, total: int) -> Floa
     if given is None:
         if fixed is None:
             raise ModelError(f"corr of the grouping factor {factor!r} is missing")
-        return _square(fixed.value, k)
+        return fixed.matrix(k)
     matrix = _square(given, k)
     if matrix.shape == (total, total):
         matrix = matrix[own, own]

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hierbayes import priors as hp
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Floats, Problem
 from hierbayes.engines.naming import tree_name
-from hierbayes.priors import Prior
+from hierbayes.priors import Custom, Fixed, Parameter, Prior
+from hierbayes.priors.prior import shared_parameters
 
 if TYPE_CHECKING:
     import pymc
@@ -37,7 +37,7 @@ def centred(block: Block, left: Floats, weights: Floats) -> bool:
     weights : array, shape (n,)
         Both by linear predictors, of which a row may have several.
     """
-    if any(isinstance(prior, hp.Fixed) for prior in block.sd_priors):
+    if any(isinstance(prior, Fixed) for prior in block.sd_priors):
         return False
     return bool(mean_squares(block, left, weights).min() >= CENTRED_FROM)
 
@@ -101,10 +101,9 @@ def build_pymc(problem: Problem, labels: Labels) -> pymc.Model:
         for factor, members in labels.grouped.items():
             blocks, terms = [problem.blocks[i] for i in members], [labels.terms[i] for i in members]
             eta = eta + _factor(factor, blocks, terms, [centred(block, left, rows) for block in blocks])
-        own = {"sigma": _parameter("sigma", problem.sigma_prior)} if problem.has_sigma else {}
-        own |= {name: _parameter(name, p) for name, p in zip(problem.aux, problem.aux_priors, strict=True)}
+        own = {parameter.name: _parameter(parameter) for parameter in problem.parameters}
         if labels.categories:
-            _thresholds(labels, [own[name] for name in problem.aux])
+            _thresholds(labels, list(own.values()))
         weights = _data("weights", problem.weights) if np.any(problem.weights != 1) else None
         trials = None if problem.trials is None else _data("trials", problem.trials.astype(np.int64))
         y = _data("y_data", problem.y.astype(np.int64) if problem.likelihood.whole else problem.y)
@@ -193,18 +192,11 @@ def _factor(factor: str, blocks: list[Block], terms: list[tuple[str, ...]], cent
 
 def _cholesky(label: str, block: Block, sd: Any) -> Any:
     """Return ``L = diag(sd) chol(corr)`` of one term."""
-    import pymc as pm
     import pytensor.tensor as pt
 
-    prior = block.corr_prior
-    if prior is None:
+    if block.corr_prior is None:
         return pt.diag(sd)
-    if isinstance(prior, hp.Fixed):
-        return sd[:, None] * np.linalg.cholesky(np.asarray(prior.value))
-    if isinstance(prior, hp.LKJ):
-        return sd[:, None] * pm.LKJCorr(f"chol_corr_{label}", n=block.Z.shape[1], eta=prior.eta)
-    assert isinstance(prior, hp.Custom)
-    return sd[:, None] * prior.make(f"chol_corr_{label}", n=block.Z.shape[1])
+    return sd[:, None] * block.corr_prior.factor_in_pymc(f"chol_corr_{label}", block.Z.shape[1])
 
 
 def _effects(label: str, block: Block, L: Any, as_given: bool) -> Any:
@@ -240,36 +232,22 @@ def _vector(name: str, priors: Sequence[Prior], terms: Sequence[str], dim: str) 
     import pymc as pm
     import pytensor.tensor as pt
 
-    kinds = {type(prior) for prior in priors}
-    if kinds == {hp.Custom} and len(set(priors)) == 1:
-        custom = priors[0]
-        assert isinstance(custom, hp.Custom)
-        return custom.make(name, dims=dim)
-    if len(kinds) == 1 and not kinds & {hp.Fixed, hp.Custom}:
-        kind = kinds.pop()
-        fields = {key: np.asarray([getattr(prior, key) for prior in priors]) for key in vars(priors[0])}
-        return _distribution(kind, name, fields, positive=name.startswith("sd_"), dims=dim)
     sd = name.startswith("sd_")
-    entries = [_variable(tree_name(f"{name}[{term}]"), prior, sd) for term, prior in zip(terms, priors, strict=True)]
+    if isinstance(priors[0], Custom) and len(set(priors)) == 1:
+        return priors[0].in_pymc(name, dims=dim)
+    shared = shared_parameters(priors)
+    if shared is not None:
+        return priors[0].in_pymc(name, sd, **shared, dims=dim)
+    entries = [p.in_pymc(tree_name(f"{name}[{term}]"), sd) for term, p in zip(terms, priors, strict=True)]
     return pm.Deterministic(name, pt.stack(entries), dims=dim)
 
 
-def _variable(name: str, prior: Prior, sd: bool = True) -> Any:
-    import pytensor.tensor as pt
-
-    if isinstance(prior, hp.Fixed):
-        return pt.as_tensor(np.float64(prior.value))  # type: ignore[arg-type]
-    if isinstance(prior, hp.Custom):
-        return prior.make(name)
-    return _distribution(type(prior), name, vars(prior), positive=sd)
-
-
-def _parameter(name: str, prior: Prior) -> Any:
+def _parameter(parameter: Parameter) -> Any:
     """Return a parameter of the family; one that is fixed is a named constant, so that it is among the draws."""
     import pymc as pm
 
-    found = _variable(name, prior)
-    return pm.Deterministic(name, found) if isinstance(prior, hp.Fixed) else found
+    found = parameter.prior.in_pymc(parameter.name)
+    return found if parameter.held is None else pm.Deterministic(parameter.name, found)
 
 
 def _thresholds(labels: Labels, gaps: list[Any]) -> None:
@@ -281,11 +259,3 @@ def _thresholds(labels: Labels, gaps: list[Any]) -> None:
     if "Intercept" in labels.coefficients:
         found = found - pm.modelcontext(None)["beta"][labels.coefficients.index("Intercept")]
     pm.Deterministic("threshold", found, dims="threshold_dim")
-
-
-def _distribution(kind: type[Prior], name: str, fields: dict[str, Any], positive: bool, **kwargs: Any) -> Any:
-    import pymc as pm
-
-    if kind is hp.Flat:
-        return pm.HalfFlat(name, **kwargs) if positive else pm.Flat(name, **kwargs)
-    return getattr(pm, kind.__name__)(name, **fields, **kwargs)

@@ -1,6 +1,6 @@
 """Priors of one positive number, and the coordinates in which the sampler sees it, as compiled functions of numbers.
 
-A prior is a code and two numbers, ``(kind, a, b)``, and so is a coordinate. The coordinate ``x``
+A prior is a code and two numbers, ``(kind, a, b)``, and so is a coordinate, see `priors.codes`. The coordinate ``x``
 of an sd is its normal score under a distribution with a cheap quantile function, ``sd = F^-1(Phi(x))``; where that
 distribution is the prior itself, ``x`` is a standard normal a priori. Any increasing map gives the same posterior.
 """
@@ -23,23 +23,23 @@ from hierbayes.engines.quantiles import (
     log_mills,
     minus_log_upper,
 )
-from hierbayes.errors import ModelError
-from hierbayes.priors import (
-    Exponential,
-    Flat,
-    Gamma,
-    HalfCauchy,
-    HalfNormal,
-    HalfStudentT,
-    InverseGamma,
-    LogNormal,
-    Prior,
-    Uniform,
+from hierbayes.priors.codes import (
+    EXPONENTIAL,
+    GAMMA,
+    HALF_CAUCHY,
+    HALF_NORMAL,
+    HALF_T,
+    INVERSE_GAMMA,
+    LOG_NORMAL,
+    MAP_EXPONENTIAL,
+    MAP_HALF_CAUCHY,
+    MAP_HALF_NORMAL,
+    MAP_HALF_T2,
+    MAP_HALF_T3,
+    MAP_LOG,
+    MAP_UNIFORM,
+    UNIFORM,
 )
-
-FLAT, HALF_NORMAL, HALF_T, HALF_CAUCHY, EXPONENTIAL, GAMMA, INVERSE_GAMMA, LOG_NORMAL, UNIFORM = range(9)
-
-MAP_LOG, MAP_HALF_NORMAL, MAP_HALF_T3, MAP_HALF_T2, MAP_HALF_CAUCHY, MAP_EXPONENTIAL, MAP_UNIFORM = range(7)
 
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 _TINY = 1e-300
@@ -49,91 +49,6 @@ _LOG_HUGE = 690.0
 
 _LARGE = 1e200
 """Squares from which 1 does not count beside them, well before they overflow."""
-
-
-def encode(prior: Prior) -> tuple[int, float, float]:
-    """Return the code and the two numbers of a prior of a positive number.
-
-    Parameters
-    ----------
-    prior : Prior
-        One of the kinds that the kernels know.
-
-    Raises
-    ------
-    ModelError
-        If the kernels do not know the prior.
-
-    Examples
-    --------
-    >>> from hierbayes.priors import HalfNormal
-    >>> encode(HalfNormal(2.0))
-    (1, 2.0, 0.0)
-    """
-    match prior:
-        case Flat():
-            return FLAT, 0.0, 0.0
-        case HalfNormal(sigma):
-            return HALF_NORMAL, sigma, 0.0
-        case HalfStudentT(nu, sigma):
-            return HALF_T, nu, sigma
-        case HalfCauchy(beta):
-            return HALF_CAUCHY, beta, 0.0
-        case Exponential(lam):
-            return EXPONENTIAL, lam, 0.0
-        case Gamma(alpha, beta):
-            return GAMMA, alpha, beta
-        case InverseGamma(alpha, beta):
-            return INVERSE_GAMMA, alpha, beta
-        case LogNormal(mu, sigma):
-            return LOG_NORMAL, mu, sigma
-        case Uniform(lower, upper):
-            return UNIFORM, lower, upper
-    raise ModelError(
-        f"the compiled kernels have no prior {prior} for a standard deviation",
-        'choose another prior, or sample with engine="pymc"',
-    )
-
-
-def coordinate(prior: Prior, scale: float, log_only: bool = False) -> tuple[int, float, float]:
-    """Return the code and the two numbers of the coordinate in which an sd with this prior is sampled.
-
-    Parameters
-    ----------
-    prior : Prior
-        Prior of the sd.
-    scale : float
-        A size of the sd that the data suggest, for priors that state none.
-    log_only : bool
-        Walk in the logarithm of the sd whatever the prior.
-
-    Examples
-    --------
-    >>> from hierbayes.priors import HalfStudentT
-    >>> coordinate(HalfStudentT(3, 10.0), scale=1.0)
-    (2, 10.0, 0.0)
-    """
-    if log_only and not isinstance(prior, Uniform):
-        return MAP_LOG, math.log(scale), 1.0
-    match prior:
-        case HalfNormal(sigma):
-            return MAP_HALF_NORMAL, sigma, 0.0
-        case HalfStudentT(nu, sigma):
-            kind = MAP_HALF_T3 if nu >= 3 else MAP_HALF_T2 if nu >= 2 else MAP_HALF_CAUCHY
-            return kind, sigma, 0.0
-        case HalfCauchy(beta):
-            return MAP_HALF_CAUCHY, beta, 0.0
-        case Exponential(lam):
-            return MAP_EXPONENTIAL, lam, 0.0
-        case Gamma(alpha, beta):
-            return MAP_LOG, math.log(alpha / beta), 1 / math.sqrt(alpha)
-        case InverseGamma(alpha, beta):
-            return MAP_LOG, math.log(beta / alpha), 1 / math.sqrt(alpha)
-        case LogNormal(mu, sigma):
-            return MAP_LOG, mu, sigma
-        case Uniform(lower, upper):
-            return MAP_UNIFORM, lower, upper
-    return MAP_HALF_T3, scale, 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

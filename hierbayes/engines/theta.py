@@ -18,18 +18,10 @@ import numpy as np
 from numba import njit
 
 from hierbayes.engines.base import Block, Floats, Ints, Problem
-from hierbayes.engines.scalars import (
-    MAP_EXPONENTIAL,
-    MAP_LOG,
-    MAP_UNIFORM,
-    coordinate,
-    encode,
-    from_coordinate,
-    log_prior,
-    to_coordinate,
-)
+from hierbayes.engines.scalars import from_coordinate, log_prior, to_coordinate
 from hierbayes.errors import ModelError
 from hierbayes.priors import LKJ, Fixed, Prior
+from hierbayes.priors.codes import MAP_EXPONENTIAL, MAP_LOG, MAP_UNIFORM
 
 _LOG_2 = math.log(2.0)
 _FAR_OUT = 2.0
@@ -49,7 +41,7 @@ class Theta:
     sigma : float
         Residual sd; 1 for a family without it.
     aux : tuple of float
-        The family's other parameters, in the order of `Problem.aux`.
+        The family's other parameters, in its order.
     """
 
     sds: tuple[Floats, ...]
@@ -131,8 +123,8 @@ def layout(problem: Problem, log_only: bool = False) -> ThetaLayout:
         flat += k * k
         etas.append(eta)
         factors.append(factor.ravel())
-    for prior, scale in [(problem.sigma_prior, size), *((prior, 1.0) for prior in problem.aux_priors)]:
-        scalars.append(_scalar(prior, scale, place, True))
+    for i, parameter in enumerate(problem.kernel_parameters):
+        scalars.append(_scalar(parameter.prior, 1.0 if i else size, place, True))
         place += scalars[-1][2] >= 0
     return ThetaLayout(
         dim=place,
@@ -279,8 +271,8 @@ def _scalar(
         if not isinstance(prior.value, float) or prior.value < 0:
             raise ModelError(f"a fixed standard deviation is one number, 0 or more, not {prior.value}")
         return 0, 0, -1, 0.0, 0.0, 0.0, 1.0, prior.value
-    kind, a, b = encode(prior)
-    chart, c, d = coordinate(prior, scale, log_only)
+    kind, a, b = prior.encoded
+    chart, c, d = prior.coordinate(scale, log_only)
     return kind, chart, place, a, b, c, d, 0.0
 
 
@@ -292,11 +284,8 @@ def _correlation(block: Block) -> tuple[float, Floats]:
             return 0.0, np.eye(k)
         case LKJ(eta):
             return eta, np.eye(k)
-        case Fixed(value):
-            corr = np.full((k, k), value) if isinstance(value, float) else np.array(value)
-            if isinstance(value, float):
-                np.fill_diagonal(corr, 1.0)
-            return 0.0, _factor(corr, k)
+        case Fixed():
+            return 0.0, _factor(block.corr_prior.matrix(k), k)
     raise ModelError(
         f"the compiled kernels have no prior {block.corr_prior} for correlations",
         'use LKJ or Fixed, or sample with engine="pymc"',

@@ -126,7 +126,7 @@ def _single_priors(priors: ResolvedPriors, design: Design, place: int) -> Resolv
         columns = tuple(name.removeprefix(f"{design.categories[place]}:") for name in block.columns[part])
         blocks.append(BlockPriors(block.sd[part], _single_corr(block, part), block.basis[part, part], columns))
         i += width
-    return ResolvedPriors(priors.beta[own], priors.centre[own], tuple(blocks), priors.sigma, priors.user)
+    return ResolvedPriors(priors.beta[own], priors.centre[own], tuple(blocks), priors.parameters, priors.user)
 
 
 def _single_corr(block: BlockPriors, part: slice) -> Prior | None:

@@ -106,7 +106,7 @@ class Predicting(Replicating):
             - ``"average"``: integrated out, as if every level were new. With the identity link the mean is that of
               ``"population"``; with others it is the average of the mean over the population of levels,
               ``E[mean(eta)]`` with ``eta ~ N(offset + x beta, z Sigma z')``, computed for each draw (see
-              `hierbayes.families.averages`). No grouping column is needed. A response varies by ``z Sigma z'`` more,
+              `hierbayes.families.links`). No grouping column is needed. A response varies by ``z Sigma z'`` more,
               and a row whose level is not given is a level of its own.
         kind : str
             - ``"mean"``: of the response; for ``bernoulli`` and ``binomial`` the probability of a success, also where

@@ -1,4 +1,4 @@
-"""Priors as frozen values. What a prior is, not how a sampler evaluates it.
+"""What every prior is asked: its law, its draws, how engines and files write it; what it may be the prior of.
 
 Scales are in the units of the parameter: a prior for a standard deviation speaks of the sd, never of the variance.
 """
@@ -6,16 +6,61 @@ Scales are in the units of the parameter: a prior for a standard deviation speak
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hierbayes.errors import ModelError
+from hierbayes.priors.codes import MAP_LOG
+
+Floats = NDArray[np.float64]
+
+
+class NoLawError(Exception):
+    """A prior that is not known in closed form; the message says why."""
 
 
 @dataclass(frozen=True)
 class Prior:
-    """Base of every prior. Subclasses state their parameters; `scaled` moves a prior to other units."""
+    """Base of every prior. Subclasses state their parameters, with the names of PyMC, and their law.
+
+    Attributes
+    ----------
+    fits : tuple of str
+        What it may be the prior of: ``real``, ``positive`` or ``correlation``.
+    signed : tuple of str
+        Those of its parameters that may have either sign; the others are positive.
+    code : int
+        By which the kernels know the law of a positive number, see `codes`; -1 where they do not.
+    parametric : bool
+        Whether it is a distribution that its parameters state.
+    drawable : bool
+        Whether numpy can draw from it.
+    reaches_zero : bool
+        Whether a positive number may come as near to 0 as the data take it.
+    """
+
+    fits: ClassVar[tuple[str, ...]] = ()
+    signed: ClassVar[tuple[str, ...]] = ()
+    code: ClassVar[int] = -1
+    parametric: ClassVar[bool] = True
+    drawable: ClassVar[bool] = True
+    reaches_zero: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        for parameter in (f.name for f in fields(self)):
+            value = getattr(self, parameter)
+            try:
+                number = real_number(value)
+            except (TypeError, ValueError, OverflowError) as error:
+                raise ModelError(f"{type(self).__name__}: {parameter} must be a number, not {value!r}") from error
+            object.__setattr__(self, parameter, number)
+            if not (math.isfinite(number) and (number > 0 or parameter in self.signed)):
+                wanted = "finite" if parameter in self.signed else "positive and finite"
+                raise ModelError(f"{type(self).__name__}: {parameter} must be {wanted}, not {number!r}")
 
     def __str__(self) -> str:
         shown = ", ".join(f"{getattr(self, f.name):.4g}" for f in fields(self))
@@ -36,272 +81,142 @@ class Prior:
     def _scaled(self, factor: float) -> Self:
         raise ModelError(f"the prior {self} has no scale that could be multiplied by {factor:g}")
 
+    def widened(self, name: str, factor: float) -> Self:
+        """Return the prior of the parameter `name` with its scale multiplied; see `hierbayes.sensitivity`.
+
+        Raises
+        ------
+        ModelError
+            If it has no scale.
+        """
+        return self.scaled(factor)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """What the parameter lies between."""
+        return -math.inf, math.inf
+
+    @property
+    def why_no_law(self) -> str:
+        """Why it has no density or draws here."""
+        return f"the density of its prior, {self}, is known to the PyMC model only"
+
+    def law(self, k: int = 1) -> Any:
+        """Return the frozen SciPy distribution of the number; of one correlation of k columns.
+
+        Raises
+        ------
+        NoLawError
+            If it has no density that is known here; says why.
+        """
+        raise NoLawError(self.why_no_law)
+
+    def log_density(self, value: Any) -> Any:
+        """Return the log density at a number or an array; of correlations at a matrix or a stack of them.
+
+        0 where the prior is flat or fixed.
+        """
+        return self.law().logpdf(value)
+
+    def draw(self, draws: int, rng: np.random.Generator) -> Floats:
+        """Return draws of one number.
+
+        Raises
+        ------
+        ModelError
+            If it is flat or known to PyMC only.
+        """
+        raise ModelError(f"one cannot draw from the prior {self}")
+
+    def draw_factors(self, k: int, draws: int, rng: np.random.Generator) -> Floats:
+        """Return draws of Cholesky factors of k by k correlation matrices, shape (draws, k, k)."""
+        raise ModelError(f"one cannot draw from the prior {self}")
+
+    @property
+    def encoded(self) -> tuple[int, float, float]:
+        """The code and the two numbers by which the kernels know the prior of a positive number.
+
+        Raises
+        ------
+        ModelError
+            If they do not know it.
+
+        Examples
+        --------
+        >>> from hierbayes.priors import HalfNormal
+        >>> HalfNormal(2.0).encoded
+        (1, 2.0, 0.0)
+        """
+        if self.code < 0:
+            raise ModelError(
+                f"the compiled kernels have no prior {self} for a standard deviation",
+                'choose another prior, or sample with engine="pymc"',
+            )
+        first, second, *_ = (*(getattr(self, f.name) for f in fields(self)), 0.0, 0.0)
+        return self.code, first, second
+
+    def coordinate(self, scale: float, log_only: bool = False) -> tuple[int, float, float]:
+        """Return the code and the two numbers of the coordinate in which a positive number is sampled.
+
+        Parameters
+        ----------
+        scale : float
+            A size that the data suggest, for priors that state none.
+        log_only : bool
+            Walk in the logarithm whatever the prior.
+
+        Examples
+        --------
+        >>> from hierbayes.priors import HalfStudentT
+        >>> HalfStudentT(3, 10.0).coordinate(scale=1.0)
+        (2, 10.0, 0.0)
+        """
+        return (MAP_LOG, math.log(scale), 1.0) if log_only else self._coordinate(scale)
+
+    def _coordinate(self, scale: float) -> tuple[int, float, float]:
+        raise NotImplementedError
+
+    def distribution(self, positive: bool) -> str:
+        """Return the name of PyMC's distribution, and Bambi's."""
+        return type(self).__name__
+
+    def in_pymc(self, name: str, positive: bool = True, **kwargs: Any) -> Any:
+        """Return a variable in the PyMC model that is open; a constant where it is fixed."""
+        import pymc as pm
+
+        return getattr(pm, self.distribution(positive))(name, **{**vars(self), **kwargs})
+
+    def factor_in_pymc(self, name: str, k: int) -> Any:
+        """Return the Cholesky factor of a k by k correlation matrix in the PyMC model that is open."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True)
 class PositivePrior(Prior):
     """Base of the priors of a positive number: an sd or `sigma`."""
 
+    fits = ("positive",)
 
-@dataclass(frozen=True)
-class Normal(Prior):
-    """Normal distribution, for a population-level coefficient.
+    @property
+    def limits(self) -> tuple[float, float]:
+        return 0.0, math.inf
 
-    Parameters
-    ----------
-    mu : float
-        Mean, in units of the coefficient.
-    sigma : float
-        Standard deviation (not variance).
 
-    Examples
-    --------
-    >>> import hierbayes as hb
-    >>> print(hb.Normal(0, 5))
-    Normal(0, 5)
-    """
+def scipy_law(name: str, *numbers: float, **scale: float) -> Any:
+    """Return a frozen distribution; SciPy loads when the first is asked for."""
+    from scipy import stats
 
-    mu: float = 0.0
-    sigma: float = 1.0
+    return getattr(stats, name)(*numbers, **scale)
 
-    def __post_init__(self) -> None:
-        _finite(self, "mu")
-        _positive(self, "sigma")
 
-    def _scaled(self, factor: float) -> Self:
-        return replace(self, mu=self.mu * factor, sigma=self.sigma * factor)
+def shared_parameters(priors: Sequence[Prior]) -> dict[str, Floats] | None:
+    """Return the parameters of priors of one kind as arrays; None if the kinds differ or have no distribution."""
+    if len({type(prior) for prior in priors}) != 1 or not priors[0].parametric:
+        return None
+    return {f.name: np.asarray([getattr(prior, f.name) for prior in priors]) for f in fields(priors[0])}
 
 
-@dataclass(frozen=True)
-class Flat(Prior):
-    """Improper flat prior: constant density on the parameter itself (on the sd, not on its logarithm)."""
-
-    def __str__(self) -> str:
-        return "Flat()"
-
-    def _scaled(self, factor: float) -> Self:
-        return self
-
-
-@dataclass(frozen=True)
-class HalfNormal(PositivePrior):
-    """Half-normal distribution: the absolute value of a Normal(0, sigma)."""
-
-    sigma: float = 1.0
-
-    def __post_init__(self) -> None:
-        _positive(self, "sigma")
-
-    def _scaled(self, factor: float) -> Self:
-        return replace(self, sigma=self.sigma * factor)
-
-
-@dataclass(frozen=True)
-class HalfStudentT(PositivePrior):
-    """Half Student-t distribution with `nu` degrees of freedom and scale `sigma`."""
-
-    nu: float = 3.0
-    sigma: float = 1.0
-
-    def __post_init__(self) -> None:
-        _positive(self, "nu", "sigma")
-
-    def _scaled(self, factor: float) -> Self:
-        return replace(self, sigma=self.sigma * factor)
-
-
-@dataclass(frozen=True)
-class HalfCauchy(PositivePrior):
-    """Half-Cauchy distribution with scale `beta`."""
-
-    beta: float = 1.0
-
-    def __post_init__(self) -> None:
-        _positive(self, "beta")
-
-    def _scaled(self, factor: float) -> Self:
-        return replace(self, beta=self.beta * factor)
-
-
-@dataclass(frozen=True)
-class Exponential(PositivePrior):
-    """Exponential distribution with rate `lam`; its mean is ``1 / lam``."""
-
-    lam: float = 1.0
-
-    def __post_init__(self) -> None:
-        _positive(self, "lam")
-
-    def _scaled(self, factor: float) -> Self:
-        return replace(self, lam=self.lam / factor)
-
-
-@dataclass(frozen=True)
-class Gamma(PositivePrior):
-    """Gamma distribution with shape `alpha` and rate `beta`; its mean is ``alpha / beta``."""
-
-    alpha: float = 2.0
-    beta: float = 1.0
-
-    def __post_init__(self) -> None:
-        _positive(self, "alpha", "beta")
-
-    def _scaled(self, factor: float) -> Self:
-        return replace(self, beta=self.beta / factor)
-
-
-@dataclass(frozen=True)
-class InverseGamma(PositivePrior):
-    """Inverse gamma distribution with shape `alpha` and scale `beta`, of the sd itself."""
-
-    alpha: float = 3.0
-    beta: float = 1.0
-
-    def __post_init__(self) -> None:
-        _positive(self, "alpha", "beta")
-
-    def _scaled(self, factor: float) -> Self:
-        return replace(self, beta=self.beta * factor)
-
-
-@dataclass(frozen=True)
-class LogNormal(PositivePrior):
-    """Log-normal distribution: the logarithm is Normal(mu, sigma)."""
-
-    mu: float = 0.0
-    sigma: float = 1.0
-
-    def __post_init__(self) -> None:
-        _finite(self, "mu")
-        _positive(self, "sigma")
-
-    def _scaled(self, factor: float) -> Self:
-        return replace(self, mu=self.mu + math.log(factor))
-
-
-@dataclass(frozen=True)
-class Uniform(PositivePrior):
-    """Uniform distribution between `lower` and `upper`, for an sd or `sigma`; `lower` is at least 0."""
-
-    lower: float = 0.0
-    upper: float = 1.0
-
-    def __post_init__(self) -> None:
-        _finite(self, "lower", "upper")
-        if not 0 <= self.lower < self.upper:
-            raise ModelError(f"{self}: needs 0 <= lower < upper")
-
-    def _scaled(self, factor: float) -> Self:
-        return replace(self, lower=self.lower * factor, upper=self.upper * factor)
-
-
-@dataclass(frozen=True)
-class LKJ(Prior):
-    """LKJ distribution of a correlation matrix: density proportional to ``det(corr) ** (eta - 1)``.
-
-    `eta` of 1 is uniform over correlation matrices; larger values favour small correlations.
-    """
-
-    eta: float = 2.0
-
-    def __post_init__(self) -> None:
-        _positive(self, "eta")
-
-
-@dataclass(frozen=True)
-class Fixed(Prior):
-    """A known value instead of a prior: a number for an sd or `sigma`, a number or a matrix for a correlation.
-
-    Parameters
-    ----------
-    value : float or nested sequence of float
-        An sd of 0 switches the term off (complete pooling). For `corr_<g>` one number serves for every pair.
-
-    Examples
-    --------
-    >>> import hierbayes as hb
-    >>> print(hb.Fixed(0.5))
-    Fixed(0.5)
-    """
-
-    value: float | tuple[tuple[float, ...], ...]
-
-    def __post_init__(self) -> None:
-        value: Any = self.value
-        frozen: float | tuple[tuple[float, ...], ...]
-        try:
-            nested = hasattr(value, "__len__") and getattr(value, "ndim", 2) > 0
-            frozen = tuple(tuple(map(_real, row)) for row in value) if nested else _real(value)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise ModelError(f"Fixed takes a number or a square matrix of numbers, not {value!r}") from error
-        object.__setattr__(self, "value", frozen)
-        flat = [frozen] if isinstance(frozen, float) else [x for row in frozen for x in row]
-        if not all(map(math.isfinite, flat)):
-            raise ModelError(f"Fixed takes finite numbers, not {value!r}")
-
-    def __str__(self) -> str:
-        return f"Fixed({self.value:.4g})" if isinstance(self.value, float) else f"Fixed({self.value})"
-
-    def _scaled(self, factor: float) -> Self:
-        if not isinstance(self.value, float):
-            return super()._scaled(factor)
-        return replace(self, value=self.value * factor)
-
-
-@dataclass(frozen=True)
-class Custom(Prior):
-    """A prior of any kind, written in PyMC; the model is then sampled by the PyMC engine.
-
-    Parameters
-    ----------
-    make : callable
-        Called as ``make(name, **kwargs)`` inside the model; returns a PyMC random variable of that name.
-        `kwargs` holds ``dims`` where the parameter is a vector.
-
-    Examples
-    --------
-    >>> import hierbayes as hb
-    >>> def laplace(name, **kwargs):
-    ...     import pymc as pm
-    ...     return pm.Laplace(name, 0, 10, **kwargs)
-    >>> print(hb.Custom(laplace))
-    Custom(laplace)
-    """
-
-    make: Callable[..., Any]
-
-    def __post_init__(self) -> None:
-        if not callable(self.make):
-            raise ModelError(f"Custom takes a function of (name, **kwargs), not {self.make!r}")
-
-    def __str__(self) -> str:
-        return f"Custom({getattr(self.make, '__name__', repr(self.make))})"
-
-
-def _positive(prior: Prior, *names: str) -> None:
-    for name in names:
-        value = _number(prior, name)
-        if not (value > 0 and math.isfinite(value)):
-            raise ModelError(f"{type(prior).__name__}: {name} must be positive and finite, not {value!r}")
-
-
-def _finite(prior: Prior, *names: str) -> None:
-    for name in names:
-        value = _number(prior, name)
-        if not math.isfinite(value):
-            raise ModelError(f"{type(prior).__name__}: {name} must be finite, not {value!r}")
-
-
-def _number(prior: Prior, name: str) -> float:
-    value = getattr(prior, name)
-    try:
-        number = _real(value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ModelError(f"{type(prior).__name__}: {name} must be a number, not {value!r}") from error
-    object.__setattr__(prior, name, number)
-    return number
-
-
-def _real(value: Any) -> float:
+def real_number(value: Any) -> float:
     """Return a number as a float; what merely could be read as one (a text, True) is refused."""
     if isinstance(value, bool | str | bytes) or type(value).__name__ in ("bool_", "bool"):
         raise TypeError(f"{value!r} is not a number")

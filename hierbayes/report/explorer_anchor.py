@@ -72,7 +72,7 @@ def find_anchor(problem: Problem, design: Design, posterior: xr.Dataset, factor:
     found = _reml(problem) if gaussian else None
     if found is None:
         typical = [_typical(problem, design, posterior, i) for i in range(len(problem.blocks))]
-        sigma = float(np.median(drawn(posterior, "sigma"))) if problem.has_sigma else 1.0
+        sigma = float(np.median(drawn(posterior, "sigma"))) if "sigma" in problem.likelihood.parameters else 1.0
         notes = (_NO_REML,) if gaussian else ()
         anchor = Anchor("posterior median", tuple(typical), _given(problem, typical, members), sigma, None, notes)
     else:
@@ -89,7 +89,10 @@ _NO_REML = (
 
 
 def _reml(problem: Problem) -> Estimates | None:
-    priors = [problem.sigma_prior, *(p for block in problem.blocks for p in (*block.sd_priors, block.corr_prior))]
+    priors = [
+        *(own.prior for own in problem.parameters),
+        *(p for block in problem.blocks for p in (*block.sd_priors, block.corr_prior)),
+    ]
     try:
         return fit_reml(problem)
     except ModelError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -62,8 +62,8 @@ def explorer_data(
     tables = fit.pooling_tables(own.name)
     anchor = find_anchor(problem, fit.design, fit.posterior, own.name)
     members = [i for i, block in enumerate(fit.design.groups) if block.factor == own.name]
-    aux = [float(np.median(drawn(fit.posterior, name))) for name in problem.aux]
-    path = _path(problem, aux, anchor, members)
+    parameters = {own.name: float(np.median(drawn(fit.posterior, own.name))) for own in problem.parameters}
+    path = _path(problem, parameters, anchor, members)
     kept = kept_levels(own, chosen if levels is not None else [])
     small = tables.table["no"].isna().to_numpy().reshape(own.n_levels, -1).any(axis=1)
     shown = chosen if levels is not None else [own.levels[kept[i]] for i in spread(len(kept), MOST_PANELS)]
@@ -73,7 +73,7 @@ def explorer_data(
     return {
         "exact": exact,
         # of an ordinal response: P(y > k) falls with the k-th, and the expected score is one more than their sum
-        "cuts": np.cumsum([0.0, *aux]).tolist() if problem.likelihood.ordered else None,
+        "cuts": np.cumsum([0.0, *parameters.values()]).tolist() if problem.likelihood.ordered else None,
         "link": "log" if problem.family == "lognormal" else problem.link,
         "factor": own.name,
         "formula": fit.model.spec.formula.text,
@@ -98,12 +98,12 @@ def explorer_data(
     }
 
 
-def _path(problem: Problem, aux: Sequence[float], anchor: Anchor, members: Sequence[int]) -> PoolingPath:
+def _path(problem: Problem, parameters: Mapping[str, float], anchor: Anchor, members: Sequence[int]) -> PoolingPath:
     if problem.family == "gaussian":
         return pooling_path(problem, anchor.covariances, anchor.sigma, members)
     from hierbayes.report.explorer_modes import modes_path
 
-    return modes_path(problem, anchor.covariances, anchor.sigma, aux, members)
+    return modes_path(problem, anchor.covariances, parameters, members)
 
 
 def _shift(design: Design, sigma: float) -> Floats:

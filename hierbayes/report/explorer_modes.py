@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,8 +22,7 @@ from hierbayes.sampling.sampler import counting
 def modes_path(
     problem: Problem,
     covariances: Sequence[Floats],
-    sigma: float,
-    aux: Sequence[float],
+    parameters: Mapping[str, float],
     members: Sequence[int],
     multipliers: Floats = MULTIPLIERS,
 ) -> PoolingPath:
@@ -38,10 +37,8 @@ def modes_path(
         Of a family that the joint engine takes.
     covariances : sequence of array, shape (k, k)
         The covariance matrix (variances, not sds) of each block in internal coordinates.
-    sigma : float
-        Residual standard deviation; 1 for a family without it.
-    aux : sequence of float
-        The family's other parameters.
+    parameters : mapping of str to float
+        Those of the family.
     members : sequence of int
         The blocks of the factor.
     multipliers : array
@@ -52,7 +49,7 @@ def modes_path(
     ModelError
         If the joint engine does not take the model, or a mode is not found.
     """
-    fixed = _fixed(problem, covariances, sigma, aux)
+    fixed = _fixed(problem, covariances, parameters)
     refused = refusal(fixed)
     if refused is not None:
         raise ModelError(f"the explorer has no estimates for this model: {refused}")
@@ -86,11 +83,11 @@ def _state(engine: JointEngine, terms: Ints, start: Floats) -> Hessian:
     return Hessian(start.copy(), np.empty((levels, k, k)), np.empty(cells * k), np.empty((border, border)))
 
 
-def _fixed(problem: Problem, covariances: Sequence[Floats], sigma: float, aux: Sequence[float]) -> Problem:
+def _fixed(problem: Problem, covariances: Sequence[Floats], parameters: Mapping[str, float]) -> Problem:
     """Return the problem with everything but coefficients and effects fixed."""
     blocks = tuple(_fixed_block(own, S) for own, S in zip(problem.blocks, covariances, strict=True))
-    priors = tuple(Fixed(float(value)) for value in aux)
-    return replace(problem, blocks=blocks, sigma_prior=Fixed(float(sigma)), aux_priors=priors)
+    held = tuple(own.under(Fixed(float(parameters[own.name]))) for own in problem.parameters)
+    return replace(problem, blocks=blocks, parameters=held)
 
 
 def _fixed_block(block: Block, covariance: Floats) -> Block:

@@ -99,7 +99,8 @@ def _flat(problem: Problem) -> Problem:
     if problem.p >= problem.n or (problem.p and np.linalg.matrix_rank(scaled) < problem.p):
         raise ModelError("the coefficients are not determined by the data", "drop columns that others imply")
     blocks = tuple(replace(block, sd_priors=(Flat(),) * block.Z.shape[1]) for block in problem.blocks)
-    return replace(problem, beta_priors=(Flat(),) * problem.p, blocks=blocks, sigma_prior=Flat())
+    parameters = tuple(own.under(Flat()) for own in problem.parameters)
+    return replace(problem, beta_priors=(Flat(),) * problem.p, blocks=blocks, parameters=parameters)
 
 
 def lower_root(covariance: Floats) -> Floats:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from hierbayes.design.design import Design
-from hierbayes.design.parameters import aux_names, estimates_sigma
 from hierbayes.design.scaling import ResolvedPriors
 from hierbayes.formula import show
 from hierbayes.priors import Prior
@@ -14,7 +13,7 @@ from hierbayes.priors import Prior
 def likelihood_latex(design: Design) -> str:
     """Return the distribution of a response as one line of LaTeX."""
     weighted = bool(np.any(design.weights != 1))
-    if estimates_sigma(design):
+    if design.schema.formula.se is None:
         spread = r"\sigma / \sqrt{w_i}" if weighted else r"\sigma"
     else:
         spread = r"s_i" if design.schema.weights is None else r"s_i / \sqrt{w_i}"
@@ -49,5 +48,4 @@ def _filling(design: Design, priors: ResolvedPriors) -> dict[str, str]:
 
 def stated(design: Design, priors: ResolvedPriors) -> list[tuple[str, Prior]]:
     """Return the family's parameters that have a prior, each with it; a residual sd that is known has none."""
-    sigma = [("sigma", priors.sigma)] if estimates_sigma(design) else []
-    return [*sigma, *zip(aux_names(design), priors.aux, strict=True)]
+    return [(own.name, own.prior) for own in priors.parameters if not own.fixed]

@@ -14,7 +14,6 @@ import numpy as np
 
 from hierbayes.design.build import from_columns
 from hierbayes.design.design import Design
-from hierbayes.design.parameters import aux_names
 from hierbayes.design.scaling import ResolvedPriors
 from hierbayes.design.schema import Schema
 from hierbayes.engines.assemble import Labels, labels_of
@@ -105,7 +104,11 @@ def model_bytes(spec: ModelSpec, priors: ResolvedPriors, design: Design, fingerp
 
 def has_function(priors: ResolvedPriors) -> bool:
     """Say whether a prior is a function, of which a file holds the text alone."""
-    every = (*priors.beta, priors.sigma, *priors.aux, *(p for block in priors.blocks for p in (*block.sd, block.corr)))
+    every = (
+        *priors.beta,
+        *(own.prior for own in priors.parameters),
+        *(p for block in priors.blocks for p in (*block.sd, block.corr)),
+    )
     return any(isinstance(prior, Custom) for prior in every)
 
 
@@ -179,7 +182,7 @@ def _record(contents: Contents) -> Record:
 def _parts(contents: Contents) -> tuple[ModelSpec, Design, ResolvedPriors, str | None]:
     texts = contents.texts
     spec, schema = spec_from_json(texts["spec"]), Schema.from_json(texts["schema"])
-    priors = priors_from_json(texts["priors"], schema.family.predictors)
+    priors = priors_from_json(texts["priors"], schema.family, schema.formula.se is not None)
     said = (schema.formula, dict(schema.contrasts), schema.weights, schema.family)
     if said != (spec.formula, dict(spec.contrasts), spec.weights, spec.family):
         raise DataError("its schema is not that of its spec")
@@ -209,8 +212,6 @@ def _check_priors(priors: ResolvedPriors, design: Design) -> None:
     own = [(len(block.sd), block.basis.shape, block.corr is not None) for block in priors.blocks]
     if (len(priors.beta), priors.centre.shape) != (p, (p,)) or own != [(k, (k, k), k > 1) for k in sizes]:
         raise DataError("its priors are not those of its terms")
-    if len(priors.aux) != len(aux_names(design)):
-        raise DataError("its priors are not those of its family")
 
 
 def _check_posterior(stored: xr.Dataset, labels: Labels) -> None:

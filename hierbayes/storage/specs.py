@@ -14,7 +14,7 @@ from hierbayes.design.table import Floats
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import Family, family_from_json
 from hierbayes.formula import Formula, parse
-from hierbayes.priors import Custom, Prior
+from hierbayes.priors import POSITIVE, Custom, Fixed, Parameter, Prior
 from hierbayes.priors.text import read_prior, write_prior
 from hierbayes.spec import Contrast, ModelSpec
 
@@ -97,7 +97,9 @@ def _family(given: Mapping[str, Any]) -> Family:
 
 
 def priors_to_json(priors: ResolvedPriors) -> dict[str, Any]:
-    """Return every prior of a model with its numbers."""
+    """Return every prior of a model with its numbers; a family without a sigma has one that is held at 1, in files."""
+    family = {each.name: prior_to_json(each.prior) for each in priors.parameters}
+    sigma = family.pop("sigma", prior_to_json(Fixed(1.0)))
     return {
         "beta": [prior_to_json(prior) for prior in priors.beta],
         "centre": priors.centre.tolist(),
@@ -109,19 +111,30 @@ def priors_to_json(priors: ResolvedPriors) -> dict[str, Any]:
             }
             for block in priors.blocks
         ],
-        "sigma": prior_to_json(priors.sigma),
+        "sigma": sigma,
         "user": sorted(priors.user),
-        "aux": [prior_to_json(prior) for prior in priors.aux],
+        "aux": list(family.values()),
     }
 
 
-def priors_from_json(given: Mapping[str, Any], predictors: int = 1) -> ResolvedPriors:
-    """Return the priors that `priors_to_json` wrote, of a response with so many linear predictors a row."""
+def priors_from_json(given: Mapping[str, Any], family: Family, known: bool = False) -> ResolvedPriors:
+    """Return the priors that `priors_to_json` wrote, of a family; `known` says that known standard errors fix sigma.
+
+    Raises
+    ------
+    DataError
+        If they are those of other parameters.
+    """
+    # files of the first version, which knew the gaussian family alone, say nothing of others
+    names = ("sigma", *(name for name in family.parameters if name != "sigma"))
+    stored = [given["sigma"], *given.get("aux", ())]
+    if len(stored) != len(names):
+        raise DataError("its priors are not those of its family")
     blocks = tuple(
         BlockPriors(
             sd=tuple(prior_from_json(prior, "sd") for prior in own["sd"]),
             corr=None if own["corr"] is None else prior_from_json(own["corr"], "corr"),
-            basis=_basis(own, predictors),
+            basis=_basis(own, family.predictors),
             columns=tuple(own.get("columns", ())),
         )
         for own in given["blocks"]
@@ -130,10 +143,12 @@ def priors_from_json(given: Mapping[str, Any], predictors: int = 1) -> ResolvedP
         beta=tuple(prior_from_json(prior, "beta") for prior in given["beta"]),
         centre=np.asarray(given["centre"], dtype=np.float64),
         blocks=blocks,
-        sigma=prior_from_json(given["sigma"], "sigma"),
+        parameters=tuple(
+            Parameter(name, POSITIVE, prior_from_json(prior, name), known and name == "sigma")
+            for name, prior in zip(names, stored, strict=True)
+            if name in family.parameters
+        ),
         user=frozenset(given["user"]),
-        # files of the first version, which knew the gaussian family alone, do not say
-        aux=tuple(prior_from_json(prior, "aux") for prior in given.get("aux", ())),
     )
 
 

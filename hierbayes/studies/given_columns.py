@@ -135,10 +135,8 @@ def _drawn(name: str, given: Any, n: int, rng: np.random.Generator) -> Any:
 
 
 def _maker(name: str, given: Any) -> Callable[[np.random.Generator, int], Any]:
-    from hierbayes.comparison.prior_draws import draw_prior
-
     if isinstance(given, Prior):
-        return lambda rng, n: draw_prior(given, n, rng)
+        return lambda rng, n: given.draw(n, rng)
     if hasattr(given, "rvs"):
         return lambda rng, n: given.rvs(size=n, random_state=rng)
     if callable(given):

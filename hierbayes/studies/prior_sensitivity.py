@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hierbayes.comparison.prior_tables import named_parameters
-from hierbayes.design.parameters import aux_names
 from hierbayes.design.scaling import ResolvedPriors, prior_keys
 from hierbayes.design.stacked import one_each, terms_alike
 from hierbayes.errors import ModelError, SamplingError
 from hierbayes.formula.names import suggest
 from hierbayes.model import Fit, Model
-from hierbayes.priors import LKJ, Custom, Fixed, Flat, Normal, Prior
 from hierbayes.sampling.run import draw
 from hierbayes.sampling.sampler import Settings, counting, settings
 from hierbayes.summaries.numbers import check_prob, convergence, estimates
@@ -144,54 +142,30 @@ def scaled(model: Model, key: str, factor: float) -> ResolvedPriors:
     ModelError
         If one of them has no scale, or is a shift's, which the smallest response bounds.
     """
-    if key == "shift" and "shift" in aux_names(model.design):
+    if key == "shift" and "shift" in model.design.family.parameters:
         raise ModelError("the prior of shift is bounded by the smallest response, and cannot be widened")
     design, own = model.design, model.resolved_priors
     beta = tuple(
-        widened(prior, name, factor) if key in (name, alike, "beta") else prior
+        prior.widened(name, factor) if key in (name, alike, "beta") else prior
         for name, alike, prior in zip(design.coefficients, one_each(design), own.beta, strict=True)
     )
     blocks = []
     for block, parts, priors in zip(design.groups, terms_alike(design), own.blocks, strict=True):
         sd_key = f"sd_{block.factor}"
         sd = tuple(
-            widened(prior, f"{sd_key}[{term}]", factor)
+            prior.widened(f"{sd_key}[{term}]", factor)
             if key in (sd_key, f"{sd_key}[{term}]", f"{sd_key}[{part}]")
             else prior
             for term, part, prior in zip(block.terms, parts, priors.sd, strict=True)
         )
         corr = priors.corr
         if corr is not None and key == f"corr_{block.factor}":
-            corr = widened(corr, key, factor)
+            corr = corr.widened(key, factor)
         blocks.append(replace(priors, sd=sd, corr=corr))
-    sigma = widened(own.sigma, "sigma", factor) if key == "sigma" else own.sigma
-    aux = tuple(
-        widened(prior, name, factor) if key == name else prior
-        for name, prior in zip(aux_names(design), own.aux, strict=True)
+    parameters = tuple(
+        each.under(each.prior.widened(key, factor)) if key == each.name else each for each in own.parameters
     )
-    return replace(own, beta=beta, blocks=tuple(blocks), sigma=sigma, aux=aux)
-
-
-def widened(prior: Prior, name: str, factor: float) -> Prior:
-    """Return a prior with its scale multiplied; see `sensitivity` for what that means.
-
-    Raises
-    ------
-    ModelError
-        If it has none.
-    """
-    match prior:
-        case Flat():
-            raise ModelError(f"the prior of {name} is flat, and has no scale", "give it a proper prior")
-        case Fixed():
-            raise ModelError(f"{name} is fixed at {prior.value}: there is no prior whose scale could change")
-        case Custom():
-            raise ModelError(f"the prior {prior} of {name} is a function, whose scale is not known")
-        case LKJ(eta):
-            return LKJ(eta / factor)
-        case Normal(mu, sigma):
-            return Normal(mu, sigma * factor)
-    return prior.scaled(factor)
+    return replace(own, beta=beta, blocks=tuple(blocks), parameters=parameters)
 
 
 def _checked(model: Model, factors: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock
-from hierbayes.design.parameters import aux_names, estimates_sigma
+from hierbayes.design.parameters import family_names
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
 from hierbayes.formula.names import suggest
@@ -52,22 +52,14 @@ class Truth:
     sds : tuple of array, shape (k,)
         Standard deviations (not variances), one array a block.
     corrs : tuple of array, shape (k, k)
-    sigma : float
-        Residual standard deviation; 1 where the model estimates none.
-    aux : mapping of str to float
-        The family's other parameters.
+    parameters : mapping of str to float
+        Those of the family that a draw of a response needs; sigma is 1 where the model estimates none.
     """
 
     beta: Floats
     sds: tuple[Floats, ...]
     corrs: tuple[Floats, ...]
-    sigma: float
-    aux: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def parameters(self) -> dict[str, float]:
-        """The parameters that a draw of a response needs."""
-        return {"sigma": self.sigma, **self.aux}
+    parameters: Mapping[str, float]
 
 
 def addresses(design: Design) -> tuple[Address, ...]:
@@ -79,11 +71,6 @@ def addresses(design: Design) -> tuple[Address, ...]:
         for i, j in correlated_pairs(design, factor):
             found.append(Address(f"corr_{factor}[{terms[i]}, {terms[j]}]", f"corr_{factor}", (i, j)))
     return (*found, *(Address(name, name, ()) for name in family_names(design)))
-
-
-def family_names(design: Design) -> tuple[str, ...]:
-    """Return the family's parameters that are estimated, by name: ``sigma`` first where there is one."""
-    return (*(("sigma",) if estimates_sigma(design) else ()), *aux_names(design))
 
 
 @dataclass
@@ -120,14 +107,14 @@ def read_truth(given: Any, design: Design) -> Truth:
     _check_names(reader.given, design)
     beta = _beta(reader, design)
     sds, corrs = _blocks(reader, design)
-    sigma = _not_negative("sigma", reader.number("sigma")) if estimates_sigma(design) else 1.0
-    aux = {name: reader.number(name) for name in aux_names(design)}
+    own = {"sigma": 1.0, **{name: reader.number(name) for name in family_names(design)}}
+    _not_negative("sigma", own["sigma"])
     if reader.missing:
         raise ModelError(f"the truth does not say {', '.join(dict.fromkeys(reader.missing))}", _template(design))
     twice = sorted(set(reader.given) - reader.taken)
     if twice:
         raise ModelError(f"the truth says {twice[0]!r} twice", "write each parameter once")
-    return Truth(beta, sds, corrs, sigma, {name: _positive(name, value) for name, value in aux.items()})
+    return Truth(beta, sds, corrs, {name: v if name == "sigma" else _positive(name, v) for name, v in own.items()})
 
 
 def _template(design: Design) -> str:

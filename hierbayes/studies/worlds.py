@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from hierbayes.design.design import Design
+from hierbayes.design.parameters import family_names
 from hierbayes.design.table import Floats
 from hierbayes.engines.assemble import Labels, assemble
 from hierbayes.engines.base import Problem
 from hierbayes.engines.naming import as_given
 from hierbayes.errors import ModelError
 from hierbayes.studies.plans import Plan
-from hierbayes.studies.truths import Address, Truth, addresses, family_names, read_truth
+from hierbayes.studies.truths import Address, Truth, addresses, read_truth
 from hierbayes.summaries.side_by_side import factor_terms
 
 EFFECTS, RESIDUALS, PRIORS = 0x6566, 0x7265, 0x7072

@@ -29,8 +29,7 @@ def plain_problem(problem: Problem) -> Problem:
         problem,
         beta_priors=tuple(map(_plain, problem.beta_priors)),
         blocks=blocks,
-        sigma_prior=_plain(problem.sigma_prior),
-        aux_priors=tuple(map(_plain, problem.aux_priors)),
+        parameters=tuple(own.under(_plain(own.prior)) for own in problem.parameters),
     )
 
 

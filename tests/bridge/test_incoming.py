@@ -110,11 +110,11 @@ def random_point(h, seed):
     rng = np.random.default_rng(seed)
     design = h.design
     sizes = {f: sum(len(b.terms) for b in design.blocks(f)) for f in design.factors}
-    fixed = isinstance(h.resolved_priors.sigma, hb.Fixed)
+    fixed = isinstance(h.resolved_priors.prior_of("sigma"), hb.Fixed)
     beta = rng.normal(size=len(design.coefficients))
     beta[0] += 200 if design.intercept else 0
     return {
-        "sigma": h.resolved_priors.sigma.value if fixed else float(rng.uniform(20, 40)),
+        "sigma": h.resolved_priors.prior_of("sigma").value if fixed else float(rng.uniform(20, 40)),
         "beta": beta,
         "sd": {f: rng.uniform(2, 9, size) for f, size in sizes.items()},
         "b": {f: rng.normal(size=(design.blocks(f)[0].n_levels, size)) for f, size in sizes.items()},

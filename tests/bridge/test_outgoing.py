@@ -308,7 +308,7 @@ def test_priors_go_there_and_back():
     fit = fake_fit("Reaction ~ Days + (Days || Subject)", hb.load_data("sleepstudy"), priors=priors)
     back = hb.from_bambi(fit.to_bambi()[0])
     assert back.resolved_priors.beta == fit.model.resolved_priors.beta
-    assert back.resolved_priors.sigma == fit.model.resolved_priors.sigma
+    assert back.resolved_priors.prior_of("sigma") == fit.model.resolved_priors.prior_of("sigma")
     assert [block.sd for block in back.resolved_priors.blocks] == [b.sd for b in fit.model.resolved_priors.blocks]
 
 
@@ -319,7 +319,7 @@ def test_flat_and_fixed_priors_go_there_and_back():
     assert model.parameters["sigma"].prior == 3.0
     back = hb.from_bambi(model)
     assert back.resolved_priors.beta == (hb.Flat(),) * 3
-    assert back.resolved_priors.sigma == hb.Fixed(3.0)
+    assert back.resolved_priors.prior_of("sigma") == hb.Fixed(3.0)
     assert back.resolved_priors.blocks[0].sd == (hb.Flat(),) * 3
 
 

@@ -42,10 +42,8 @@ def ours(fit, at):
     """The joint density of (sds, beta, b), by numpy, at spherical effects: with the Jacobian of b = sd v."""
     problem, _ = assemble(fit.design, fit.model.resolved_priors)
     b = tuple((sd * v)[:, None] for sd, v in zip(at["sd"], at["v"], strict=True))
-    aux = tuple(at["own"][name] for name in problem.aux)
     sds, corrs = tuple(np.array([sd]) for sd in at["sd"]), (np.eye(1), np.eye(1))
-    sigma = at["own"]["sigma"] if problem.has_sigma else 1.0
-    value = joint_log_density(problem, sds, corrs, sigma, at["beta"], b, aux)
+    value = joint_log_density(problem, sds, corrs, at["own"], at["beta"], b)
     return value + sum(len(v) * np.log(sd) for sd, v in zip(at["sd"], at["v"], strict=True))
 
 

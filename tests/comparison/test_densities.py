@@ -58,7 +58,7 @@ def test_log_prior_is_what_the_joint_density_holds_besides_rows_and_effects(name
     for place in (0, 9):
         sds, corrs = tuple(sd[place] for sd in draws.sds), tuple(corr[place] for corr in draws.corrs)
         wanted = sum(log_prior(prior, x) for prior, x in zip(problem.beta_priors, draws.beta[place], strict=True))
-        wanted += log_prior(problem.sigma_prior, draws.sigma[place])
+        wanted += log_prior(problem.prior_of("sigma"), draws.sigma[place])
         for block, sd, corr in zip(problem.blocks, sds, corrs, strict=True):
             wanted += sum(log_prior(prior, x) for prior, x in zip(block.sd_priors, sd, strict=True))
             wanted += log_corr_prior(block.corr_prior, corr)

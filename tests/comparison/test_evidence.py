@@ -44,7 +44,7 @@ def by_quadrature(problem, points, prior_of_sd=None):
     sd, sigma = (own.ravel() for own in np.meshgrid(np.exp(log_sd), np.exp(log_sigma), indexing="ij"))
     one = np.ones((len(sd), 1, 1))
     total = log_likelihoods(problem, [sd[:, None]], [one], sigma, step=5000) + np.log(sd) + np.log(sigma)
-    total += log_prior(prior_of_sd or problem.blocks[0].sd_priors[0], sd) + log_prior(problem.sigma_prior, sigma)
+    total += log_prior(prior_of_sd or problem.blocks[0].sd_priors[0], sd) + log_prior(problem.prior_of("sigma"), sigma)
     return logsumexp(total) + np.log(log_sd[1] - log_sd[0]) + np.log(log_sigma[1] - log_sigma[0])
 
 

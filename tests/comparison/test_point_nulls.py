@@ -175,7 +175,7 @@ def test_sigma_against_quadrature(plain):
     logs = np.array([plain.model.log_density(sigma=s) for s in grid])
     density = np.exp(logs - logs.max())
     density /= np.sum((density[1:] + density[:-1]) / 2 * np.diff(grid))
-    scale = plain.model.resolved_priors.sigma.sigma
+    scale = plain.model.resolved_priors.prior_of("sigma").sigma
     for point in (55.0, 62.0, 80.0):
         expected = np.interp(point, grid, density) / (2 * stats.t(3, scale=scale).pdf(point))
         row = plain.hypothesis(f"sigma = {point}").table.loc[0]

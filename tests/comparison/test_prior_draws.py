@@ -13,7 +13,7 @@ from oracles.structures import LAPLACE, STRUCTURES, table
 from scipy import stats
 
 import hierbayes as hb
-from hierbayes.comparison.prior_draws import draw_correlation_factors, draw_prior
+from hierbayes.comparison.prior_draws import draw_correlation_factors
 from hierbayes.sampling.sampler import settings
 
 PRIORS = [
@@ -24,13 +24,13 @@ PRIORS = [
 
 @pytest.mark.parametrize("prior", PRIORS, ids=str)
 def test_draws_follow_the_prior(prior):
-    draws = draw_prior(prior, 4000, np.random.default_rng(1))
+    draws = prior.draw(4000, np.random.default_rng(1))
     assert stats.kstest(draws, _distribution(prior).cdf).pvalue > 1e-3
     assert stats.kstest(draws, _distribution(prior.scaled(1.3)).cdf).pvalue < 1e-3
 
 
 def test_draws_follow_the_half_t():
-    draws = draw_prior(hb.HalfStudentT(3, 2), 4000, np.random.default_rng(1))
+    draws = hb.HalfStudentT(3, 2).draw(4000, np.random.default_rng(1))
     assert stats.kstest(draws, lambda x: 2 * stats.t(3, scale=2).cdf(x) - 1).pvalue > 1e-3
     assert stats.kstest(draws, lambda x: 2 * stats.t(3, scale=2.6).cdf(x) - 1).pvalue < 1e-3
 
@@ -115,7 +115,7 @@ def test_prior_beside_posterior():
     found = fit.prior_posterior(draws=20_000, seed=2)
     prior = fit.model.resolved_priors
     sigma = found.loc["sigma"]
-    scale = prior.sigma.sigma
+    scale = prior.prior_of("sigma").sigma
     assert sigma["prior_median"] == pytest.approx(scale * stats.t(3).ppf(0.75), rel=0.03)
     assert sigma["prior_upper"] == pytest.approx(scale * stats.t(3).ppf(0.9875), rel=0.06)
     assert sigma["median"] == pytest.approx(float(fit.varcorr().set_index("kind").loc["sigma", "median"]))

@@ -143,7 +143,7 @@ def test_the_path_by_modes_is_that_of_the_dense_normal_for_a_gaussian():
         problem = _mild(design.problem)
         problem = replace(problem, beta_priors=tuple(Normal(0.1, 2.0) for _ in problem.beta_priors))
         covariances = [root @ root.T for root in design.roots]
-        path = modes_path(problem, covariances, design.sigma, (), [0], np.array([0.0, 1.0, 3.0]))
+        path = modes_path(problem, covariances, {"sigma": design.sigma}, [0], np.array([0.0, 1.0, 3.0]))
         k, levels = problem.blocks[0].Z.shape[1], problem.blocks[0].n_levels
         for i, m in enumerate(path.multipliers):
             roots = [root * (m if own == 0 else 1.0) for own, root in enumerate(design.roots)]

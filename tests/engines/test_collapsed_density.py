@@ -83,8 +83,8 @@ def test_log_density_is_likelihood_prior_and_jacobian(name, sparse):
         )
         if isinstance(block.corr_prior, LKJ):
             expected += oracle.lkj_density(corr, block.corr_prior.eta)
-    if not isinstance(problem.sigma_prior, Fixed):
-        expected += oracle.prior_density(problem.sigma_prior, sigma)
+    if not isinstance(problem.prior_of("sigma"), Fixed):
+        expected += oracle.prior_density(problem.prior_of("sigma"), sigma)
     value = log_density(words, words.view(np.float64), theta, np.zeros(table.dim))
     assert value == pytest.approx(expected, rel=1e-10)
 

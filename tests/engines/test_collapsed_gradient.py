@@ -82,7 +82,7 @@ def graph(problem, scales):
             total = total + log_jacobian + (block.corr_prior.eta - 1) * pt.log(pt.linalg.det(corr))
         same = (block.codes[:, None] == block.codes).astype(float)
         covariance = covariance + same * (block.Z @ (sd[:, None] * corr * sd) @ block.Z.T)
-    sigma = positive(problem.sigma_prior)
+    sigma = positive(problem.prior_of("sigma"))
     covariance = covariance + sigma**2 * np.diag(1 / problem.weights)
     factor = pt.linalg.cholesky(covariance)
     gap = pt.linalg.solve_triangular(factor, problem.y - problem.offset - problem.X @ means, lower=True)

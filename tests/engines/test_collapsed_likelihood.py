@@ -13,7 +13,7 @@ from hierbayes.datasets.loader import load_data
 from hierbayes.engines.base import Block, Problem
 from hierbayes.engines.collapsed.likelihood import fit_ml, fit_reml
 from hierbayes.errors import ModelError
-from hierbayes.priors import LKJ, Fixed, Flat, HalfNormal
+from hierbayes.priors import LKJ, POSITIVE, Fixed, Flat, HalfNormal, Parameter
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "classical.json").read_text())
 
@@ -49,7 +49,8 @@ def build(y, X, *blocks, weights=None):
     n, p = len(y), X.shape[1]
     return Problem(
         y=np.asarray(y, float), X=X, offset=np.zeros(n), weights=np.ones(n) if weights is None else weights,
-        beta_priors=(Flat(),) * p, beta_back=np.eye(p), blocks=blocks, sigma_prior=Flat(),
+        beta_priors=(Flat(),) * p, beta_back=np.eye(p), blocks=blocks,
+        parameters=(Parameter("sigma", POSITIVE, Flat()),),
     )  # fmt: skip
 
 

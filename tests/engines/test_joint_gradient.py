@@ -73,7 +73,7 @@ class Map:
         """Return the values by name."""
         problem, point = self.engine.problem, self.point(x)
         found, _ = named_values(problem, self.labels, point, self.graph)
-        return found | dict(zip(problem.aux, point.aux, strict=True))
+        return found | problem.named(point.sigma, point.aux)
 
     def flat(self, x):
         """Return the values of PyMC's free variables, one after the other."""

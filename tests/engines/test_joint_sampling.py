@@ -19,7 +19,7 @@ from hierbayes.engines.joint.engine import JointEngine, refusal
 from hierbayes.engines.joint.entries import log_density
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import family as by_name
-from hierbayes.priors import LKJ, Custom, Fixed, HalfNormal, HalfStudentT, Normal, Uniform
+from hierbayes.priors import LKJ, POSITIVE, Custom, Fixed, HalfNormal, HalfStudentT, Normal, Parameter, Uniform
 from hierbayes.sampling.run import Runner
 from hierbayes.sampling.sampler import run, settings
 from hierbayes.sampling.tree import named_tree
@@ -202,7 +202,9 @@ def test_the_runner_chooses_by_family_and_refuses_by_name():
     assert runner.choose("joint") == ("joint", "asked for")
     with pytest.raises(ModelError, match="collapsed engine does not take"):
         runner.choose("collapsed")
-    skewed = replace(problem, family="beta", y=np.full(problem.n, 0.4), aux_priors=(HalfNormal(1.0),))
+    skewed = replace(
+        problem, family="beta", y=np.full(problem.n, 0.4), parameters=(Parameter("kappa", POSITIVE, HalfNormal(1.0)),)
+    )
     odd = Runner(skewed, labels_of(skewed))
     assert odd.choose("auto")[0] == "pymc"
     with pytest.raises(ModelError, match="joint engine does not take"):
@@ -227,7 +229,7 @@ def test_without_a_mode_the_chains_run_without_a_chart(monkeypatch):
 
 def test_parameters_with_bounds_stay_within_them():
     problem = problem_of(by_name("gamma(log)"), "intercept")
-    bounded = replace(problem, aux_priors=(Uniform(1.0, 3.0),))
+    bounded = replace(problem, parameters=(problem.parameters[0].under(Uniform(1.0, 3.0)),))
     drawn = sample(JointEngine(bounded), 100, 2, chains=2)
     aux = JointEngine(bounded).expand(drawn.draws["theta"].reshape(200, -1)).aux[0]
     assert 1.0 < aux.min() < aux.max() < 3.0

@@ -16,7 +16,7 @@ from hierbayes.engines.joint.engine import JointEngine
 from hierbayes.engines.joint.entries import expanded, log_density, size_of
 from hierbayes.engines.joint.moving_chart import with_moving_chart
 from hierbayes.families import family as by_name
-from hierbayes.priors import LKJ, Fixed, HalfNormal, Normal
+from hierbayes.priors import LKJ, POSITIVE, Fixed, HalfNormal, Normal, Parameter
 
 STRUCTURES = tuple(name for name in gaussian.PROBLEMS if name not in ("fixed sds and correlation", "fixed sigma"))
 """The second holds the sd of a family that has none; the first is tested apart."""
@@ -53,7 +53,7 @@ def poor(name):
     trials = rng.integers(1, 20, n).astype(float)
     y = response(by_name("binomial(logit)"), rng.normal(size=n), trials, rng)
     return replace(
-        base, y=y, trials=trials, family="binomial", link="logit", sigma_prior=Fixed(1.0),
+        base, y=y, trials=trials, family="binomial", link="logit", parameters=(),
         beta_priors=(Normal(0.0, 2.0), Normal(0.3, 1.0)),
     )  # fmt: skip
 
@@ -168,7 +168,7 @@ def test_at_the_nodes_the_chart_has_the_mode_and_the_curvatures_of_the_model_the
 def test_for_a_normal_response_z_is_a_standard_normal_vector_given_any_theta():
     """At the mode's sigma the working model is the model: the density of z given theta is exactly normal."""
     problem = problem_of(by_name("gaussian(identity)"), "crossed slopes")
-    engine = JointEngine(replace(problem, sigma_prior=Fixed(0.8)))
+    engine = JointEngine(replace(problem, parameters=(Parameter("sigma", POSITIVE, Fixed(0.8)),)))
     words, dim = with_moving_chart(engine.tape, engine.peak), engine.layout.dim
     rng = np.random.default_rng(3)
     for scale in (0.5, 2.0):

@@ -118,23 +118,21 @@ def predictor(problem, point):
 
 def log_joint(problem, point, aux, drop_weights=False):
     total = sum(log_prior(prior, x) for prior, x in zip(problem.beta_priors, point.beta, strict=True))
-    if problem.has_sigma:
-        total += log_prior(problem.sigma_prior, point.sigma)
-    total += sum(log_prior(prior, aux[name]) for name, prior in zip(problem.aux, problem.aux_priors, strict=True))
+    numbers = {"sigma": point.sigma, **aux}
+    total += sum(log_prior(own.prior, numbers[own.name]) for own in problem.parameters)
     for block, sd, corr, b in zip(problem.blocks, point.sd, point.corr, point.b, strict=True):
         total += sum(log_prior(prior, x) for prior, x in zip(block.sd_priors, sd, strict=True))
         total += log_corr_prior(block.corr_prior, corr)
         total += stats.multivariate_normal(np.zeros(len(sd)), np.outer(sd, sd) * corr).logpdf(b).sum()
     own, weights = problem.likelihood, np.ones(problem.n) if drop_weights else problem.weights
-    parameters = {"sigma": point.sigma, **aux}
-    return total + own.log_likelihood(problem.y, predictor(problem, point), parameters, weights, problem.trials).sum()
+    return total + own.log_rows(problem.y, predictor(problem, point), numbers, weights, problem.trials).sum()
 
 
 def aux_values(problem, rng):
     """Values of the family's other parameters; a shift lies below every response."""
     return {
-        name: 0.15 if name == "shift" else prior.value if isinstance(prior, hb.Fixed) else float(rng.uniform(0.5, 4))
-        for name, prior in zip(problem.aux, problem.aux_priors, strict=True)
+        own.name: 0.15 if own.name == "shift" else float(rng.uniform(0.5, 4)) if own.held is None else own.held
+        for own in problem.kernel_parameters[1:]
     }
 
 
@@ -264,7 +262,7 @@ def test_working_response_lies_on_the_scale_of_the_predictor():
 def test_known_standard_errors_stand_in_for_sigma():
     model = hb.Model("y | se(w) ~ x + (1 | g)", table())
     problem, labels = model.problem, model.labels
-    assert problem.sigma_prior == hb.Fixed(1.0)
+    assert problem.prior_of("sigma") == hb.Fixed(1.0)
     graph = build_pymc(problem, labels)
     assert "sigma" not in [v.name for v in graph.free_RVs]
     np.testing.assert_allclose(problem.weights, table()["w"] ** -2.0)
@@ -272,7 +270,7 @@ def test_known_standard_errors_stand_in_for_sigma():
 
 @pytest.mark.parametrize("link", ["logit", "probit"])
 def test_ordered_categories_keep_their_tails(link):
-    """Log probabilities far out are those of `hierbayes.families.likelihoods`, their slopes finite however far out."""
+    """Log probabilities far out are those of the family, their slopes finite however far out."""
     import pytensor
     import pytensor.tensor as pt
 

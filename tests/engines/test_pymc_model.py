@@ -19,6 +19,7 @@ from hierbayes.design.scaling import prior_keys
 from hierbayes.engines.assemble import assemble
 from hierbayes.engines.pymc import CENTRED_FROM, centred, mean_squares
 from hierbayes.errors import HierBayesWarning, ModelError
+from hierbayes.priors import POSITIVE, Parameter
 from hierbayes.sampling.run import nested
 
 MODELS = {**{f"{name} (catalogue)": spec for name, spec in linear_models().items()}, **STRUCTURES}
@@ -50,7 +51,10 @@ LOG_2 = abs(float(np.float32(np.log(2))) - np.log(2))
 
 
 def tolerance(problem):
-    every = [problem.sigma_prior, *(prior for block in problem.blocks for prior in block.sd_priors)]
+    every = [
+        *(own.prior for own in problem.parameters),
+        *(prior for block in problem.blocks for prior in block.sd_priors),
+    ]
     return 1e-11 + LOG_2 * sum(isinstance(prior, hb.HalfStudentT) for prior in every)
 
 
@@ -133,7 +137,9 @@ def with_priors(problem, design, priors):
         for own, block in zip(problem.blocks, design.groups, strict=True)
     ]
     beta = tuple(priors[name] for name in design.coefficients)
-    return replace(problem, beta_priors=beta, blocks=tuple(blocks), sigma_prior=priors["sigma"])
+    return replace(
+        problem, beta_priors=beta, blocks=tuple(blocks), parameters=(Parameter("sigma", POSITIVE, priors["sigma"]),)
+    )
 
 
 @pytest.mark.parametrize("name", linear_models())
@@ -330,7 +336,11 @@ def test_custom_priors_reach_the_graph():
     problem, labels = pieces(model)
     plain = replace(problem, beta_priors=(hb.Flat(), hb.Flat()))
     like = hb.LogNormal(0.5, 0.6)
-    plain = replace(plain, blocks=tuple(replace(b, sd_priors=(like,)) for b in plain.blocks), sigma_prior=like)
+    plain = replace(
+        plain,
+        blocks=tuple(replace(b, sd_priors=(like,)) for b in plain.blocks),
+        parameters=(Parameter("sigma", POSITIVE, like),),
+    )
     point = random_point(plain, np.random.default_rng(8))
     values, jacobian = named_values(plain, labels, point, model.pymc)
     expected = log_joint(plain, point) + stats.laplace(0, 4).logpdf(point.beta).sum()

@@ -12,7 +12,7 @@ from oracles.random_designs import Design, random_design
 from hierbayes.engines.base import Block, Problem
 from hierbayes.engines.collapsed.likelihood import fit_ml, fit_reml
 from hierbayes.engines.collapsed.statistics import accumulate
-from hierbayes.priors import LKJ, Fixed, Flat, Normal
+from hierbayes.priors import LKJ, POSITIVE, Fixed, Flat, Normal, Parameter
 
 PARTS = 8
 DESIGNS = 2000 // PARTS
@@ -58,7 +58,7 @@ def problem(y, X, *blocks, priors=None):
     n, p = X.shape
     return Problem(
         y=np.asarray(y, float), X=X, offset=np.zeros(n), weights=np.ones(n), beta_priors=priors or (Flat(),) * p,
-        beta_back=np.eye(p), blocks=blocks, sigma_prior=Flat(),
+        beta_back=np.eye(p), blocks=blocks, parameters=(Parameter("sigma", POSITIVE, Flat()),),
     )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ def log_head(name, t):
 
 @pytest.mark.parametrize("prior", PRIORS, ids=str)
 def test_prior_densities_in_their_tails(prior):
-    code, own = scalars.encode(prior), PRIORS[prior]
+    code, own = prior.encoded, PRIORS[prior]
     for t in [t for t in SCALES if not isinstance(prior, Uniform) or t < 1]:
         with np.errstate(over="ignore", divide="ignore"):
             expected = own.logpdf(t * A) + (math.log(HALF) if isinstance(prior, HalfStudentT) else 0.0)
@@ -89,7 +89,7 @@ def test_prior_densities_in_their_tails(prior):
 
 @pytest.mark.parametrize(("prior", "power"), [(HalfStudentT(3, A), 4), (HalfStudentT(2, A), 3), (HalfCauchy(A), 2)])
 def test_densities_of_heavy_tails_do_not_overflow(prior, power):
-    code = scalars.encode(prior)
+    code = prior.encoded
     before = scalars.log_prior(*code, 1e90)[0]
     for s in (1e95, 1e99, 1e150, 1e200, 1e300):
         value, slope = scalars.log_prior(*code, s)
@@ -172,7 +172,7 @@ def test_nothing_jumps_where_the_tails_begin(name, end):
 
 
 def test_the_prior_without_a_scale_of_its_own_goes_as_far():
-    chart = scalars.coordinate(Flat(), A)
+    chart = Flat().coordinate(A)
     for t in (1e-300, 1e-10, 1.0, 1e4, 1e8):
         x = scalars.to_coordinate(*chart, t * A)
         assert scalars.from_coordinate(*chart, x)[0] == pytest.approx(t * A, rel=1e-11)

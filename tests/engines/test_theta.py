@@ -13,14 +13,14 @@ import scipy.stats as stats
 from hierbayes.engines import scalars
 from hierbayes.engines.theta import Theta, layout, log_jacobian, log_prior_density, pack, unpack
 from hierbayes.errors import ModelError
-from hierbayes.priors import LKJ, Custom, Fixed, HalfNormal, HalfStudentT, Normal
+from hierbayes.priors import LKJ, POSITIVE, Custom, Fixed, HalfNormal, HalfStudentT, Normal, Parameter
 
 POINTS = np.linspace(-6.5, 6.5, 27)
 
 
 @pytest.mark.parametrize("prior", oracle.SD_PRIORS, ids=str)
 def test_prior_densities_are_those_of_scipy(prior):
-    code = scalars.encode(prior)
+    code = prior.encoded
     for s in (1e-6, 0.3, 1.0, 4.9):
         value, slope = scalars.log_prior(*code, s)
         assert value == pytest.approx(oracle.prior_density(prior, s), rel=1e-12, abs=1e-12)
@@ -77,7 +77,7 @@ def test_derivatives_of_the_coordinates(kind):
 def test_the_density_of_the_coordinate_integrates_to_one(prior):
     from scipy.integrate import quad
 
-    code, chart = scalars.encode(prior), scalars.coordinate(prior, 1.0)
+    code, chart = prior.encoded, prior.coordinate(1.0)
 
     def density(x):
         s, _, log_slope, _ = scalars.from_coordinate(*chart, x)
@@ -112,7 +112,7 @@ def test_prior_density_of_theta_has_every_jacobian():
     table = layout(problem)
     theta = rng.normal(size=table.dim)
     value = unpack(table, theta)
-    expected = oracle.lkj_density(value.corrs[0], 1.7) + oracle.prior_density(problem.sigma_prior, value.sigma)
+    expected = oracle.lkj_density(value.corrs[0], 1.7) + oracle.prior_density(problem.prior_of("sigma"), value.sigma)
     expected += sum(oracle.prior_density(HalfNormal(1.0), s) for s in value.sds[0])
     assert log_prior_density(table, theta) == pytest.approx(expected + log_jacobian(table, theta), rel=1e-10)
 
@@ -151,4 +151,4 @@ def test_unknown_priors_and_bad_correlations_are_refused():
     ):
         with pytest.raises(ModelError):
             layout(replace(problem, blocks=(replace(block, **change),)))
-    assert layout(replace(problem, sigma_prior=HalfStudentT(3, 1))).dim == 4
+    assert layout(replace(problem, parameters=(Parameter("sigma", POSITIVE, HalfStudentT(3, 1)),))).dim == 4

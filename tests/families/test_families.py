@@ -19,7 +19,6 @@ from hierbayes.catalogue import Spec
 from hierbayes.design.scaling import prior_keys
 from hierbayes.engines.assemble import assemble
 from hierbayes.engines.naming import posterior_coords, posterior_dims
-from hierbayes.engines.scalars import encode
 from hierbayes.errors import HierBayesWarning, ModelError
 from hierbayes.families import FAMILIES, Family, family
 from hierbayes.families import family as by_name
@@ -107,8 +106,8 @@ def test_default_priors_have_the_units_of_the_link(name):
     keys = prior_keys(model.design)
     assert keys[keys.index("corr_g") + 1 :] == own.parameters
     assert tuple(model.priors.index[-len(own.parameters) :]) == own.parameters or not own.parameters
-    for prior in model.resolved_priors.aux:
-        encode(prior)  # one that the kernels know
+    for prior in (own.prior for own in model.resolved_priors.parameters if own.name != "sigma"):
+        assert prior.encoded  # one that the kernels know
 
 
 def test_defaults_of_the_other_parameters():
@@ -133,7 +132,7 @@ def test_defaults_of_the_other_parameters():
     for name in ("bernoulli", "binomial", "poisson"):
         model = model_of(name)
         assert "sigma" not in model.priors.index
-        assert model.problem.sigma_prior == hb.Fixed(1.0)
+        assert model.problem.kernel_parameters[0].prior == hb.Fixed(1.0)
 
 
 def test_case_weights_do_not_scale_sigma():
@@ -166,9 +165,9 @@ def test_priors_of_the_other_parameters_can_be_set():
     model = model_of("student_t", priors={"nu": hb.Fixed(4), "sigma": hb.HalfNormal(2)})
     assert shown(model)["nu"] == "Fixed(4)"
     assert model.priors.loc["nu", "source"] == "user"
-    assert model.problem.aux_priors == (hb.Fixed(4.0),)
-    assert model_of("gamma", priors={"alpha": hb.Exponential(0.5)}).problem.aux_priors == (hb.Exponential(0.5),)
-    assert model_of("shifted_lognormal", priors={"shift": hb.Uniform(0, 0.1)}).problem.aux_priors[0].upper == 0.1
+    assert model.problem.prior_of("nu") == hb.Fixed(4.0)
+    assert model_of("gamma", priors={"alpha": hb.Exponential(0.5)}).problem.prior_of("alpha") == hb.Exponential(0.5)
+    assert model_of("shifted_lognormal", priors={"shift": hb.Uniform(0, 0.1)}).problem.prior_of("shift").upper == 0.1
 
 
 @pytest.mark.parametrize(
@@ -200,7 +199,7 @@ def test_sigma_takes_no_prior_beside_known_standard_errors():
         hb.Model("y | se(w) ~ x", table(), priors={"sigma": hb.HalfNormal(1)})
     before = hb.Model("y ~ x", table(), priors={"sigma": hb.HalfNormal(1)})
     with pytest.warns(HierBayesWarning, match="the priors of 'sigma' are dropped"):
-        assert before.update("y | se(w) ~ x").problem.sigma_prior == hb.Fixed(1.0)
+        assert before.update("y | se(w) ~ x").problem.prior_of("sigma") == hb.Fixed(1.0)
 
 
 @pytest.mark.parametrize("name", SINGLE)
@@ -217,8 +216,8 @@ def test_the_sensitivity_to_a_prior_reaches_the_other_parameters():
     from hierbayes.studies.prior_sensitivity import scaled
 
     model = model_of("gamma", priors={"alpha": hb.HalfNormal(2)})
-    assert scaled(model, "alpha", 3.0).aux == (hb.HalfNormal(6),)
-    assert scaled(model, "sd_g", 3.0).aux == (hb.HalfNormal(2),)
+    assert scaled(model, "alpha", 3.0).prior_of("alpha") == hb.HalfNormal(6)
+    assert scaled(model, "sd_g", 3.0).prior_of("alpha") == hb.HalfNormal(2)
     with pytest.raises(ModelError, match="bounded by the smallest response"):
         scaled(model_of("shifted_lognormal"), "shift", 2.0)
 
@@ -315,15 +314,16 @@ def test_the_density_of_a_point_has_the_likelihood_of_the_family(name):
     problem, labels = assemble(model.design, model.resolved_priors)
     point = random_point(problem, np.random.default_rng(3))
     given, effects = as_written(problem, labels, point)
-    aux = {"shift": 0.1} if "shift" in own.parameters else dict.fromkeys(problem.aux, 1.7)
+    aux = {"shift": 0.1} if "shift" in own.parameters else {each.name: 1.7 for each in problem.kernel_parameters[1:]}
     sigma = {} if own.has_sigma else {"sigma": None}
     found = model.log_density(**{**given, **sigma}, **effects, **aux)
     eta = problem.X @ point.beta + np.einsum("ik,ik->i", problem.blocks[0].Z, point.b[0][problem.blocks[0].codes])
     rows = log_rows(own, problem.y, eta, {"sigma": point.sigma, **aux}, problem.trials)
     from hierbayes.engines.density import joint_log_density, row_log_likelihood
 
-    prior = joint_log_density(problem, point.sd, point.corr, point.sigma, point.beta, point.b, tuple(aux.values()))
-    prior -= row_log_likelihood(problem, eta, point.sigma, tuple(aux.values())).sum()
+    parameters = {"sigma": point.sigma, **aux} if own.has_sigma else aux
+    prior = joint_log_density(problem, point.sd, point.corr, parameters, point.beta, point.b)
+    prior -= row_log_likelihood(problem, eta, parameters).sum()
     assert found == pytest.approx(prior + float(weights @ rows) + log_jacobian(problem, point), rel=1e-10)
     assert abs(float((weights - 1) @ rows)) > 0.1  # the weights are seen
 
@@ -393,7 +393,7 @@ def test_a_fit_survives_its_file(name, tmp_path):
         fit.save(tmp_path / f"{data}.nc", data=data)
         back = hb.load(tmp_path / f"{data}.nc")
         assert back.spec == fit.spec
-        assert back.model.resolved_priors.aux == fit.model.resolved_priors.aux
+        assert back.model.resolved_priors.parameters == fit.model.resolved_priors.parameters
         assert back.design.schema == fit.design.schema
         pd.testing.assert_frame_equal(back.varcorr(), fit.varcorr())
         assert str(back.summary()) == str(fit.summary())

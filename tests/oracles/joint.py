@@ -28,7 +28,7 @@ class Point:
 def log_joint(problem, point):
     """Return log p(y, beta, sd, corr, sigma, b)."""
     total = sum(log_prior(prior, x) for prior, x in zip(problem.beta_priors, point.beta, strict=True))
-    total += log_prior(problem.sigma_prior, point.sigma)
+    total += log_prior(problem.prior_of("sigma"), point.sigma)
     mean = problem.offset + problem.X @ point.beta
     for block, sd, corr, b in zip(problem.blocks, point.sd, point.corr, point.b, strict=True):
         total += sum(log_prior(prior, x) for prior, x in zip(block.sd_priors, sd, strict=True))

@@ -11,7 +11,7 @@ from scipy import special, stats
 
 @dataclass(frozen=True)
 class FamilyPoint(joint.Point):
-    """Values of all parameters; `aux` are the family's own, in the order of `Problem.aux`."""
+    """Values of all parameters; `aux` are the family's own, in its order, but sigma."""
 
     aux: tuple[float, ...] = ()
 
@@ -19,8 +19,8 @@ class FamilyPoint(joint.Point):
 def log_joint(problem, point):
     """Return log p(y, beta, sd, corr, sigma, aux, b), no transform and so no Jacobian."""
     total = sum(joint.log_prior(prior, x) for prior, x in zip(problem.beta_priors, point.beta, strict=True))
-    total += joint.log_prior(problem.sigma_prior, point.sigma)
-    total += sum(joint.log_prior(prior, x) for prior, x in zip(problem.aux_priors, point.aux, strict=True))
+    numbers = zip(problem.kernel_parameters, (point.sigma, *point.aux), strict=True)
+    total += sum(joint.log_prior(own.prior, x) for own, x in numbers)
     eta = problem.offset + problem.X @ point.beta
     for block, sd, corr, b in zip(problem.blocks, point.sd, point.corr, point.b, strict=True):
         total += sum(joint.log_prior(prior, x) for prior, x in zip(block.sd_priors, sd, strict=True))

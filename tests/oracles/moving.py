@@ -15,7 +15,6 @@ from scipy import stats
 from scipy.linalg import block_diag, solve_triangular
 
 from hierbayes.engines.theta import log_jacobian, unpack
-from hierbayes.priors import Fixed
 
 NODE = 2.0
 
@@ -119,10 +118,7 @@ def design(problem, order):
 
 def parameters_of(problem, value):
     """Return the family's parameters beside the location, by name."""
-    named = dict(zip(problem.aux, value.aux, strict=True))
-    if not isinstance(problem.sigma_prior, Fixed):
-        named["sigma"] = value.sigma
-    return named
+    return problem.named(value.sigma, value.aux)
 
 
 def unwhitened(engine, theta, w):
@@ -199,4 +195,4 @@ def _steep(law, x):
 
 def problem_gaps(problem, own):
     """Return the gaps between the thresholds."""
-    return [own[name] for name in problem.aux]
+    return [own[parameter.name] for parameter in problem.parameters]

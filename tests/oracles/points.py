@@ -16,7 +16,7 @@ def random_point(problem, rng):
         rng.normal(size=(block.n_levels, len(sd))) @ (np.linalg.cholesky(corr).T * sd)
         for block, sd, corr in zip(problem.blocks, sds, corrs, strict=True)
     )
-    return Point(rng.normal(size=problem.p), _positive(problem.sigma_prior, rng), sds, corrs, b)
+    return Point(rng.normal(size=problem.p), _positive(problem.kernel_parameters[0].prior, rng), sds, corrs, b)
 
 
 def _positive(prior, rng):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hierbayes.engines.base import Block, Problem
-from hierbayes.priors import LKJ, Fixed, Flat, Normal
+from hierbayes.priors import LKJ, POSITIVE, Fixed, Flat, Normal, Parameter
 
 MOST = 1e5
 """Largest ratio, where six digits are left: at 1e8 none are, in any engine that solves normal equations in doubles."""
@@ -56,7 +56,7 @@ def random_design(seed, tame=False):
     y = rng.normal(size=n) * 2 + 1 + offset
     problem = Problem(
         y=y, X=X, offset=offset, weights=weights, beta_priors=priors, beta_back=np.eye(X.shape[1]), blocks=blocks,
-        sigma_prior=Flat(),
+        parameters=(Parameter("sigma", POSITIVE, Flat()),),
     )  # fmt: skip
     roots, sigma = tuple(_root(rng, block, extreme) for block in blocks), _size(rng, extreme)
     lean = leaning(problem)

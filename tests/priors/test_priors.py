@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,6 @@ import pytest
 from scipy import stats
 
 import hierbayes as hb
-from hierbayes.comparison.laws import correlation_law
 from hierbayes.design.build import build
 from hierbayes.design.design import Design
 from hierbayes.design.scaling import ResolvedPriors, default_corr, prior_keys, prior_table, resolve
@@ -37,6 +37,13 @@ def problem(formula: str, data: Any, **options: Any) -> Problem:
 def shown(formula: str, data: Any, **options: Any) -> dict[str, str]:
     priors, design = resolved(formula, data, **options)
     return {str(name): str(prior) for name, prior in prior_table(priors, design)["prior"].items()}
+
+
+def correlation_law(priors: ResolvedPriors) -> Any:
+    """The law of one correlation of the first term."""
+    block = priors.blocks[0]
+    assert block.corr is not None
+    return block.corr.law(len(block.sd))
 
 
 def normals(priors: tuple[Prior, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -171,7 +178,7 @@ def test_the_sd_of_four_groups_has_two_and_a_half_sds() -> None:
     priors, _ = resolved("y ~ 1 + (1 | g)", groups())
     assert priors.blocks[0].sd == (hb.HalfStudentT(3, 2.5 * SD),)
     assert priors.blocks[0].corr is None
-    assert priors.sigma == hb.HalfStudentT(3, SD)
+    assert priors.prior_of("sigma") == hb.HalfStudentT(3, SD)
 
 
 @pytest.mark.parametrize(
@@ -211,18 +218,18 @@ def test_correlations_of_two_columns_are_lkj_two() -> None:
 def test_a_further_column_changes_nothing_for_the_correlations_of_the_others() -> None:
     """Up to four columns; the law of one correlation is that of LKJ(2) for a pair."""
     data, bars = groups(), ("x", "x + year", "x * year")
-    laws = [correlation_law(resolved(f"y ~ ({bar} | g)", data)[0].blocks[0]) for bar in bars]
+    laws = [correlation_law(resolved(f"y ~ ({bar} | g)", data)[0]) for bar in bars]
     for law in laws:
-        assert law.density(0.6) == pytest.approx(stats.beta(2, 2, loc=-1, scale=2).pdf(0.6), rel=1e-12)
-    five = correlation_law(resolved("y ~ (x * year + I(x**2) | g)", data)[0].blocks[0])
-    assert five.density(0.6) < 0.95 * laws[0].density(0.6)
+        assert law.pdf(0.6) == pytest.approx(stats.beta(2, 2, loc=-1, scale=2).pdf(0.6), rel=1e-12)
+    five = correlation_law(resolved("y ~ (x * year + I(x**2) | g)", data)[0])
+    assert five.pdf(0.6) < 0.95 * laws[0].pdf(0.6)
     assert default_corr(8) == hb.LKJ(1)
 
 
 def test_weights_put_sigma_on_the_scale_of_one_row() -> None:
     priors, _ = resolved("y ~ 1", groups().assign(w=4.0), weights="w")
-    assert isinstance(priors.sigma, hb.HalfStudentT)
-    assert priors.sigma.sigma == pytest.approx(2 * SD)
+    assert isinstance(priors.prior_of("sigma"), hb.HalfStudentT)
+    assert priors.prior_of("sigma").sigma == pytest.approx(2 * SD)
 
 
 # centring
@@ -319,7 +326,7 @@ def test_the_most_exact_key_wins() -> None:
     assert priors.beta == (hb.Normal(0, 1), hb.Normal(0, 5))
     assert priors.blocks[0].sd == (hb.HalfNormal(2), hb.Exponential(3))
     assert priors.blocks[0].corr == hb.LKJ(4)
-    assert priors.sigma == hb.Gamma(2, 0.5)
+    assert priors.prior_of("sigma") == hb.Gamma(2, 0.5)
     assert set(prior_table(priors, design)["source"]) == {"user"}
 
 
@@ -395,7 +402,7 @@ def test_what_is_no_mapping_of_priors_is_refused(given: Any) -> None:
 def test_sds_and_sigma_may_be_fixed_from_zero_up() -> None:
     priors, _ = resolved(SLOPES, groups(), priors={"sd_g[x]": hb.Fixed(0), "sigma": hb.Fixed(2.5)})
     assert priors.blocks[0].sd[1] == hb.Fixed(0.0)
-    assert priors.sigma == hb.Fixed(2.5)
+    assert priors.prior_of("sigma") == hb.Fixed(2.5)
     for key in ("sd_g", "sd_g[x]", "sigma"):
         with pytest.raises(ModelError, match=r"can be fixed at a number from 0 up, not at -1"):
             resolved(SLOPES, groups(), priors={key: hb.Fixed(-1)})
@@ -501,7 +508,7 @@ def test_priors_print_as_they_are_written() -> None:
 
 @pytest.mark.parametrize("prior", ALL, ids=str)
 def test_priors_are_values(prior: Prior) -> None:
-    same = type(prior)(*(getattr(prior, name) for name in prior.__dataclass_fields__))
+    same = type(prior)(*(getattr(prior, field.name) for field in fields(prior)))
     assert same == prior
     assert hash(same) == hash(prior)
     with pytest.raises(AttributeError):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import hierbayes as hb
-from hierbayes.engines.density import coefficient_log_prior, scalar_log_prior
 from hierbayes.errors import ModelError
 from hierbayes.priors.bambi import is_bambi_prior, read_bambi_prior, sd_key
 
@@ -41,7 +40,7 @@ STATED = [
 
 
 def density_here(prior):
-    return coefficient_log_prior(prior, POINT) if isinstance(prior, hb.Normal) else scalar_log_prior(prior, POINT)
+    return float(prior.log_density(POINT))
 
 
 def density_in_pymc(name, parameters):

@@ -17,6 +17,7 @@ from seeds import not_shifted
 import hierbayes as hb
 from hierbayes.comparison.prior_draws import draw_parameters
 from hierbayes.engines.naming import as_given
+from hierbayes.priors import POSITIVE, Parameter
 from hierbayes.sampling import run as run_module
 from hierbayes.sampling.sampler import Trace, settings
 from hierbayes.studies.calibration import make_task, run_sets, seeds_of, with_fitted
@@ -97,7 +98,7 @@ def test_halved_priors_are_caught():
         task,
         beta_priors=(hb.Normal(2, 1.5),),
         blocks=tuple(replace(block, sd_priors=(hb.HalfNormal(1),)) for block in task.problem.blocks),
-        sigma_prior=hb.HalfNormal(0.5),
+        parameters=(Parameter("sigma", POSITIVE, hb.HalfNormal(0.5)),),
     )
     found = result_of(halved, 60)
     assert not found.passed

@@ -119,7 +119,7 @@ ROWS: dict[str, tuple[str, Any, Outcome]] = {
 def over_offset(model: Any) -> bool:
     """With 1e12 added to y the prior of the slope is as without it: the spread was not lost."""
     spread = float(np.std(BASE["y"], ddof=1))
-    return abs(model.resolved_priors.sigma.sigma / spread - 1) < 1e-3
+    return abs(model.resolved_priors.prior_of("sigma").sigma / spread - 1) < 1e-3
 
 
 SIZES: dict[str, tuple[str, Any, Outcome]] = {

@@ -17,7 +17,7 @@ from hierbayes.engines.collapsed.kernel import layer_table, log_likelihood
 from hierbayes.engines.collapsed.pack import build_tape
 from hierbayes.engines.collapsed.statistics import accumulate
 from hierbayes.engines.theta import layout
-from hierbayes.priors import LKJ, Fixed
+from hierbayes.priors import LKJ
 
 DELTA = 1e-5
 """Added, squared, to the diagonal of a relative covariance where derivatives are wanted: they need an inverse."""
@@ -73,8 +73,7 @@ class Criterion:
         self.criterion = criterion
         self.problem = problem
         self.free = problem.n - (problem.p if criterion == at.REML else 0)
-        held = problem.sigma_prior.value if isinstance(problem.sigma_prior, Fixed) else 0.0
-        self.known = held if isinstance(held, float) else 0.0
+        self.known = problem.parameters[0].held or 0.0
         statistics = accumulate(problem)
         self.work = statistics.work
         self.words = build_tape(problem, statistics, layout(problem))

@@ -97,8 +97,8 @@ def plain(problem: Problem) -> Problem:
     if problem.p >= problem.n or (problem.p and np.linalg.matrix_rank(_scaled(problem.X)) < problem.p):
         raise ModelError("the coefficients are not determined by the data", "drop columns that others imply")
     blocks = tuple(replace(block, sd_priors=(Flat(),) * block.Z.shape[1]) for block in problem.blocks)
-    sigma = problem.sigma_prior if isinstance(problem.sigma_prior, Fixed) else Flat()
-    return replace(problem, beta_priors=(Flat(),) * problem.p, blocks=blocks, sigma_prior=sigma)
+    parameters = tuple(own if own.held is not None else own.under(Flat()) for own in problem.parameters)
+    return replace(problem, beta_priors=(Flat(),) * problem.p, blocks=blocks, parameters=parameters)
 
 
 def described(factor: Floats) -> tuple[Floats, Floats]:

@@ -151,7 +151,7 @@ def rough_curvatures(problem: Problem, layout: ThetaLayout, theta: Floats) -> Fl
     from hierbayes.engines.scalars import from_coordinate
 
     counts = [block.n_levels for block in problem.blocks for _ in block.sd_priors]
-    counts += [problem.n] * (1 + len(problem.aux_priors))
+    counts += [problem.n] * len(problem.kernel_parameters)
     rough = np.ones(layout.dim)
     for (_, kind, place), (_, _, a, b, _), known in zip(layout.scalar_ints, layout.scalar_floats, counts, strict=True):
         if place >= 0:
