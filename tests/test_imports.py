@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "hierbayes"
 
 # Each room imports from itself and from the rooms before it.
 ROOMS = (
-    *("errors", "datasets", "catalogue", "expressions", "formula", "families", "priors", "spec", "design", "sources"),
+    *("errors", "priors", "datasets", "catalogue", "expressions", "formula", "families", "spec", "design", "sources"),
     *("engines", "sampling", "estimates", "summaries", "predict", "comparison", "plots", "report", "storage", "bridge"),
     *("model", "warm", "studies", "cli", "__init__", "__main__"),
 )

@@ -9,13 +9,8 @@ import numpy as np
 from hierbayes.design.design import Design
 from hierbayes.design.units import Units
 from hierbayes.errors import ModelError
-from hierbayes.priors import POSITIVE, Custom, Fixed, Flat, Gamma, HalfStudentT, LogNormal, Parameter, Prior, Uniform
-
-_UNBOUNDED = {
-    ("student_t", "nu"): "the likelihood tends to that of the gaussian family, not to 0",
-    ("negative_binomial", "alpha"): "the likelihood tends to that of the poisson family, not to 0",
-}
-"""Parameters for which a flat prior gives an improper posterior, with what happens where they are large."""
+from hierbayes.families.base import Slot
+from hierbayes.priors import POSITIVE, Custom, Fixed, Flat, Parameter, Prior
 
 
 def family_names(design: Design) -> tuple[str, ...]:
@@ -39,30 +34,17 @@ def family_parameters(
     ModelError
         If a prior does not fit its parameter, or a flat one gives an improper posterior.
     """
-    found = []
-    for name in design.family.parameters:
-        fixed = name not in family_names(design)
-        prior = Fixed(1.0) if fixed else user.get(name) or _default(name, design, units, flat)
-        if name in user:
-            _check(prior, name, design)
-        found.append(Parameter(name, POSITIVE, prior, fixed))
-    return tuple(found)
-
-
-def _default(name: str, design: Design, units: Units, flat: bool) -> Prior:
-    if name == "shift":
-        return Uniform(0.0, float(np.min(design.y)))
-    if flat and (design.family.name, name) not in _UNBOUNDED:
-        return Flat()
-    if name == "sigma":
-        # only there do the weights divide the variance of a row, so that sigma is that of a row of weight 1
-        by_rows = float(np.sqrt(np.mean(design.weights))) if design.family.name == "gaussian" else 1.0
-        return HalfStudentT(3, units.sd * by_rows)
-    if design.family.ordered:
-        return LogNormal(0.0, 1.0)
-    if name == "nu":
-        return Gamma(2.0, 0.1) if design.family.name == "student_t" else HalfStudentT(3, units.sd)
-    return LogNormal(1.0 if name == "alpha" else 2.0, 2.0)
+    estimated, least = family_names(design), float(np.min(design.y))
+    # where the weights divide the variance of a row, sigma is that of a row of weight 1
+    sd = units.sd * (float(np.sqrt(np.mean(design.weights))) if design.family.divides_variance else 1.0)
+    parameters = []
+    for slot in design.family.all_slots:
+        fixed = slot.name not in estimated
+        prior = Fixed(1.0) if fixed else user.get(slot.name) or slot.default_prior(sd, least, flat)
+        if slot.name in user:
+            _check(prior, slot, least)
+        parameters.append(Parameter(slot.name, POSITIVE, prior, fixed))
+    return tuple(parameters)
 
 
 def check_sd(prior: Prior, key: str) -> None:
@@ -74,7 +56,8 @@ def check_sd(prior: Prior, key: str) -> None:
         raise ModelError(f"{key} is a standard deviation: it can be fixed at a number from 0 up, not at {prior.value}")
 
 
-def _check(prior: Prior, name: str, design: Design) -> None:
+def _check(prior: Prior, slot: Slot, least: float) -> None:
+    name = slot.name
     if name == "sigma":
         return check_sd(prior, name)
     if "positive" not in prior.fits:
@@ -82,14 +65,14 @@ def _check(prior: Prior, name: str, design: Design) -> None:
         raise ModelError(f"the prior {prior} does not fit {name!r}", f"it takes {allowed}")
     if isinstance(prior, Fixed) and not (isinstance(prior.value, float) and prior.value > 0):
         raise ModelError(f"{name} is a positive number: it cannot be fixed at {prior.value}")
-    reason = _UNBOUNDED.get((design.family.name, name))
-    if isinstance(prior, Flat) and reason is not None:
+    if isinstance(prior, Flat) and slot.limit is not None:
         raise ModelError(
-            f"a flat prior on {name} gives an improper posterior: as it grows, {reason}",
+            f"a flat prior on {name} gives an improper posterior: as it grows, the likelihood tends to "
+            f"{slot.limit}, not to 0",
             "use a proper prior, such as the default",
         )
-    if name == "shift":
-        _check_shift(prior, float(np.min(design.y)))
+    if slot.below_responses:
+        _check_shift(prior, least)
     return None
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from hierbayes.families.links import LINKS, Link
+from hierbayes.priors import Flat, HalfStudentT, Prior
 
 if TYPE_CHECKING:
     from pymc.distributions.distribution import Distribution
@@ -33,16 +34,27 @@ class Slot:
     name : str
     symbol : str
         In LaTeX.
+    default : callable
+        Gives the default prior, from the sd of the response and the smallest response.
     limit : str or None
-        What the likelihood tends to as the parameter grows, where a flat prior would make the posterior improper.
+        The likelihood to which that of the family tends as the parameter grows, where a flat prior would make the
+        posterior improper.
+    below_responses : bool
+        Whether it lies below every response.
     """
 
     name: str
     symbol: str
+    default: Callable[[float, float], Prior]
     limit: str | None = None
+    below_responses: bool = False
+
+    def default_prior(self, sd: float, least: float, flat: bool) -> Prior:
+        """Return the default prior; a flat one where that is asked for and leaves a proper posterior."""
+        return Flat() if flat and self.limit is None and not self.below_responses else self.default(sd, least)
 
 
-SIGMA = Slot("sigma", r"\sigma")
+SIGMA = Slot("sigma", r"\sigma", lambda sd, least: HalfStudentT(3, sd))
 """The residual sd."""
 
 

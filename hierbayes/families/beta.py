@@ -12,6 +12,7 @@ from hierbayes.families.base import Law, Parameters, Slot
 from hierbayes.families.links import TINY, log_share_tensors, shares
 from hierbayes.families.registry import register
 from hierbayes.families.shares import ShareFamily
+from hierbayes.priors import LogNormal
 
 
 @register
@@ -20,7 +21,7 @@ class Beta(ShareFamily):
     """A share between 0 and 1, both excluded; kappa is its precision."""
 
     name = "beta"
-    slots = (Slot("kappa", r"\kappa"),)
+    slots = (Slot("kappa", r"\kappa", lambda sd, least: LogNormal(2.0, 2.0)),)
     values = "unit"
     aliases = ("beta_family", "beta_regression", "betar")
     bambi = "beta"

@@ -10,6 +10,7 @@ from scipy.special import erfcx, log_ndtr
 
 from hierbayes.families.base import SIGMA, Family, Parameters, Slot
 from hierbayes.families.registry import register
+from hierbayes.priors import HalfStudentT
 
 
 @register
@@ -19,7 +20,7 @@ class ExGaussian(Family):
 
     name = "exgaussian"
     links = ("identity",)
-    slots = (SIGMA, Slot("nu", r"\nu"))
+    slots = (SIGMA, Slot("nu", r"\nu", lambda sd, least: HalfStudentT(3, sd)))
     aliases = ("ex_gaussian",)
     linear = True
     latex = r"y_i &\sim \operatorname{ExGaussian}(\mu_i - \nu,\ \sigma,\ \nu)"

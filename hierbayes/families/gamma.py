@@ -12,6 +12,7 @@ from hierbayes.families.base import Compiled, Law, Parameters, Slot
 from hierbayes.families.links import PENALTY, capped_exp
 from hierbayes.families.rates import RateFamily, log_scale_variance
 from hierbayes.families.registry import register
+from hierbayes.priors import LogNormal
 
 
 @register
@@ -20,7 +21,7 @@ class Gamma(RateFamily):
     """A positive response of variance ``mu**2 / alpha``."""
 
     name = "gamma"
-    slots = (Slot("alpha", r"\alpha"),)
+    slots = (Slot("alpha", r"\alpha", lambda sd, least: LogNormal(1.0, 2.0)),)
     values = "positive"
     bambi = "gamma"
     kernels = {"log": "gamma"}  # noqa: RUF012

@@ -10,6 +10,7 @@ import numpy as np
 from hierbayes.families.base import SIGMA, Compiled, Family, Law, Parameters, Slot
 from hierbayes.families.gaussian import HALF_LOG_2PI, normal_log_density
 from hierbayes.families.registry import register
+from hierbayes.priors import Uniform
 
 
 @register
@@ -92,7 +93,7 @@ class ShiftedLogNormal(LogNormal):
     """A response above a shift, for response times; the shift is the same in all rows."""
 
     name = "shifted_lognormal"
-    slots = (SIGMA, Slot("shift", r"\delta"))
+    slots = (SIGMA, Slot("shift", r"\delta", lambda sd, least: Uniform(0.0, least), below_responses=True))
     aliases = ("shiftedlognormal",)
     bambi = None
     latex = r"\operatorname{log}(y_i - \delta) &\sim \operatorname{Normal}(\mu_i,\ \sigma)"

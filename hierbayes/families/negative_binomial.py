@@ -12,6 +12,7 @@ from hierbayes.families.base import Compiled, Law, Parameters, Slot
 from hierbayes.families.links import capped_exp
 from hierbayes.families.rates import CountFamily, draw_counts, log_scale_variance
 from hierbayes.families.registry import register
+from hierbayes.priors import LogNormal
 
 
 @register
@@ -20,7 +21,7 @@ class NegativeBinomial(CountFamily):
     """An overdispersed count; alpha is its shape."""
 
     name = "negative_binomial"
-    slots = (Slot("alpha", r"\alpha", limit="that of the poisson family"),)
+    slots = (Slot("alpha", r"\alpha", lambda sd, least: LogNormal(1.0, 2.0), limit="that of the poisson family"),)
     aliases = ("negbinomial", "negativebinomial", "nbinom", "nbinom2", "nb", "nb2")
     bambi = "negativebinomial"
     kernels = {"log": "negative_binomial"}  # noqa: RUF012

@@ -21,6 +21,7 @@ import numpy as np
 from hierbayes.families.base import Compiled, Family, Parameters, Slot
 from hierbayes.families.links import LINKS, log_normal_cdf
 from hierbayes.families.registry import register
+from hierbayes.priors import LogNormal, Prior
 
 _HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 
@@ -172,6 +173,10 @@ def _share(link: str) -> Any:
     return LINKS[link].inverse
 
 
+def _gap_prior(sd: float, least: float) -> Prior:
+    return LogNormal(0.0, 1.0)
+
+
 @register
 @dataclass(frozen=True)
 class Ordinal(Family):
@@ -187,7 +192,9 @@ class Ordinal(Family):
 
     @property
     def all_slots(self) -> tuple[Slot, ...]:
-        return tuple(Slot(name, rf"\gamma_{{{name.removeprefix('gap_')}}}") for name in gap_names(self.categories))
+        return tuple(
+            Slot(name, rf"\gamma_{{{name.removeprefix('gap_')}}}", _gap_prior) for name in gap_names(self.categories)
+        )
 
     @property
     def latent_note(self) -> str:

@@ -10,6 +10,7 @@ from scipy.special import betaln
 
 from hierbayes.families.base import SIGMA, Compiled, Family, Law, Parameters, Slot
 from hierbayes.families.registry import register
+from hierbayes.priors import Gamma
 
 
 @register
@@ -19,7 +20,7 @@ class StudentT(Family):
 
     name = "student_t"
     links = ("identity",)
-    slots = (SIGMA, Slot("nu", r"\nu", limit="that of the gaussian family"))
+    slots = (SIGMA, Slot("nu", r"\nu", lambda sd, least: Gamma(2.0, 0.1), limit="that of the gaussian family"))
     aliases = ("t", "student", "studentt", "t_family")
     bambi = "t"
     linear = True

@@ -11,7 +11,7 @@ from seeds import shifted
 
 import hierbayes as hb
 from hierbayes.design.even import basis_of, centring, even_contrasts
-from hierbayes.families import Family
+from hierbayes.families import family as by_name
 from hierbayes.storage.specs import priors_from_json, priors_to_json
 
 SUM, HELMERT, POLY = ({"contrasts": {"f": kind}} for kind in ("sum", "helmert", "poly"))
@@ -244,7 +244,7 @@ def test_files_say_what_was_taken_from_each_column_where_that_is_all() -> None:
     assert block["centre"] == [0.0, middle]
     block["centre"] = [0.0, middle, 0.0, middle]
     block["sd"] = block["sd"] * 2
-    (found,) = priors_from_json(told, Family("categorical", "logit", 3)).blocks
+    (found,) = priors_from_json(told, by_name("categorical", 3)).blocks
     wanted = np.kron(np.eye(2), [[1, -middle], [0, 1]])
     np.testing.assert_array_equal(found.basis, wanted)
 

@@ -23,7 +23,7 @@ class Laplace(Family):
 
     name = "laplace_toy"
     links = ("identity",)
-    slots = (Slot("width", r"\lambda"),)
+    slots = (Slot("width", r"\lambda", lambda sd, least: hb.HalfNormal(sd)),)
     linear = True
     latex = r"y_i &\sim \operatorname{Laplace}(\mu_i,\ \lambda)"
     words = "{y} is Laplace around a mean, with width ~ {width}."
@@ -172,7 +172,7 @@ def test_predictions_are_those_of_scipy(fits, name):
     fit, eta = fits[name], predictors(fits[name])
     expected = law(fit, eta).mean()
     np.testing.assert_allclose(fit.predict()["mean"], expected.mean(axis=0), rtol=1e-9)
-    drawn = fit.predict(kind="response", seed=1, draws=True).to_numpy()
+    drawn = fit.predict(kind="response", seed=1, draws=True).to_numpy().reshape(len(eta), -1)
     spread = law(fit, eta).var().mean() + expected.var(axis=0).mean()
     assert drawn.var(axis=0).mean() == pytest.approx(spread, rel=0.15)
 
