@@ -90,7 +90,7 @@ def make_spec(
         )
     read = formula if isinstance(formula, Formula) else parse(formula)
     chosen = family(family_name)
-    if chosen.name == "binomial" and read.trials is None:
+    if chosen.counts_trials and read.trials is None:
         # as in R a single outcome is a trial; whether it is 0 or 1 the design will see
         chosen = family(f"bernoulli({chosen.link})")
     _check_left(read, chosen)
@@ -107,13 +107,13 @@ def make_spec(
 
 def _check_left(formula: Formula, chosen: Family) -> None:
     """Refuse trials or standard errors that the family does not take."""
-    if formula.trials is not None and chosen.name != "binomial":
+    if formula.trials is not None and not chosen.counts_trials:
         several = "; a response of several columns is not available: model each" if "cbind" in formula.text else ""
         raise ModelError(
             f"the response has trials, which the {chosen.name} family does not take",
             f'write family="binomial" if successes are counted{several}',
         )
-    if formula.se is not None and chosen.name != "gaussian":
+    if formula.se is not None and not chosen.divides_variance:
         raise ModelError(
             f"the response has known standard errors, which the {chosen.name} family does not take",
             'write family="gaussian", or leave se() out',

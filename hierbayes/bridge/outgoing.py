@@ -74,7 +74,7 @@ def hand_over(
 
 def _warn_of_weights(spec: ModelSpec) -> None:
     """Say that weights and known standard errors stay behind."""
-    gaussian = spec.family.name == "gaussian"
+    gaussian = spec.family.conjugate
     what = f"the weights {spec.weights!r}" if spec.weights is not None else "the known standard errors"
     if spec.weights is None and spec.formula.se is None:
         return

@@ -10,6 +10,7 @@ import numpy as np
 
 from hierbayes.comparison.integrals import Responses
 from hierbayes.comparison.internal import by_block, effects_by_block, flat, roots
+from hierbayes.design.table import at_rows
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Ints
 
@@ -55,7 +56,7 @@ def everything(design: Design, labels: Labels, posterior: xr.Dataset) -> Everyth
 
 def responses(design: Design, rows: Ints) -> Responses:
     """Return the responses of some rows."""
-    trials = None if design.trials is None else design.trials[rows]
+    trials = at_rows(design.trials, rows)
     return Responses(design.family, design.y[rows], design.weights[rows], trials)
 
 

@@ -128,7 +128,7 @@ def find_mode(rows: Responses, predictor: Floats, A: Floats, own: Mapping[str, F
     height = _height(rows, predictor, A, own, v)
     for _ in range(_STEPS):
         step, _H = _scoring(rows, predictor, A, own, v)
-        if rows.family.link == "log":
+        if rows.family.steps_overshoot:
             far = np.abs(np.einsum("snq,sq->sn", A, step)).max(axis=1)
             step *= (_FAR / np.maximum(far, _FAR))[:, None]
         v, height, moved = _ascend(rows, predictor, A, own, v, step, height)

@@ -48,7 +48,7 @@ def psis_loo(
     posterior = posterior.isel(draw=slice(None, None, thin))
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     refuse_few_draws(shape[0] * shape[1])
-    if kind == "marginal" and design.family.name == "gaussian":
+    if kind == "marginal" and design.family.conjugate:
         blocks = _marginal(problem, labels, posterior, progress)
     elif kind == "marginal":
         blocks = _integrated(design, labels, posterior, progress)

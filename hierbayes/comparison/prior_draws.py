@@ -148,7 +148,7 @@ def draw_parameters(problem: Problem, draws: int, rng: np.random.Generator) -> E
 
 def draw_responses(problem: Problem, drawn: Expanded, rng: np.random.Generator) -> Floats:
     """Return a draw of the response for every draw of the parameters, shape (draws, rows)."""
-    if problem.family != "gaussian":
+    if not problem.likelihood.conjugate:
         return _draw_others(problem, drawn, rng)
     found = rng.standard_normal((len(drawn.sigma), problem.n))
     root = np.sqrt(problem.weights)

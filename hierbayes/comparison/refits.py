@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from hierbayes.comparison.bridges import bridge, effective, relative_error
 from hierbayes.comparison.internal import Internal, internal, roots
 from hierbayes.design.proper import refuse_improper
+from hierbayes.design.table import at_rows
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Floats, Ints, Problem
 from hierbayes.errors import ModelError
@@ -190,7 +191,7 @@ def kept(problem: Problem, rows: Flags, levels: bool = False) -> Problem:
         X=np.ascontiguousarray(problem.X[wide]),
         offset=problem.offset[wide],
         weights=problem.weights[rows],
-        trials=None if problem.trials is None else problem.trials[rows],
+        trials=at_rows(problem.trials, rows),
         blocks=tuple(_kept_block(block, wide, levels) for block in problem.blocks),
     )
 
@@ -209,5 +210,5 @@ def _rows_of(design: Design, rows: Flags) -> Design:
         levels, codes = np.unique(block.codes[wide], return_inverse=True)
         names = tuple(block.levels[i] for i in levels)
         groups.append(replace(block, levels=names, codes=codes.astype(np.int64), Z=block.Z[wide]))
-    trials = None if design.trials is None else design.trials[rows]
+    trials = at_rows(design.trials, rows)
     return replace(design, y=design.y[rows], X=design.X[wide], trials=trials, groups=tuple(groups))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hierbayes.comparison.internal import effects_by_block, flat
+from hierbayes.design.table import at_rows
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats
 from hierbayes.errors import ModelError
@@ -75,9 +76,9 @@ def _densities(design: Design, own: Mapping[str, Floats], rows: slice, found: Fl
     family = design.family
     if family.unordered:
         return np.asarray(family.log_likelihood(design.y[rows], found, own, design.weights[rows]))
-    if family.name != "gaussian":
+    if not family.conjugate:
         found += design.offset[rows]
-        trials = None if design.trials is None else design.trials[rows]
+        trials = at_rows(design.trials, rows)
         return np.asarray(family.log_likelihood(design.y[rows], found, own, design.weights[rows], trials))
     found -= design.y[rows] - design.offset[rows]
     found *= np.sqrt(design.weights[rows]) / own["sigma"]

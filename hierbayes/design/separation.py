@@ -15,14 +15,9 @@ from hierbayes.design.units import lengths
 
 def _bounds(design: Design) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which rows lie on the lower and which on the upper bound of what a discrete response may be."""
+    low, high = design.family.range(design.trials)
     nothing = np.zeros(design.n, dtype=bool)
-    values = design.family.values
-    if values == "ordered":
-        return design.y == 1, design.y == design.family.categories
-    if values not in ("binary", "binomial", "count"):
-        return nothing, nothing
-    top = np.ones(design.n) if design.trials is None else design.trials
-    return design.y == 0, nothing if values == "count" else design.y == top
+    return nothing if low is None else design.y == low, nothing if high is None else design.y == high
 
 
 def telling_levels(block: GroupBlock, design: Design, wide: bool = False) -> int:

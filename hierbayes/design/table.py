@@ -354,3 +354,29 @@ def _check_twins(name: str, labels: list[str]) -> None:
                 "make them the same type, or rename one",
             )
         seen.add(label)
+
+
+def at_rows(values: Floats | None, *rows: Any) -> Floats | None:
+    """Return some rows of what a response may not have, such as trials; None where it has none.
+
+    Examples
+    --------
+    >>> at_rows(None, slice(0, 2)) is None, at_rows(np.array([4.0, 5.0, 6.0]), slice(0, 2)).tolist()
+    (True, [4.0, 5.0])
+    """
+    if values is None:
+        return None
+    for part in rows:
+        values = values[part]
+    return values
+
+
+def share_of(y: Any, trials: Any) -> Any:
+    """Return responses on the scale of their mean: the share of successes where they count these.
+
+    Examples
+    --------
+    >>> float(share_of(3.0, None)), float(share_of(np.float64(3.0), 4.0))
+    (3.0, 0.75)
+    """
+    return y if trials is None else y / trials

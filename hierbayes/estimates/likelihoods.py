@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from hierbayes.design.table import at_rows
 from hierbayes.estimates.arrays import BoolArray, FloatArray, IntArray
 from hierbayes.estimates.levels import NoPooling, no_pooling
 from hierbayes.estimates.pooled import LeastSquares, least_squares
@@ -48,7 +49,7 @@ class Responses:
 
     def at(self, rows: Any) -> Responses:
         """Return some of the rows."""
-        trials = None if self.trials is None else self.trials[rows]
+        trials = at_rows(self.trials, rows)
         return replace(self, y=self.y[rows], offset=self.offset[rows], weights=self.weights[rows], trials=trials)
 
     def held(self, eta: FloatArray) -> FloatArray:

@@ -150,6 +150,14 @@ class Family:
     """Whether responses are categories without an order: a row then has a linear predictor for each but the first."""
     linear: ClassVar[bool] = False
     """Whether the mean is the linear predictor itself, so that effects of mean 0 average out of it."""
+    conjugate: ClassVar[bool] = False
+    """Whether normal effects integrate out in closed form: then there are REML, least squares and exact shares."""
+    interval: ClassVar[bool] = True
+    """Whether an interval of responses says more than their mean: not of 0 and 1."""
+    steps_overshoot: ClassVar[bool] = False
+    """Whether a step of Fisher scoring may lead far beyond the mode, as it does from where the mean is nearly 0."""
+    counts_trials: ClassVar[bool] = False
+    """Whether a response is a number of successes of trials."""
     divides_variance: ClassVar[bool] = False
     """Whether a weight divides the variance of a row; for other families it multiplies the log likelihood."""
     whole: ClassVar[bool] = False
@@ -487,6 +495,24 @@ class Family:
             return np.asarray(self.variance(np.zeros(draws), parameters))
         eta = np.asarray(self.linked(overall_mean()))
         return np.asarray(self.variance(eta, parameters) / self.mean_slope(eta, parameters) ** 2)
+
+    @property
+    def mean_link(self) -> str:
+        """The link by which the mean of a response, up to a factor, is that of the linear predictor."""
+        return self.link
+
+    @property
+    def exponentials(self) -> bool:
+        """Whether the exponential of a coefficient is a ratio: of means, odds or hazards."""
+        return self.mean_link in ("log", "logit", "cloglog")
+
+    def log_mean_shift(self, sigma: float) -> float:
+        """Return what the logarithm of the mean has beside the linear predictor, under `mean_link`."""
+        return 0.0
+
+    def thresholds(self, parameters: Parameters) -> list[float] | None:
+        """Return the thresholds between ordered categories, the first of them 0; None for other responses."""
+        return None
 
     # starting values and bounds
 

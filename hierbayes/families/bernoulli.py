@@ -20,6 +20,7 @@ class Bernoulli(SuccessFamily):
     name = "bernoulli"
     values = "binary"
     bambi = "bernoulli"
+    interval = False
     latex = r"y_i &\sim \operatorname{Bernoulli}(\mu_i)"
     words = "{y} is {one} with a probability whose {link} is the linear predictor."
 

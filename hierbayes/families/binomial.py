@@ -20,6 +20,7 @@ class Binomial(SuccessFamily):
 
     name = "binomial"
     values = "binomial"
+    counts_trials = True
     bambi = "binomial"
     latex = r"y_i &\sim \operatorname{Binomial}(n_i,\ \mu_i)"
     words = "{y} counts the successes of {trials} trials, whose share has the linear predictor as its {link}."

@@ -24,6 +24,7 @@ class Gaussian(Family):
     aliases = ("normal",)
     bambi = "gaussian"
     linear = True
+    conjugate = True
     divides_variance = True
     kernels = {"identity": "gaussian"}  # noqa: RUF012
     words = "{y} is normal around a mean, with residual sd sigma ~ {sigma}."

@@ -29,6 +29,13 @@ class LogNormal(Family):
     latent_words = "sigma^2, of the logarithm"
     kernels = {"identity": "gaussian"}  # noqa: RUF012
 
+    @property
+    def mean_link(self) -> str:
+        return "log"
+
+    def log_mean_shift(self, sigma: float) -> float:
+        return 0.5 * sigma**2
+
     def _shift(self, parameters: Parameters) -> Any:
         return 0.0
 
@@ -100,6 +107,13 @@ class ShiftedLogNormal(LogNormal):
     words = "The log of {y} less a shift ~ {shift} is normal around a mean, with sd sigma ~ {sigma}."
     latent_words = "sigma^2, of the logarithm less the shift"
     kernels = {}  # noqa: RUF012
+
+    @property
+    def mean_link(self) -> str:
+        return self.link
+
+    def log_mean_shift(self, sigma: float) -> float:
+        return 0.0
 
     def _shift(self, parameters: Parameters) -> Any:
         return np.asarray(parameters.get("shift", 0.0))

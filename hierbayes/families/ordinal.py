@@ -259,6 +259,9 @@ class Ordinal(Family):
         assert self.function.tolerance is not None
         return np.full(draws, self.function.tolerance.variance)
 
+    def thresholds(self, parameters: Parameters) -> list[float] | None:
+        return [float(cut) for cut in cuts(self._gaps(parameters))]
+
     def working_response(self, y: Any, trials: Any) -> Any:
         # the share of rows below each category, and half of those in it
         _, which, counts = np.unique(y, return_inverse=True, return_counts=True)

@@ -18,6 +18,7 @@ class RateFamily(Family):
     """A family whose mean is the exponential of the linear predictor, and whose density is of the exponential kind."""
 
     links = ("log",)
+    steps_overshoot = True
 
     def mean_slope(self, predictor: Any, parameters: Parameters | None = None) -> Any:
         return self.mean(np.asarray(predictor, dtype=float), parameters)

@@ -178,7 +178,7 @@ class Decomposing(FitBase):
         from hierbayes.summaries.variance_sources import sources_table
 
         prob = check_prob(ci_prob)
-        tests = self._term_tests() if self.spec.family.name == "gaussian" else None
+        tests = self._term_tests() if self.spec.family.conjugate else None
         return sources_table(self.design, self.spec.formula, self.posterior, tests, prob)
 
     def _term_tests(self) -> tuple[TermTest, ...] | str:
@@ -309,7 +309,7 @@ class Decomposing(FitBase):
         return pooling_factors(self.design, self.posterior, check_prob(ci_prob))
 
     def _only_gaussian(self, name: str) -> None:
-        if self.spec.family.name != "gaussian":
+        if not self.spec.family.conjugate:
             unordered = self.spec.family.unordered
             ask, what = ("category_probabilities", "probabilities") if unordered else ("predict", "means")
             raise ModelError(

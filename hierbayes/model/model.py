@@ -334,7 +334,7 @@ class Model(KeptModel):
         from hierbayes.summaries.classical_columns import poolings_of
         from hierbayes.summaries.classical_fit import ClassicalFit
 
-        if self._spec.family.name != "gaussian":
+        if not self._spec.family.conjugate:
             raise ModelError(
                 f"{'REML' if reml else 'ML'} is for the gaussian family, and this model's is {self._spec.family.name}",
                 f"fit() gives the posterior; {poolings_of(self._design)} complete and no pooling by maximum likelihood",

@@ -117,7 +117,7 @@ def _new_rows(question: Asked, schema: Schema, newdata: Any) -> Rows:
         newdata,
         groups=question.effects_matter or question.spread_matters(schema.family),
         # a weight is part of what a gaussian response is like, and of no other
-        weights=respond and schema.family.name == "gaussian",
+        weights=respond and schema.family.conjugate,
         trials=respond,
         absent=question.groups == "average",
     )

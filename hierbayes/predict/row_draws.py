@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hierbayes.design.new_rows import Rows
-from hierbayes.design.table import Floats
+from hierbayes.design.table import Floats, at_rows, share_of
 from hierbayes.errors import ModelError
 from hierbayes.families import Family
 from hierbayes.predict.level_effects import LevelEffects, generator
@@ -131,14 +131,14 @@ def response_of(family: Family, posterior: PosteriorDraws, rows: Rows, seed: int
 
     The noise of a row depends on the seed and on its place in the frame.
     """
-    if family.name == "gaussian":
+    if family.conjugate:
         return _with_noise(family, posterior, rows.weights, seed)
 
     def finish(drawn: Floats, piece: Piece) -> Floats:
         for start in range(piece.start, piece.stop, STEP):
             own = slice(start - piece.start, min(start + STEP, piece.stop) - piece.start)
             rng = generator(seed, "noise", str(start // STEP))
-            trials = None if rows.trials is None else rows.trials[piece.rows][own, None]
+            trials = at_rows(rows.trials, piece.rows, own, None)
             drawn[own] = family.draw(drawn[own], posterior.parameters, rng, trials=trials)
         return drawn
 
@@ -170,17 +170,17 @@ def residual_of(family: Family, posterior: PosteriorDraws, rows: Rows, standardi
     y = rows.y
     if y is None:
         raise ModelError("residuals need the response")
-    response = y if rows.trials is None else y / rows.trials
+    response = share_of(y, rows.trials)
 
     def finish(drawn: Floats, piece: Piece) -> Floats:
         left: Floats = response[piece.rows, None] - family.mean(drawn, posterior.parameters)
         if not standardized:
             return left
-        if family.name == "gaussian":
+        if family.conjugate:
             left *= np.sqrt(rows.weights[piece.rows])[:, None]
             left /= posterior.parameters["sigma"]
             return left
-        trials = None if rows.trials is None else rows.trials[piece.rows, None]
+        trials = at_rows(rows.trials, piece.rows, None)
         sd = np.sqrt(family.variance(drawn, posterior.parameters, trials=trials))
         return np.asarray(left / (sd if trials is None else sd / trials))
 

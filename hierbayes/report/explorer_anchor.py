@@ -68,7 +68,7 @@ def find_anchor(problem: Problem, design: Design, posterior: xr.Dataset, factor:
         If an sd of the factor is fixed at 0.
     """
     members = [i for i, block in enumerate(design.groups) if block.factor == factor]
-    gaussian = problem.family == "gaussian"
+    gaussian = problem.likelihood.conjugate
     found = _reml(problem) if gaussian else None
     if found is None:
         typical = [_typical(problem, design, posterior, i) for i in range(len(problem.blocks))]

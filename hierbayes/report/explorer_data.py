@@ -68,13 +68,13 @@ def explorer_data(
     small = tables.table["no"].isna().to_numpy().reshape(own.n_levels, -1).any(axis=1)
     shown = chosen if levels is not None else [own.levels[kept[i]] for i in spread(len(kept), MOST_PANELS)]
     x, names = _horizontal(tables.points["x"])
-    exact = problem.family == "gaussian"
+    exact = problem.likelihood.conjugate
     left = distance_left(path, fit.design.X, own.Z, own.codes)[~small[own.codes]]
     return {
         "exact": exact,
         # of an ordinal response: P(y > k) falls with the k-th, and the expected score is one more than their sum
-        "cuts": np.cumsum([0.0, *parameters.values()]).tolist() if problem.likelihood.ordered else None,
-        "link": "log" if problem.family == "lognormal" else problem.link,
+        "cuts": problem.likelihood.thresholds(parameters),
+        "link": problem.likelihood.mean_link,
         "factor": own.name,
         "formula": fit.model.spec.formula.text,
         "response": fit.design.response,
@@ -99,7 +99,7 @@ def explorer_data(
 
 
 def _path(problem: Problem, parameters: Mapping[str, float], anchor: Anchor, members: Sequence[int]) -> PoolingPath:
-    if problem.family == "gaussian":
+    if problem.likelihood.conjugate:
         return pooling_path(problem, anchor.covariances, anchor.sigma, members)
     from hierbayes.report.explorer_modes import modes_path
 
@@ -111,9 +111,9 @@ def _shift(design: Design, sigma: float) -> Floats:
 
     Points of the Gaussian family are drawn less their offset. A log-normal mean is ``exp(eta + sigma^2 / 2)``.
     """
-    if design.family.name == "gaussian":
+    if design.family.conjugate:
         return np.zeros(design.n)
-    return design.offset + (0.5 * sigma**2 if design.family.name == "lognormal" else 0.0)
+    return design.offset + design.family.log_mean_shift(sigma)
 
 
 def _axes(own: FactorColumns, terms: Sequence[str] | None) -> list[int]:
@@ -188,7 +188,7 @@ def _notes(design: Design, own: FactorColumns, kept: list[int], small: Bools) ->
         )
     if np.any(small):
         count = f"{int(small.sum())} level{'s have' if small.sum() > 1 else ' has'}"
-        few = "too few rows" + ("" if design.family.name == "gaussian" else ", or no finite estimate (all the same),")
+        few = "too few rows" + ("" if design.family.conjugate else ", or no finite estimate (all the same),")
         notes.append(f"{count} {few} for a fit without pooling, and so no line of no pooling.")
     if len(kept) < own.n_levels:
         notes.append(f"The page holds {len(kept)} of the {own.n_levels} levels, spread evenly.")

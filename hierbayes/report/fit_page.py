@@ -207,7 +207,7 @@ def _shares(fit: Reported) -> tuple[Block, ...]:
 def _sources(fit: Reported) -> tuple[Block, ...]:
     table = fit.anova()
     spreads = ["kind", "df", "finite_sd", "finite_lower", "finite_upper", "super_sd", "super_lower", "super_upper"]
-    units = "units of the response" if fit.design.family.name == "gaussian" else "units of the linear predictor"
+    units = "units of the response" if fit.design.family.conjugate else "units of the linear predictor"
     first = Table(
         _bare(table[spreads]),
         "Analysis of variance: the sd of every source of variation",

@@ -121,7 +121,7 @@ class Runner:
         also = self._joint_refusal() or self._joint_cost()
         if also is None:
             return "joint", refused
-        return "pymc", refused if self.problem.family == "gaussian" else also
+        return "pymc", refused if self.problem.likelihood.conjugate else also
 
     def _joint_cost(self) -> str | None:
         """Return why the joint engine would be slow; None if it is not.

@@ -155,7 +155,7 @@ def _repetitions(n: Any) -> int:
 def _trial(plan: Plan, truth: Any, fits: Sequence[str], factor: str | None, chosen: Settings, ci_prob: float) -> Trial:
     grouped = bool(plan.design.factors)
     methods = _methods(fits, grouped)
-    if "reml" in methods and plan.spec.family.name != "gaussian":
+    if "reml" in methods and not plan.spec.family.conjugate:
         raise ModelError(
             f'the fit "reml" is for the gaussian family, not {plan.spec.family.name}', 'leave "reml" out of fits'
         )

@@ -76,7 +76,7 @@ class Plan:
             return table
         if levels:
             values = np.asarray(levels, dtype=object)[values.astype(np.int64)]
-        elif self.design.family.values in ("binary", "binomial", "count") and np.abs(values).max() < 2**53:
+        elif self.design.family.whole and np.abs(values).max() < 2**53:
             values = values.astype(np.int64)
         table[self.response] = values
         return table

@@ -142,7 +142,7 @@ def repeat_once(trial: Trial, seed: int) -> Outcome:
     design = replace(trial.plan.design, y=world.y)
     numbers: dict[str, Floats] = {}
     by_level: dict[str, Floats] = {}
-    if design.family.name != "gaussian":
+    if not design.family.conjugate:
         numbers, by_level = likelihood_fits(design, world.values, trial)
     else:
         if "complete" in trial.methods:

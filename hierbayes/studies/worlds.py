@@ -196,6 +196,4 @@ def draw_response(
     for block, b in zip(design.groups, effects, strict=True):
         y += np.einsum("ik,ik->i", block.Z, b[block.codes])
     rng = np.random.default_rng([seed, RESIDUALS])
-    if design.family.name != "gaussian":
-        return np.asarray(design.family.draw(y, parameters, rng, trials=design.trials))
-    return np.asarray(y + parameters["sigma"] * rng.standard_normal(design.n) / np.sqrt(design.weights))
+    return np.asarray(design.family.draw(y, parameters, rng, design.weights, design.trials))

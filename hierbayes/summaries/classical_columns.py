@@ -72,7 +72,7 @@ def refuse_others(design: Design) -> None:
     ModelError
         If the family is not the gaussian.
     """
-    if design.family.name != "gaussian":
+    if not design.family.conjugate:
         raise ModelError(
             f"the classical fits are for the gaussian family, and this model's is {design.family.name}",
             f"complete and no pooling by maximum likelihood: {poolings_of(design)}"

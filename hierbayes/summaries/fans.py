@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from hierbayes.design.design import Design
-from hierbayes.design.table import Floats, Ints
+from hierbayes.design.table import Floats, Ints, share_of
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import Family
 from hierbayes.formula.names import suggest
@@ -178,10 +178,10 @@ def _ribbon(design: Design, posterior: xr.Dataset, factor: str, axis: Along, ci_
         table[column] = _mean_quantile(family, posterior, kept, mean, sd, prob)
     table |= {"lower": np.nan, "upper": np.nan}
     variance = sum(spread.values())
-    if family.name == "gaussian":
+    if family.conjugate:
         sd = np.sqrt(variance + latent_variance(design, posterior, family)[kept, None])
         table |= {column: mixture_quantile(whole_mean, sd, p) for column, p in (("lower", tail), ("upper", 1 - tail))}
-    elif family.name != "bernoulli":
+    elif family.interval:
         ends = _response_quantiles(design, posterior, kept, whole_mean, np.sqrt(variance), (tail, 1 - tail))
         table |= {"lower": ends[0], "upper": ends[1]}
     return pd.DataFrame(table)
@@ -207,15 +207,12 @@ def _response_quantiles(
         predictor = mean[:, g, None] + sd[:, g, None] * rng.standard_normal((len(kept), times))
         trials = None if design.trials is None else rng.choice(design.trials, predictor.shape)
         y = design.family.draw(predictor, own, rng, trials=trials)
-        found[:, g] = np.quantile(y if trials is None else y / trials, probs)
+        found[:, g] = np.quantile(share_of(y, trials), probs)
     return found
 
 
 def _mean_quantile(family: Family, posterior: xr.Dataset, kept: Ints, mean: Floats, sd: Floats, prob: float) -> Floats:
     """Return a quantile of the mean response over the draws, whose linear predictors are ``N(mean, sd**2)``."""
-    if family.ordered:
-        own = {name: drawn(posterior, name)[kept, None] for name in family.parameters}
-        return score_quantile(family, own, mean, sd, prob)
     if family.link != "identity" or family.linear:
         return np.asarray(family.mean(mixture_quantile(mean, sd, prob)))
     # the mean of a log-normal is exp(mu + sigma**2 / 2) above a shift, which is taken at its posterior mean

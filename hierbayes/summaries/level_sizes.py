@@ -87,7 +87,7 @@ def with_sizes(
 def _reach(own: NoPooling, ci_prob: float, family: Family) -> Floats:
     """Return half the width of each interval, (levels, terms)."""
     tail = (1 - check_prob(ci_prob)) / 2
-    if family.name != "gaussian":
+    if not family.conjugate:
         return np.asarray(norm.isf(tail) * own.se)
     if own.df < 1:
         return np.full_like(own.se, np.nan)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hierbayes.design.design import Design
-from hierbayes.design.table import Floats
+from hierbayes.design.table import Floats, share_of
 
 
 def observed(design: Design) -> Floats:
     """Return the response of every row on the scale of its mean: the share of successes where it counts these."""
-    return design.y if design.trials is None else design.y / design.trials
+    return np.asarray(share_of(design.y, design.trials))
 
 
 def mean_label(design: Design) -> str:

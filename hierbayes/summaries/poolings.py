@@ -159,8 +159,8 @@ def pooling_tables(
         "no": shared @ separate.gamma + _rowwise(pieces, separate.coef),
         "partial": partial,
     }
-    y = design.y - design.offset if family.name == "gaussian" else observed(design)
-    if family.name != "gaussian":
+    y = design.y - design.offset if family.conjugate else observed(design)
+    if not family.conjugate:
         own_parameters = mean_parameters(posterior, family)
         fits = {key: np.asarray(family.mean(fit + design.offset, own_parameters)) for key, fit in fits.items()}
     x, x_label = _horizontal(design, formula, name, pieces)
@@ -174,7 +174,7 @@ def pooling_tables(
         points=points,
         curves=curves,
         x_label=x_label,
-        y_label=mean_label(design) + (" less offset" if family.name == "gaussian" and np.any(design.offset) else ""),
+        y_label=mean_label(design) + (" less offset" if family.conjugate and np.any(design.offset) else ""),
         binary=family.values == "binary",
     )
 
@@ -211,7 +211,7 @@ def mean_parameters(posterior: xr.Dataset, family: Family) -> dict[str, float]:
 
 def own_fits(design: Design, pieces: LevelPieces, posterior: xr.Dataset) -> tuple[Floats, NoPooling]:
     """Return the complete-pooling coefficients, (p,), NaN where they are not determined, and each level's own fit."""
-    if design.family.name != "gaussian":
+    if not design.family.conjugate:
         return _own_likelihood_fits(design, pieces, mean_parameters(posterior, design.family))
     y = design.y - design.offset
     beta = complete_pooling(y, design.X, design.weights).beta if design.coefficients else np.zeros(0)

@@ -27,7 +27,7 @@ def r_squared(design: Design, posterior: xr.Dataset, ci_prob: float) -> pd.DataF
     between = np.sum([np.zeros(len(fixed)), *group_variances(design, posterior).values()], axis=0)
     residual = latent_variance(design, posterior, design.family)
     total = fixed + between + residual
-    if design.family.name == "gaussian":
+    if design.family.conjugate:
         fitted = row_spread(design, posterior).fitted if design.groups else fixed
         conditional, marginal = fitted / (fitted + residual), fixed / total
     else:

@@ -79,7 +79,7 @@ def pooling_factors(design: Design, posterior: xr.Dataset, ci_prob: float) -> Po
     """Return the pooling factors of every term and of every level; see `hierbayes.Fit.pooling`."""
     factors = factor_columns(design)
     rows = [row for own in factors for row in _by_term(own, posterior)]
-    if design.family.name == "gaussian":
+    if design.family.conjugate:
         spread = row_spread(design, posterior)
         data = 1 - np.var(spread.mean_error, ddof=1) / np.mean(spread.scaled_error)
         rows = [*rows, (own_word("Residual", design.factors), "", design.n, float(data))]
@@ -147,7 +147,7 @@ class RowInformation:
 
 def row_information(design: Design, posterior: xr.Dataset) -> RowInformation:
     """Return the information in each row; for others than the gaussian at the posterior means of all parameters."""
-    if design.family.name == "gaussian":
+    if design.family.conjugate:
         return RowInformation(design.weights, drawn(posterior, "sigma") ** 2)
     eta = coefficients(posterior, design).mean(axis=0) @ design.X.T + design.offset
     for own in factor_columns(design):

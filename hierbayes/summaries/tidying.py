@@ -11,7 +11,7 @@ import pandas as pd
 from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family
 from hierbayes.summaries.numbers import ESTIMATES, described
-from hierbayes.summaries.questions.scales import back, log_means
+from hierbayes.summaries.questions.scales import back
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -71,7 +71,7 @@ def exponentials(posterior: xr.Dataset, family: Family, coefficients: Sequence[s
     ModelError
         If they are no ratios under this family.
     """
-    if not (family.link in ("log", "logit", "cloglog") or log_means(family)):
+    if not (family.exponentials):
         instead = '; for a response in logarithms fit the response itself with family="lognormal"'
         raise ModelError(
             f"exponentiate=True is for the links log, logit and cloglog, and that of {family.name} is {family.link}: "

@@ -50,7 +50,7 @@ def variance_shares(
         draws = np.stack([found.get(name, np.full(len(shares), np.nan)) for name in parts], axis=-1)
         own = described(draws[None], ci_prob, chains_too=False)[["mean", "lower", "upper"]]
         table[CORRELATION] = own.to_numpy()
-    if family.name != "gaussian":
+    if not family.conjugate:
         table["note"] = [f"on the {family.link} scale: {family.latent_note}" if n == residual else "" for n in parts]
     return table
 
@@ -70,7 +70,7 @@ def pair_correlations(design: Design, posterior: xr.Dataset) -> dict[str, Floats
     a pair also shares the levels of other factors where both rows lie in one. NaN where no level has two rows.
     """
     factors = factor_columns(design)
-    gaussian = design.family.name == "gaussian"
+    gaussian = design.family.conjugate
     residual = drawn(posterior, "sigma") ** 2 if gaussian else latent_variance(design, posterior, design.family)
     weights = design.weights if gaussian else np.ones(design.n)
     spreads = [covariances(posterior, own.name) for own in factors]

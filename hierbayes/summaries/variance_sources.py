@@ -10,7 +10,7 @@ import pandas as pd
 
 from hierbayes.design.design import Design
 from hierbayes.design.table import Categorical, Floats, Ints, as_factor
-from hierbayes.design.units import WEAK
+from hierbayes.design.units import WEAK, response_units
 from hierbayes.expressions.syntax import Call, Name
 from hierbayes.formula import show
 from hierbayes.formula.syntax import Formula, Term
@@ -98,10 +98,7 @@ def _table(found: list[Source], rows: list[tuple[Any, ...]]) -> pd.DataFrame:
 
 def _response_sd(design: Design) -> float:
     """Return the sd that the default priors take for that of the response on the scale of the link."""
-    if design.family.link != "identity":
-        return 1.0
-    y = np.log(design.y) if design.family.name in ("lognormal", "shifted_lognormal") else design.y
-    return float(np.std(y - design.offset, ddof=1))
+    return response_units(design).sd
 
 
 def _population(design: Design, formula: Formula, posterior: xr.Dataset, probs: Floats, scale: float) -> list[Source]:
@@ -200,7 +197,7 @@ def _residual(name: str, design: Design, posterior: xr.Dataset, probs: Floats, u
     columns = span_of(design.X, np.zeros((design.n, 0)))
     mean = 1 - span_of(np.ones((design.n, 1)), columns).shape[1]  # of the rows, which takes 1 df where X can hold it
     df = max(design.n - mean - used, 0)
-    if family.name != "gaussian":
+    if not family.conjugate:
         whole = np.sqrt(latent_variance(design, posterior, family))
         own = np.quantile(np.sqrt(row_spread(design, posterior).error), probs) if family.linear else _NONE
         return Source(name, "residual", df, own, np.quantile(whole, probs), family.latent_note)

@@ -43,7 +43,7 @@ _RECOVERY = 0x6265
 
 def refusal(problem: Problem) -> str | None:
     """Return why the engine does not take a problem, None if it does."""
-    if problem.family != "gaussian":
+    if not problem.likelihood.conjugate:
         return f"the {problem.family} family does not integrate out"
     for prior in problem.beta_priors:
         if not isinstance(prior, Normal | Flat):

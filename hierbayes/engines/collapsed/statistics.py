@@ -96,7 +96,7 @@ def accumulate(problem: Problem, sparse: bool | None = None) -> Statistics:
     DataError
         If the weights are not positive.
     """
-    if problem.family != "gaussian":
+    if not problem.likelihood.conjugate:
         raise ModelError(f"the collapsed engine takes the gaussian family only, not {problem.family}")
     if not np.all(problem.weights > 0):
         raise DataError("weights must be positive", "leave out rows of weight 0")

@@ -21,7 +21,7 @@ _POSITIVE = ("positive", "count", "binary", "binomial", "unit")
 
 def log_means(family: Family) -> bool:
     """Whether the linear predictor is the logarithm of the mean, but for a constant: a link log, or log-normal."""
-    return family.link == "log" or family.name == "lognormal"
+    return family.mean_link == "log"
 
 
 def check_scale(scale: str, family: Family, what: str) -> None:
