@@ -14,23 +14,15 @@ from hierbayes.errors import ModelError
 from hierbayes.expressions import syntax
 from hierbayes.expressions.functions import FUNCTIONS, denied, row_function
 from hierbayes.expressions.printing import show_expression
-from hierbayes.expressions.syntax import Binary, Call, Expression, Name, Number, Text, Unary, operands
+from hierbayes.expressions.syntax import COMPARISONS, Binary, Call, Expression, Name, Number, Text, Unary, operands
 
-_ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "**": operator.pow,
-}
-_COMPARED = {
-    "==": "equal",
-    "!=": "not_equal",
-    "<": "less",
-    "<=": "less_equal",
-    ">": "greater",
-    ">=": "greater_equal",
-}
+_ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = dict(
+    zip(
+        ("+", "-", "*", "/", "**"),
+        (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow),
+        strict=True,
+    )
+)
 
 
 def fold[T](
@@ -72,7 +64,7 @@ def applied(expression: Expression, parts: Sequence[Any], xp: Any) -> Any:
         case Binary(operator=sign) if sign in _ARITHMETIC:
             return _ARITHMETIC[sign](*parts)
         case Binary(operator=sign):
-            return xp.where(getattr(xp, _COMPARED[sign])(*parts), 1.0, 0.0)
+            return xp.where(getattr(xp, COMPARISONS[sign])(*parts), 1.0, 0.0)
     raise TypeError(f"{expression!r} has no operands")
 
 

@@ -87,12 +87,8 @@ MOST_COMPARED = 20
 MOST_GROUPS = 5
 """Columns that ``ave()`` takes the combinations of."""
 SPLINE = (
-    ("df", "count"),
-    ("knots", "numbers"),
-    ("degree", "whole"),
-    ("intercept", "flag"),
-    ("lower_bound", "number"),
-    ("upper_bound", "number"),
+    *(("df", "count"), ("knots", "numbers"), ("degree", "whole")),
+    *(("intercept", "flag"), ("lower_bound", "number"), ("upper_bound", "number")),
 )
 CATEGORICAL = (("contrast", "contrast"), ("levels", "levels"), ("reference", "level"))
 
@@ -100,9 +96,7 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
     {
         **{name: Function(name) for name in _NAMED},
         "ceiling": Function("ceil"),
-        "scale": Function(),
-        "standardize": Function(),
-        "center": Function(),
+        **{name: Function() for name in ("scale", "standardize", "center")},
         "I": Function(same),
         "offset": Function(),
         "pmax": Function(largest, expressions=(2, MOST_COMPARED)),

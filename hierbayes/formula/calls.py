@@ -9,6 +9,7 @@ from hierbayes.expressions.functions import FUNCTIONS
 from hierbayes.expressions.reader import Reader, joined
 from hierbayes.expressions.scanner import Kind, Stream
 from hierbayes.expressions.syntax import (
+    COMPARISONS,
     CONSTANTS,
     Call,
     Expression,
@@ -21,7 +22,6 @@ from hierbayes.expressions.syntax import (
     names_in,
 )
 from hierbayes.formula.arguments import (
-    COMPARISONS,
     GROUPS,
     SPELLINGS,
     categorical,
@@ -107,9 +107,8 @@ class CallReader(Reader):
         operator = self.operator()
         right = self.sum()
         if self.stream.sees(*COMPARISONS):
-            raise self.stream.error(
-                "comparisons cannot be chained", self.stream.current.span, "Multiply two: I((x > 1) * (x < 3))."
-            )
+            hint = "Multiply two: I((x > 1) * (x < 3))."
+            raise self.stream.error("comparisons cannot be chained", self.stream.current.span, hint)
         return joined(operator.value, left, right)
 
     def too_many(self, span: Span) -> FormulaError:
@@ -176,9 +175,8 @@ class CallReader(Reader):
         stream = self.stream
         function = self.within[-1]
         if stream.sees("|", "||"):
-            return stream.error(
-                f"a bar cannot stand inside {function}()", stream.current.span, "Write (x | g) as a summand of its own."
-            )
+            hint = "Write (x | g) as a summand of its own."
+            return stream.error(f"a bar cannot stand inside {function}()", stream.current.span, hint)
         if stream.sees(":"):
             hint = GROUPS if function == "ave" else "Write log(x):z, or I(x * z)."
             return stream.error(f"`:` has no meaning inside {function}()", stream.current.span, hint)

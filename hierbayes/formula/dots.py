@@ -55,13 +55,9 @@ def _check_summand(text: str, tokens: tuple[Token, ...], i: int) -> None:
     before, after = tokens[i - 1], tokens[i + 1]
     if before.is_operator("~", "+") and (after.is_operator("+", "-") or after.kind is Kind.END) and _outside(tokens, i):
         return
-    raise FormulaError(
-        "this dot stands for all that the old formula has on its right side, which can only be added to",
-        text,
-        tokens[i].span.start,
-        tokens[i].span.stop,
-        "Write '. ~ . + x' or '. ~ . - x', or write the formula out.",
-    )
+    what = "this dot stands for all that the old formula has on its right side, which can only be added to"
+    hint = "Write '. ~ . + x' or '. ~ . - x', or write the formula out."
+    raise FormulaError(what, text, tokens[i].span.start, tokens[i].span.stop, hint)
 
 
 def _outside(tokens: tuple[Token, ...], i: int) -> bool:

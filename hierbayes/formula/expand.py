@@ -98,11 +98,8 @@ def is_sum(chain: Chain) -> bool:
 def add_intercept(stream: Stream, collected: Collected, sign: str, node: Number) -> None:
     """Read ``1``, ``0``, ``-1`` and ``-0``; the last one counts."""
     if node.value not in (0, 1):
-        raise stream.error(
-            "a number in a formula is 0 or 1, for the intercept",
-            node.span,
-            "Write arithmetic inside I(), as in I(x + 2).",
-        )
+        hint = "Write arithmetic inside I(), as in I(x + 2)."
+        raise stream.error("a number in a formula is 0 or 1, for the intercept", node.span, hint)
     collected.intercept = (node.value == 1) == (sign == "+")
 
 
@@ -127,7 +124,8 @@ def add_groups(stream: Stream, collected: Collected, sign: str, bar: Bar, within
         raise stream.error("nothing is left to vary by group", bar.left.span, "Write (1 | g) or (0 + x | g).")
     parts = split(left.part) if bar.split else (left.part,)
     for factor in read_factors(stream, bar.right):
-        collected.groups.extend(Group(part, factor, bar.split, bar.span) for part in parts)
+        columns, places = tuple(column.name for column in factor), tuple(column.span for column in factor)
+        collected.groups.extend(Group(part, columns, bar.split, bar.span, places) for part in parts)
     check_size(stream, len(collected.groups), bar.span)
 
 
@@ -222,11 +220,8 @@ def product(stream: Stream, terms: Collection[Term]) -> Term:
 def check_size(stream: Stream, size: int, span: Span, limit: int = MOST_TERMS) -> None:
     """Refuse an expansion that grows beyond the limit."""
     if size > limit:
-        raise stream.error(
-            f"this expands to too many terms; the limit is {MOST_TERMS:,}",
-            span,
-            "Name the interactions that you want: a + b + a:b.",
-        )
+        hint = "Name the interactions that you want: a + b + a:b."
+        raise stream.error(f"this expands to too many terms; the limit is {MOST_TERMS:,}", span, hint)
 
 
 def misused(stream: Stream, node: Number | Text | Bar) -> FormulaError:
@@ -243,7 +238,7 @@ def misused(stream: Stream, node: Number | Text | Bar) -> FormulaError:
     return stream.error("a column cannot be multiplied by a number here", node.span, "Write I(x * 2).")
 
 
-Factor = tuple[str, ...]
+Factor = tuple[Name, ...]
 MOST_COLUMNS = 20
 
 
@@ -256,7 +251,7 @@ def read_factors(stream: Stream, node: Node) -> tuple[Factor, ...]:
         If the right side is anything but columns joined by ``:`` and ``/``.
     """
     if isinstance(node, Name):
-        return ((node.name,),)
+        return ((node,),)
     if not isinstance(node, Chain) or node.first is None or node.rest[0][0] not in (":", "*", "/"):
         raise refused(stream, node)
     factors = read_factors(stream, node.first)
@@ -277,7 +272,7 @@ def joined(stream: Stream, node: Node, outer: Factor, inner: Factor) -> Factor:
     """Return the factor of two factors' combinations."""
     for column in inner:
         if column in outer:
-            raise stream.error(f"the grouping factor names {column} twice", node.span)
+            raise stream.error(f"the grouping factor names {column.name} twice", node.span)
     return outer + inner
 
 

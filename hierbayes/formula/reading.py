@@ -106,13 +106,9 @@ def check_something(stream: Stream, right: Collected, tilde: Token) -> None:
     if right.intercept or right.terms or right.groups:
         return
     place = stream.tokens[-2].span
-    raise FormulaError(
-        "the formula has no coefficient left",
-        stream.text,
-        tilde.span.stop + (stream.text[tilde.span.stop] == " "),
-        place.stop,
-        "Write y ~ 1, or name a column.",
-    )
+    what = "the formula has no coefficient left"
+    hint = "Write y ~ 1, or name a column."
+    raise FormulaError(what, stream.text, tilde.span.stop + (stream.text[tilde.span.stop] == " "), place.stop, hint)
 
 
 @dataclass(frozen=True)

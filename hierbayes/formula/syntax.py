@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from hierbayes.errors import FormulaError
 from hierbayes.expressions.syntax import NOWHERE, Call, Expression, Name, Span, names_in
 
 Atom = Name | Call
@@ -48,12 +49,15 @@ class Group:
         The columns of the grouping factor; more than one for an interaction such as ``a:b``.
     split : bool
         Whether this term was split off by ``||``.
+    places : tuple of Span
+        Where the columns of the factor stand in the text.
     """
 
     part: Part
     factor: tuple[str, ...]
     split: bool = False
     span: Span = field(default=NOWHERE, compare=False)
+    places: tuple[Span, ...] = field(default=(), compare=False)
 
     @property
     def label(self) -> str:
@@ -97,6 +101,12 @@ class Formula:
 
     def __str__(self) -> str:
         return self.text
+
+    def error(self, what: str, place: Span | None, hint: str | None = None) -> FormulaError:
+        """Return an error that marks a place in the text, if there is one."""
+        if place is None:
+            return FormulaError(what, hint=hint)
+        return FormulaError(what, self.text, place.start, place.stop, hint)
 
     @property
     def canonical(self) -> str:

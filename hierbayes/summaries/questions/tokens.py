@@ -7,7 +7,6 @@ A name is a plain name, a name in backquotes or a call, each with brackets after
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from hierbayes.errors import FormulaError, ModelError
 from hierbayes.expressions.scanner import Kind, Language, Token, identifier_end, quoted
@@ -20,6 +19,7 @@ FUNCTIONS = {"abs": "abs", "exp": "exp", "log": "log", "sqrt": "sqrt", "min": "p
 
 _PLAIN = re.compile(r"[\w.:\[\]()]+")
 """A name that needs no backquotes."""
+_WORD, _COLON, _OPENED = re.compile(r"(?!\d)[\w.]+"), re.compile(r"\s*:\s*"), re.compile(r"\s*\(")
 
 SEVERAL = "Give several hypotheses as a list, or a range as in 0 < x < 3."
 REFUSED: tuple[tuple[str, str, str], ...] = (
@@ -84,7 +84,7 @@ def name_at(text: str, start: int, parameters: Parameters) -> Token | None:
     if word is None and whole is None:
         return None
     stop = _name_end(text, start)
-    if word is not None and _is_call(text, word):
+    if word is not None and _OPENED.match(text, word):
         meant = stop is not None and _known(text[start:stop], parameters)
         if text[start:word] in FUNCTIONS:
             if not meant:
@@ -107,18 +107,11 @@ def name_at(text: str, start: int, parameters: Parameters) -> Token | None:
 
 def _name_end(text: str, start: int) -> int | None:
     """Return where a name ends by its brackets, None if they do not close."""
-    position: int | None = start
-    while position is not None:
-        position = _piece_end(text, position)
-        if position is None:
-            return None
-        after = _skip(text, position)
-        if text[after : after + 1] != ":":
+    while (position := _piece_end(text, start)) is not None:
+        colon = _COLON.match(text, position)
+        start = colon.end() if colon else position
+        if colon is None or (text[start : start + 1] != "`" and identifier_end(text, start) is None):
             return position
-        after = _skip(text, after + 1)
-        if text[after : after + 1] != "`" and identifier_end(text, after) is None:
-            return position
-        position = after
     return None
 
 
@@ -146,16 +139,6 @@ def _closed(text: str, start: int) -> int | None:
     return None
 
 
-def _skip(text: str, position: int) -> int:
-    while position < len(text) and text[position].isspace():
-        position += 1
-    return position
-
-
-def _is_call(text: str, word: int) -> bool:
-    return text[_skip(text, word) : _skip(text, word) + 1] == "("
-
-
 def _known(name: str, parameters: Parameters) -> bool:
     try:
         return parameters.find(name) is not None
@@ -166,30 +149,15 @@ def _known(name: str, parameters: Parameters) -> bool:
 def _refuse_two_meanings(text: str, start: int, word: int, stop: int, parameters: Parameters) -> None:
     """Refuse ``log(x)`` where both the coefficient of that name and the logarithm of another can be meant."""
     inner = text[text.index("(", word) + 1 : stop - 1]
-    if any(_known(name, parameters) for name in _plain_names(inner)):
+    if any(_known(name, parameters) for name in _WORD.findall(inner)):
         name = text[start:stop]
-        raise FormulaError(
-            f"{name} may be a coefficient, or a function of one",
-            text,
-            start,
-            stop,
-            f"Write `{name}` for the coefficient, {text[start:word]}(beta[...]) for the function.",
-        )
-
-
-def _plain_names(text: str) -> Iterator[str]:
-    position = 0
-    while position < len(text):
-        stop = identifier_end(text, position)
-        if stop is not None:
-            yield text[position:stop]
-        position = stop or position + 1
+        hint = f"Write `{name}` for the coefficient, {text[start:word]}(beta[...]) for the function."
+        raise FormulaError(f"{name} may be a coefficient, or a function of one", text, start, stop, hint)
 
 
 def _no_function(text: str, start: int, word: int) -> FormulaError:
     name = text[start:word]
     nearest = suggest(name, FUNCTIONS)
     guess = f"Did you mean {nearest}()? " if nearest else ""
-    return FormulaError(
-        f"there is no function {name}()", text, start, word, f"{guess}Functions: {', '.join(FUNCTIONS)}."
-    )
+    hint = f"{guess}Functions: {', '.join(FUNCTIONS)}."
+    return FormulaError(f"there is no function {name}()", text, start, word, hint)
