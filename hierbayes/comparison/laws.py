@@ -27,7 +27,7 @@ from hierbayes.priors import (
     Prior,
     Uniform,
 )
-from hierbayes.summaries.questions.linear_forms import Linear, coefficient_weights
+from hierbayes.summaries.questions.expressions import Linear, coefficient_weights
 from hierbayes.summaries.questions.parameters import Parameter
 
 

@@ -13,7 +13,7 @@ from hierbayes.design.scaling import ResolvedPriors
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError
 from hierbayes.summaries.numbers import mean_error
-from hierbayes.summaries.questions.linear_forms import Linear, coefficient_weights
+from hierbayes.summaries.questions.expressions import Linear, coefficient_weights
 from hierbayes.summaries.questions.parameters import Parameters
 
 if TYPE_CHECKING:

@@ -33,17 +33,6 @@ from hierbayes.formula.arguments import (
 Keywords = tuple[tuple[str, Expression], ...]
 
 
-def read_call(stream: Stream) -> Call:
-    """Read a function call; the next token is the function's name.
-
-    Raises
-    ------
-    FormulaError
-        For a function that is not allowed, or arguments that it does not take.
-    """
-    return CallReader(stream).call()
-
-
 class CallReader(Reader):
     """Reads one outermost call."""
 
@@ -54,7 +43,13 @@ class CallReader(Reader):
         self.within: list[str] = []
 
     def call(self) -> Call:
-        """Read a call of an allowed function."""
+        """Read a call of an allowed function; the next token is its name.
+
+        Raises
+        ------
+        FormulaError
+            For a function that is not allowed, or arguments that it does not take.
+        """
         token = self.stream.take()
         check_function(self.stream, token, self.within)
         self.within.append(token.value)

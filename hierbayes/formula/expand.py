@@ -14,6 +14,8 @@ from hierbayes.formula.syntax import Group, Part, Term
 MOST_TERMS = 1_000
 MOST_PRODUCTS = 100_000
 MOST_ATOMS = 50
+MOST_COLUMNS = 20
+Factor = tuple[Name, ...]
 Terms = dict[Term, None]
 
 
@@ -236,10 +238,6 @@ def misused(stream: Stream, node: Number | Text | Bar) -> FormulaError:
         hint = "Write them as summands: y ~ 0 + a:b."
         return stream.error("0 and 1 stand for the intercept and cannot be multiplied", node.span, hint)
     return stream.error("a column cannot be multiplied by a number here", node.span, "Write I(x * 2).")
-
-
-Factor = tuple[Name, ...]
-MOST_COLUMNS = 20
 
 
 def read_factors(stream: Stream, node: Node) -> tuple[Factor, ...]:

@@ -12,7 +12,7 @@ from hierbayes.errors import FormulaError
 from hierbayes.expressions.scanner import Kind, Stream, Token
 from hierbayes.expressions.syntax import COMPARISONS, CONSTANTS, Call, Name, Number, Span, Text
 from hierbayes.formula.arguments import check_name
-from hierbayes.formula.calls import read_call
+from hierbayes.formula.calls import CallReader
 
 GREATEST_POWER = 100
 
@@ -151,7 +151,7 @@ def read_operand(stream: Stream) -> Node:
     """Read a column, a call, a number or parentheses."""
     token = stream.current
     if token.kind is Kind.NAME and stream.following.is_operator("("):
-        return read_call(stream)
+        return CallReader(stream).call()
     if token.kind is Kind.NAME and token.value in CONSTANTS:
         hint = f"Write `{token.value}` between backquotes if it is one."
         raise stream.error(f"{token.value} is not a column", token.span, hint)
