@@ -109,14 +109,8 @@ CONTRASTS = ("treatment", "sum", "helmert", "poly")
 SPELLINGS: dict[str, str] = {
     spelling: contrast for contrast in CONTRASTS for spelling in (contrast, contrast.capitalize(), f"contr.{contrast}")
 } | {"Polynomial": "poly", "polynomial": "poly"}
-KEYWORDS = {
-    "contrast": "contrast",
-    "contr": "contrast",
-    "contrasts": "contrast",
-    "levels": "levels",
-    "reference": "reference",
-    "ref": "reference",
-}
+KEYWORDS = {"levels": "levels"} | dict.fromkeys(("contrast", "contr", "contrasts"), "contrast")
+KEYWORDS |= dict.fromkeys(("reference", "ref"), "reference")
 ORDER = ("contrast", "reference", "levels")
 
 

@@ -21,14 +21,7 @@ from hierbayes.expressions.syntax import (
     Unary,
     names_in,
 )
-from hierbayes.formula.arguments import (
-    GROUPS,
-    SPELLINGS,
-    categorical,
-    check_arguments,
-    check_function,
-    check_name,
-)
+from hierbayes.formula.arguments import GROUPS, SPELLINGS, categorical, check_arguments, check_function, check_name
 
 Keywords = tuple[tuple[str, Expression], ...]
 
