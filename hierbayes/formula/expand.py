@@ -140,8 +140,10 @@ def split(part: Part) -> tuple[Part, ...]:
 def terms_of(stream: Stream, node: Node) -> Terms:
     """Return the terms of an expression that holds no intercept and no bar."""
     match node:
+        case Call(function="offset", span=span):
+            raise stream.error("an offset is a summand of its own", span, "Write y ~ x + offset(z).")
         case Name() | Call():
-            return {atom_term(stream, node): None}
+            return {Term((node,), node.span): None}
         case Number() | Text() | Bar():
             raise misused(stream, node)
         case Power(base=base, exponent=exponent, span=span):
@@ -150,13 +152,6 @@ def terms_of(stream: Stream, node: Node) -> Terms:
             return sum_terms(stream, node)
         case Chain():
             return product_terms(stream, node)
-
-
-def atom_term(stream: Stream, atom: Name | Call) -> Term:
-    """Return the term of one atom; an offset is none."""
-    if isinstance(atom, Call) and atom.function == "offset":
-        raise stream.error("an offset is a summand of its own", atom.span, "Write y ~ x + offset(z).")
-    return Term((atom,), atom.span)
 
 
 def sum_terms(stream: Stream, chain: Chain) -> Terms:

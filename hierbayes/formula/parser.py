@@ -74,15 +74,10 @@ def read_bar(stream: Stream, bare: bool) -> Node:
     refuse_levels(stream)
     right = read_sum(stream)
     if stream.sees("|", "||"):
-        raise second_bar(stream, bar)
+        what = "a term has one bar; (1 |p| g), which names a set of correlations, is not available"
+        hint = "Write (1 | g). Effects of one term, as in (1 + x | g), are correlated."
+        raise stream.error(what, Span(bar.span.start, stream.current.span.stop), hint)
     return Bar(left, right, bar.value == "||", bare, Span(start, stream.tokens[stream.index - 1].span.stop))
-
-
-def second_bar(stream: Stream, first: Token) -> FormulaError:
-    """Return the error for two bars in one term, which brms uses to name a set of correlations."""
-    what = "a term has one bar; (1 |p| g), which names a set of correlations, is not available"
-    hint = "Write (1 | g). Effects of one term, as in (1 + x | g), are correlated."
-    return stream.error(what, Span(first.span.start, stream.current.span.stop), hint)
 
 
 def read_sum(stream: Stream) -> Node:

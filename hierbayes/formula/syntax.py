@@ -118,14 +118,8 @@ class Formula:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that the formula names, each once, in order of appearance."""
-        seen: dict[str, None] = {}
-        for expression in self.expressions():
-            for name in names_in(expression):
-                seen.setdefault(name.name)
-        for group in self.groups:
-            for column in group.factor:
-                seen.setdefault(column)
-        return tuple(seen)
+        names = [name.name for expression in self.expressions() for name in names_in(expression)]
+        return tuple(dict.fromkeys([*names, *(column for group in self.groups for column in group.factor)]))
 
     @property
     def left(self) -> tuple[Expression, ...]:
