@@ -17,7 +17,18 @@ from hierbayes.design.table import Categorical, Column, Floats, Ints, as_factor
 from hierbayes.errors import ModelError
 from hierbayes.expressions.evaluate import literal
 from hierbayes.expressions.functions import denied, row_function
-from hierbayes.expressions.syntax import Binary, Call, Expression, Name, Number, Sequence, Text, Unary, names_in
+from hierbayes.expressions.syntax import (
+    COMPARISONS,
+    Binary,
+    Call,
+    Expression,
+    Name,
+    Number,
+    Sequence,
+    Text,
+    Unary,
+    names_in,
+)
 from hierbayes.formula.syntax import Formula, Part, Term
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
@@ -132,9 +143,16 @@ def _expression(node: Expression, written: Written) -> str:
             written.namespace["is_not"] = partial(denied, np)
             return f"is_not({_expression(operand, written)})"
         case Unary(operator=operator, operand=operand):
-            return f"({operator}{_expression(operand, written)})"
+            return f"({operator}{_reckoned(operand, written)})"
         case Binary(operator=operator, left=left, right=right):
-            return f"({_expression(left, written)} {operator} {_expression(right, written)})"
+            write = _expression if operator in COMPARISONS else _reckoned
+            return f"({write(left, written)} {operator} {write(right, written)})"
+
+
+def _reckoned(node: Expression, written: Written) -> str:
+    """Write an operand of arithmetic; of two comparisons formulae would take the union for the sum."""
+    text = _expression(node, written)
+    return f"({text} * 1)" if isinstance(node, Binary) and node.operator in COMPARISONS else text
 
 
 def _number(value: float, written: Written) -> str:

@@ -24,8 +24,7 @@ from hierbayes.summaries.cells import number
 from hierbayes.summaries.exporting import Tables
 from hierbayes.summaries.numbers import Floats, check_prob, mean_error, moments
 from hierbayes.summaries.printing import indent
-from hierbayes.summaries.questions.expressions import Hypothesis, evaluate
-from hierbayes.summaries.questions.linear_forms import Linear, linear_form
+from hierbayes.summaries.questions.expressions import Hypothesis, Linear, evaluate, linear_form
 from hierbayes.summaries.questions.practical import check_region
 from hierbayes.summaries.questions.reading import read
 

@@ -12,7 +12,7 @@ from hierbayes.design.scaling import BlockPriors, ResolvedPriors
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError
 from hierbayes.priors import NoLawError, Normal
-from hierbayes.summaries.questions.linear_forms import Linear, coefficient_weights
+from hierbayes.summaries.questions.expressions import Linear, coefficient_weights
 from hierbayes.summaries.questions.parameters import Parameter
 
 

@@ -14,7 +14,7 @@ from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError
 from hierbayes.priors import NoLawError
 from hierbayes.summaries.numbers import mean_error
-from hierbayes.summaries.questions.linear_forms import Linear, coefficient_weights
+from hierbayes.summaries.questions.expressions import Linear, coefficient_weights
 from hierbayes.summaries.questions.parameters import Parameters
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from hierbayes.design.stateful import States
 from hierbayes.design.table import Categorical, Column, Floats, Ints, complete_rows, read_column, to_pandas
 from hierbayes.design.terms import Evaluated, evaluate, evaluate_numeric
 from hierbayes.design.text_numbers import warn_of_text_numbers
-from hierbayes.errors import DataError, FormulaError, warn
+from hierbayes.errors import DataError, warn
 from hierbayes.expressions.syntax import Call, Name
 from hierbayes.families import with_categories
 from hierbayes.formula import Formula, show
@@ -142,12 +142,10 @@ def _warn_of_many(p: int, n: int) -> None:
 def _refuse_offset(formula: Formula) -> None:
     """Refuse an offset beside a categorical response: it would count for all categories but the reference alike."""
     for expression in formula.offsets:
-        raise FormulaError(
+        raise formula.error(
             "an offset beside a categorical response would be added to the log odds of every category against the "
             "reference alike, which is hardly meant",
-            formula.text,
-            expression.span.start,
-            expression.span.stop,
+            expression.span,
             "leave it out, or make it a predictor",
         )
 

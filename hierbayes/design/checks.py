@@ -8,7 +8,6 @@ from hierbayes.design.table import Categorical, Column
 from hierbayes.errors import DataError, FormulaError, warn
 from hierbayes.expressions.syntax import Call, Name, Number, Span, names_in, walk
 from hierbayes.formula import Formula, column_error, index_error, show, suggest, with_population
-from hierbayes.formula.names import factor_places
 from hierbayes.formula.roles import coded_columns
 from hierbayes.spec import ModelSpec
 
@@ -53,9 +52,8 @@ def check_formula(spec: ModelSpec, available: Sequence[str], index: Sequence[obj
             raise index_error(formula, name) if name in index else column_error(formula, name, available)
     _check_pi(formula, available)
     if "Intercept" in formula.columns:
-        raise FormulaError(
-            "a column called 'Intercept' would be mixed up with the model's intercept", hint="rename the column"
-        )
+        hint = "rename the column"
+        raise FormulaError("a column called 'Intercept' would be mixed up with the model's intercept", hint=hint)
     _check_options(spec, available)
     _check_response(formula)
     _check_own_levels(formula)
@@ -67,13 +65,9 @@ def _check_pi(formula: Formula, available: Sequence[str]) -> None:
     places = [node.span for each in formula.expressions() for node in walk(each) if isinstance(node, Number)]
     for place in places:
         if "pi" in available and formula.text[place.start : place.stop] == "pi":
-            raise FormulaError(
-                "inside a call pi is the number 3.14159..., and the data have a column of that name",
-                formula.text,
-                place.start,
-                place.stop,
-                "write `pi` between backquotes for the column, or 3.141592653589793 for the number",
-            )
+            what = "inside a call pi is the number 3.14159..., and the data have a column of that name"
+            hint = "write `pi` between backquotes for the column, or 3.141592653589793 for the number"
+            raise formula.error(what, place, hint)
 
 
 def _check_options(spec: ModelSpec, available: Sequence[str]) -> None:
@@ -150,7 +144,7 @@ def _check_response(formula: Formula) -> None:
     for name, place in _right_side(formula):
         if name == response:
             what = f"the response {response!r} stands on the right side too, where it would explain itself"
-            raise FormulaError(what, formula.text, place.start, place.stop, "leave it out there")
+            raise formula.error(what, place, "leave it out there")
 
 
 def _right_side(formula: Formula) -> Iterator[tuple[str, Span]]:
@@ -158,9 +152,7 @@ def _right_side(formula: Formula) -> Iterator[tuple[str, Span]]:
         for node in names_in(expression):
             yield node.name, node.span
     for group in formula.groups:
-        for name in group.factor:
-            places = factor_places(formula.text, group, name)
-            yield name, places[0] if places else group.span
+        yield from zip(group.factor, group.places, strict=True)
 
 
 def _check_own_levels(formula: Formula) -> None:
@@ -169,12 +161,10 @@ def _check_own_levels(formula: Formula) -> None:
         for term in group.part.terms:
             (first, *more) = term.atoms
             if isinstance(first, Name) and not more and first.name in group.factor and not alone:
-                raise FormulaError(
+                raise formula.error(
                     f"{first.name!r} does not change within a level of {group.label!r}, so what it adds there "
                     "cannot be told from the intercept",
-                    formula.text,
-                    group.span.start,
-                    group.span.stop,
+                    group.span,
                     f"leave it out left of the bar: (1 | {group.label})",
                 )
 
@@ -183,10 +173,5 @@ def _check_factor_names(formula: Formula) -> None:
     seen: dict[str, tuple[str, ...]] = {}
     for group in formula.groups:
         if seen.setdefault(group.label, group.factor) != group.factor:
-            raise FormulaError(
-                f"a column and an interaction of columns are both called {group.label!r}",
-                formula.text,
-                group.span.start,
-                group.span.stop,
-                "rename the column",
-            )
+            what = f"a column and an interaction of columns are both called {group.label!r}"
+            raise formula.error(what, group.span, "rename the column")

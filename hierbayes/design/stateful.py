@@ -168,20 +168,9 @@ class States:
 
 
 def stateful(name: str, shown: str, states: States, x: Any, *groups: Any, **constants: Any) -> Any:
-    """Return the values of one call: by what is known of it, or else it learns.
+    """Return the values of one call, whose key in `states` is `shown`: by what is known of it, or else it learns.
 
-    Parameters
-    ----------
-    name : str
-        One of `STATEFUL`.
-    shown : str
-        The call as it is shown, its key in `states`.
-    states : States
-    x : array, shape (n,)
-    groups : arrays of texts, shape (n,)
-        The columns within whose levels ``ave()`` takes means.
-    constants
-        What the call is given beside columns.
+    The texts of `groups` are those of the columns within whose levels ``ave()`` takes means.
     """
     if shown not in states.known and not states.learning:
         raise DataError(f"the schema of the fit does not hold the parameters of {shown!r}")

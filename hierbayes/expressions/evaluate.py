@@ -1,11 +1,12 @@
-"""The values of an expression: of arrays with NumPy, of tensors with PyTensor.
+"""The values of an expression: of arrays with NumPy, of tensors with PyTensor; and the weights of a weighted sum.
 
-Both evaluators are one walk over the tree, `fold`; nothing but the functions of the allow-list is ever called.
-Comparisons are numbers, 1 where they hold and 0 elsewhere.
+All are one walk over the tree, `fold`; nothing but the functions of the allow-list is ever called. Comparisons are
+numbers, 1 where they hold and 0 elsewhere.
 """
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,23 +15,15 @@ from hierbayes.errors import ModelError
 from hierbayes.expressions import syntax
 from hierbayes.expressions.functions import FUNCTIONS, denied, row_function
 from hierbayes.expressions.printing import show_expression
-from hierbayes.expressions.syntax import Binary, Call, Expression, Name, Number, Text, Unary, operands
+from hierbayes.expressions.syntax import COMPARISONS, Binary, Call, Expression, Name, Number, Text, Unary, operands
 
-_ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "**": operator.pow,
-}
-_COMPARED = {
-    "==": "equal",
-    "!=": "not_equal",
-    "<": "less",
-    "<=": "less_equal",
-    ">": "greater",
-    ">=": "greater_equal",
-}
+_ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = dict(
+    zip(
+        ("+", "-", "*", "/", "**"),
+        (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow),
+        strict=True,
+    )
+)
 
 
 def fold[T](
@@ -72,7 +65,7 @@ def applied(expression: Expression, parts: Sequence[Any], xp: Any) -> Any:
         case Binary(operator=sign) if sign in _ARITHMETIC:
             return _ARITHMETIC[sign](*parts)
         case Binary(operator=sign):
-            return xp.where(getattr(xp, _COMPARED[sign])(*parts), 1.0, 0.0)
+            return xp.where(getattr(xp, COMPARISONS[sign])(*parts), 1.0, 0.0)
     raise TypeError(f"{expression!r} has no operands")
 
 
@@ -168,3 +161,67 @@ def tensor_value(expression: Expression, tensors: Mapping[str, Any]) -> Any:
         raise ModelError(f"{literal(node)!r} is no number, and tensors hold numbers")
 
     return fold(expression, leaf, lambda node, parts: applied(node, parts, pt))
+
+
+Sum = tuple[dict[Name, float], float]
+"""The weights of names, and a constant."""
+
+
+def linear_sum(expression: Expression) -> Sum | None:
+    """Return an expression as a weighted sum, None if it is none; a name that cancels has the weight 0.
+
+    Examples
+    --------
+    >>> x, y = Name("x"), Name("y")
+    >>> weights, constant = linear_sum(Binary("-", Binary("*", Number(2.0), x), Binary("-", y, Number(3.0))))
+    >>> {name.name: weight for name, weight in weights.items()}, constant
+    ({'x': 2.0, 'y': -1.0}, 3.0)
+    >>> linear_sum(Binary("*", x, y)) is None
+    True
+    """
+    found = fold(expression, _leaf, _combined)
+    if found is None or not all(map(math.isfinite, (found[1], *found[0].values()))):
+        return None
+    return found
+
+
+def _leaf(node: Expression) -> Sum | None:
+    match node:
+        case Number(value=value):
+            return {}, value
+        case Name():
+            return {node: 1.0}, 0.0
+    return None
+
+
+def _combined(node: Expression, operands: Sequence[Sum | None]) -> Sum | None:
+    import numpy as np
+
+    parts = [part for part in operands if part is not None]
+    if len(parts) < len(operands):
+        return None
+    constants = [np.float64(constant) for weights, constant in parts if not weights]
+    with np.errstate(all="ignore"):
+        match node:
+            case Unary(operator="+" | "-" as sign):
+                return _times(parts[0], -1.0 if sign == "-" else 1.0)
+            case Binary(operator="+" | "-" as sign):
+                return _plus(parts[0], _times(parts[1], -1.0 if sign == "-" else 1.0))
+            case _ if len(constants) == len(parts):
+                return {}, float(applied(node, constants, np))
+            case Binary(operator="*") if constants:
+                return _times(next(part for part in parts if part[0]), float(constants[0]))
+            case Binary(operator="/") if not parts[1][0]:
+                return _times(parts[0], float(1.0 / constants[0]))
+    return None
+
+
+def _plus(left: Sum, right: Sum) -> Sum:
+    weights = dict(left[0])
+    for name, weight in right[0].items():
+        weights[name] = weights.get(name, 0.0) + weight
+    return weights, left[1] + right[1]
+
+
+def _times(part: Sum, factor: float) -> Sum:
+    return {name: weight * factor for name, weight in part[0].items()}, part[1] * factor

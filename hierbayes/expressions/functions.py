@@ -5,6 +5,7 @@ A form is written once, for NumPy and PyTensor alike: `xp` is either of the two 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -87,12 +88,8 @@ MOST_COMPARED = 20
 MOST_GROUPS = 5
 """Columns that ``ave()`` takes the combinations of."""
 SPLINE = (
-    ("df", "count"),
-    ("knots", "numbers"),
-    ("degree", "whole"),
-    ("intercept", "flag"),
-    ("lower_bound", "number"),
-    ("upper_bound", "number"),
+    *(("df", "count"), ("knots", "numbers"), ("degree", "whole")),
+    *(("intercept", "flag"), ("lower_bound", "number"), ("upper_bound", "number")),
 )
 CATEGORICAL = (("contrast", "contrast"), ("levels", "levels"), ("reference", "level"))
 
@@ -100,9 +97,7 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
     {
         **{name: Function(name) for name in _NAMED},
         "ceiling": Function("ceil"),
-        "scale": Function(),
-        "standardize": Function(),
-        "center": Function(),
+        **{name: Function() for name in ("scale", "standardize", "center")},
         "I": Function(same),
         "offset": Function(),
         "pmax": Function(largest, expressions=(2, MOST_COMPARED)),
@@ -143,14 +138,14 @@ KINDS = {
 
 def is_kind(value: Expression, kind: str) -> bool:
     """Whether a constant is of the kind that an argument takes. `None` stands for an argument that is not given."""
-    if isinstance(value, Text):
-        return value.value is None or (kind == "flag" and isinstance(value.value, bool))
-    if kind == "numbers":
-        return isinstance(value, Sequence) and all(is_kind(item, "number") for item in value.items)
-    if kind == "number" and isinstance(value, Unary):
-        return is_kind(value.operand, "number")
-    if not isinstance(value, Number):
-        return False
-    if kind == "number":
-        return True
-    return value.value.is_integer() and (kind == "whole" or (kind == "count" and value.value >= 1))
+    match value:
+        case Text(value=constant):
+            return constant is None or (kind == "flag" and isinstance(constant, bool))
+        case Sequence(items=items):
+            return kind == "numbers" and all(is_kind(item, "number") for item in items)
+        case Unary(operand=operand):
+            return kind == "number" and is_kind(operand, "number")
+        case Number(value=number):
+            least = {"whole": -math.inf, "count": 1}.get(kind, math.inf)
+            return kind == "number" or (number.is_integer() and number >= least)
+    return False

@@ -5,17 +5,7 @@ from __future__ import annotations
 import math
 
 from hierbayes.expressions.scanner import is_plain
-from hierbayes.expressions.syntax import (
-    CONSTANTS,
-    Binary,
-    Call,
-    Expression,
-    Name,
-    Number,
-    Sequence,
-    Text,
-    Unary,
-)
+from hierbayes.expressions.syntax import CONSTANTS, Binary, Call, Expression, Name, Number, Sequence, Text, Unary
 
 PRECEDENCE = {"+": 2, "-": 2, "*": 3, "/": 3, "**": 5}
 DENIAL, COMPARISON, SIGN, OPERAND = 0, 1, 4, 6

@@ -205,18 +205,13 @@ def check_brackets(tokens: list[Token], text: str, language: Language) -> None:
                 what = f"{language.brackets} are nested more than {DEEPEST_NESTING} deep"
                 raise FormulaError(what, text, token.span.start, token.span.stop)
         elif token.is_operator(")", "]") and (not opened or opened.pop().value != CLOSES[token.value]):
-            raise FormulaError(
-                f"this {token.value} does not close anything",
-                text,
-                token.span.start,
-                hint=f"Take it out, or open it with {CLOSES[token.value]}.",
-            )
+            hint = f"Take it out, or open it with {CLOSES[token.value]}."
+            raise FormulaError(f"this {token.value} does not close anything", text, token.span.start, hint=hint)
     if opened:
         last = opened[-1]
         closing = ")" if last.value == "(" else "]"
-        raise FormulaError(
-            f"this {last.value} is never closed", text, last.span.start, hint=f"Close it with {closing}."
-        )
+        hint = f"Close it with {closing}."
+        raise FormulaError(f"this {last.value} is never closed", text, last.span.start, hint=hint)
 
 
 class Stream:

@@ -80,6 +80,9 @@ class Binary:
 
 CONSTANTS = {"True": True, "TRUE": True, "False": False, "FALSE": False, "None": None, "NULL": None}
 """Words that are constants, and no names."""
+_COMPARED = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
+COMPARISONS = dict(zip(("==", "!=", "<", "<=", ">", ">="), _COMPARED, strict=True))
+"""The comparisons, with the names of what computes them."""
 
 Expression = Name | Number | Text | Sequence | Call | Unary | Binary
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from hierbayes.expressions.functions import FUNCTIONS, KINDS, Function, is_kind
 from hierbayes.expressions.scanner import Kind, Stream, Token
-from hierbayes.expressions.syntax import Call, Expression, Name, Number, Sequence, Text, compared, walk
+from hierbayes.expressions.syntax import COMPARISONS, Call, Expression, Name, Number, Sequence, Text, compared, walk
 from hierbayes.formula.names import suggest
 from hierbayes.formula.refusals import FUNCTIONS as REFUSED
 
-COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 GROUPS = "Write the columns alone: ave(x, g), or ave(x, g, h) for the combinations of two."
 
 
@@ -35,9 +34,8 @@ def check_function(stream: Stream, token: Token, within: list[str]) -> None:
         raise stream.error(f"{name}() is not needed inside ave()", token.span, GROUPS)
     if name in FUNCTIONS:
         if within and (FUNCTIONS[name].columns or name == "offset"):
-            raise stream.error(
-                f"{name}() cannot stand inside {within[-1]}()", token.span, f"Write {name}() as a term of its own."
-            )
+            hint = f"Write {name}() as a term of its own."
+            raise stream.error(f"{name}() cannot stand inside {within[-1]}()", token.span, hint)
         return
     if name in REFUSED:
         what, hint = REFUSED[name]
@@ -111,14 +109,8 @@ CONTRASTS = ("treatment", "sum", "helmert", "poly")
 SPELLINGS: dict[str, str] = {
     spelling: contrast for contrast in CONTRASTS for spelling in (contrast, contrast.capitalize(), f"contr.{contrast}")
 } | {"Polynomial": "poly", "polynomial": "poly"}
-KEYWORDS = {
-    "contrast": "contrast",
-    "contr": "contrast",
-    "contrasts": "contrast",
-    "levels": "levels",
-    "reference": "reference",
-    "ref": "reference",
-}
+KEYWORDS = {"levels": "levels"} | dict.fromkeys(("contrast", "contr", "contrasts"), "contrast")
+KEYWORDS |= dict.fromkeys(("reference", "ref"), "reference")
 ORDER = ("contrast", "reference", "levels")
 
 
@@ -139,9 +131,8 @@ def categorical(stream: Stream, call: Call) -> Call:
         add(stream, found, "levels" if isinstance(value, Sequence) else "contrast", value)
     for keyword, value in call.kwargs:
         if keyword not in KEYWORDS:
-            raise stream.error(
-                f"{call.function}() has no argument {keyword!r}", value.span, f"It takes {', '.join(ORDER)}."
-            )
+            hint = f"It takes {', '.join(ORDER)}."
+            raise stream.error(f"{call.function}() has no argument {keyword!r}", value.span, hint)
         add(stream, found, KEYWORDS[keyword], value)
     check_reference(stream, found)
     kwargs = tuple((key, found[key]) for key in ORDER if key in found)
@@ -192,9 +183,8 @@ def check_reference(stream: Stream, found: dict[str, Expression]) -> None:
         return
     chosen = found.setdefault("contrast", Text("treatment", found["reference"].span))
     if not isinstance(chosen, Text) or chosen.value != "treatment":
-        raise stream.error(
-            "only the treatment contrast has a reference", found["reference"].span, 'Write C(x, Treatment("B")).'
-        )
+        hint = 'Write C(x, Treatment("B")).'
+        raise stream.error("only the treatment contrast has a reference", found["reference"].span, hint)
 
 
 def levels(stream: Stream, value: Expression) -> Sequence:

@@ -9,6 +9,7 @@ from hierbayes.expressions.functions import FUNCTIONS
 from hierbayes.expressions.reader import Reader, joined
 from hierbayes.expressions.scanner import Kind, Stream
 from hierbayes.expressions.syntax import (
+    COMPARISONS,
     CONSTANTS,
     Call,
     Expression,
@@ -20,28 +21,9 @@ from hierbayes.expressions.syntax import (
     Unary,
     names_in,
 )
-from hierbayes.formula.arguments import (
-    COMPARISONS,
-    GROUPS,
-    SPELLINGS,
-    categorical,
-    check_arguments,
-    check_function,
-    check_name,
-)
+from hierbayes.formula.arguments import GROUPS, SPELLINGS, categorical, check_arguments, check_function, check_name
 
 Keywords = tuple[tuple[str, Expression], ...]
-
-
-def read_call(stream: Stream) -> Call:
-    """Read a function call; the next token is the function's name.
-
-    Raises
-    ------
-    FormulaError
-        For a function that is not allowed, or arguments that it does not take.
-    """
-    return CallReader(stream).call()
 
 
 class CallReader(Reader):
@@ -54,7 +36,13 @@ class CallReader(Reader):
         self.within: list[str] = []
 
     def call(self) -> Call:
-        """Read a call of an allowed function."""
+        """Read a call of an allowed function; the next token is its name.
+
+        Raises
+        ------
+        FormulaError
+            For a function that is not allowed, or arguments that it does not take.
+        """
         token = self.stream.take()
         check_function(self.stream, token, self.within)
         self.within.append(token.value)
@@ -107,9 +95,8 @@ class CallReader(Reader):
         operator = self.operator()
         right = self.sum()
         if self.stream.sees(*COMPARISONS):
-            raise self.stream.error(
-                "comparisons cannot be chained", self.stream.current.span, "Multiply two: I((x > 1) * (x < 3))."
-            )
+            hint = "Multiply two: I((x > 1) * (x < 3))."
+            raise self.stream.error("comparisons cannot be chained", self.stream.current.span, hint)
         return joined(operator.value, left, right)
 
     def too_many(self, span: Span) -> FormulaError:
@@ -176,9 +163,8 @@ class CallReader(Reader):
         stream = self.stream
         function = self.within[-1]
         if stream.sees("|", "||"):
-            return stream.error(
-                f"a bar cannot stand inside {function}()", stream.current.span, "Write (x | g) as a summand of its own."
-            )
+            hint = "Write (x | g) as a summand of its own."
+            return stream.error(f"a bar cannot stand inside {function}()", stream.current.span, hint)
         if stream.sees(":"):
             hint = GROUPS if function == "ave" else "Write log(x):z, or I(x * z)."
             return stream.error(f"`:` has no meaning inside {function}()", stream.current.span, hint)

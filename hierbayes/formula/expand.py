@@ -14,6 +14,8 @@ from hierbayes.formula.syntax import Group, Part, Term
 MOST_TERMS = 1_000
 MOST_PRODUCTS = 100_000
 MOST_ATOMS = 50
+MOST_COLUMNS = 20
+Factor = tuple[Name, ...]
 Terms = dict[Term, None]
 
 
@@ -98,11 +100,8 @@ def is_sum(chain: Chain) -> bool:
 def add_intercept(stream: Stream, collected: Collected, sign: str, node: Number) -> None:
     """Read ``1``, ``0``, ``-1`` and ``-0``; the last one counts."""
     if node.value not in (0, 1):
-        raise stream.error(
-            "a number in a formula is 0 or 1, for the intercept",
-            node.span,
-            "Write arithmetic inside I(), as in I(x + 2).",
-        )
+        hint = "Write arithmetic inside I(), as in I(x + 2)."
+        raise stream.error("a number in a formula is 0 or 1, for the intercept", node.span, hint)
     collected.intercept = (node.value == 1) == (sign == "+")
 
 
@@ -127,7 +126,8 @@ def add_groups(stream: Stream, collected: Collected, sign: str, bar: Bar, within
         raise stream.error("nothing is left to vary by group", bar.left.span, "Write (1 | g) or (0 + x | g).")
     parts = split(left.part) if bar.split else (left.part,)
     for factor in read_factors(stream, bar.right):
-        collected.groups.extend(Group(part, factor, bar.split, bar.span) for part in parts)
+        columns, places = tuple(column.name for column in factor), tuple(column.span for column in factor)
+        collected.groups.extend(Group(part, columns, bar.split, bar.span, places) for part in parts)
     check_size(stream, len(collected.groups), bar.span)
 
 
@@ -140,8 +140,10 @@ def split(part: Part) -> tuple[Part, ...]:
 def terms_of(stream: Stream, node: Node) -> Terms:
     """Return the terms of an expression that holds no intercept and no bar."""
     match node:
+        case Call(function="offset", span=span):
+            raise stream.error("an offset is a summand of its own", span, "Write y ~ x + offset(z).")
         case Name() | Call():
-            return {atom_term(stream, node): None}
+            return {Term((node,), node.span): None}
         case Number() | Text() | Bar():
             raise misused(stream, node)
         case Power(base=base, exponent=exponent, span=span):
@@ -150,13 +152,6 @@ def terms_of(stream: Stream, node: Node) -> Terms:
             return sum_terms(stream, node)
         case Chain():
             return product_terms(stream, node)
-
-
-def atom_term(stream: Stream, atom: Name | Call) -> Term:
-    """Return the term of one atom; an offset is none."""
-    if isinstance(atom, Call) and atom.function == "offset":
-        raise stream.error("an offset is a summand of its own", atom.span, "Write y ~ x + offset(z).")
-    return Term((atom,), atom.span)
 
 
 def sum_terms(stream: Stream, chain: Chain) -> Terms:
@@ -222,11 +217,8 @@ def product(stream: Stream, terms: Collection[Term]) -> Term:
 def check_size(stream: Stream, size: int, span: Span, limit: int = MOST_TERMS) -> None:
     """Refuse an expansion that grows beyond the limit."""
     if size > limit:
-        raise stream.error(
-            f"this expands to too many terms; the limit is {MOST_TERMS:,}",
-            span,
-            "Name the interactions that you want: a + b + a:b.",
-        )
+        hint = "Name the interactions that you want: a + b + a:b."
+        raise stream.error(f"this expands to too many terms; the limit is {MOST_TERMS:,}", span, hint)
 
 
 def misused(stream: Stream, node: Number | Text | Bar) -> FormulaError:
@@ -243,10 +235,6 @@ def misused(stream: Stream, node: Number | Text | Bar) -> FormulaError:
     return stream.error("a column cannot be multiplied by a number here", node.span, "Write I(x * 2).")
 
 
-Factor = tuple[str, ...]
-MOST_COLUMNS = 20
-
-
 def read_factors(stream: Stream, node: Node) -> tuple[Factor, ...]:
     """Return the columns of each grouping factor: one for ``g`` and ``a:b``; ``a/b`` is ``a`` and ``a:b``.
 
@@ -256,7 +244,7 @@ def read_factors(stream: Stream, node: Node) -> tuple[Factor, ...]:
         If the right side is anything but columns joined by ``:`` and ``/``.
     """
     if isinstance(node, Name):
-        return ((node.name,),)
+        return ((node,),)
     if not isinstance(node, Chain) or node.first is None or node.rest[0][0] not in (":", "*", "/"):
         raise refused(stream, node)
     factors = read_factors(stream, node.first)
@@ -277,7 +265,7 @@ def joined(stream: Stream, node: Node, outer: Factor, inner: Factor) -> Factor:
     """Return the factor of two factors' combinations."""
     for column in inner:
         if column in outer:
-            raise stream.error(f"the grouping factor names {column} twice", node.span)
+            raise stream.error(f"the grouping factor names {column.name} twice", node.span)
     return outer + inner
 
 

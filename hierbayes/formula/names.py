@@ -7,10 +7,8 @@ import unicodedata
 from collections.abc import Iterable
 
 from hierbayes.errors import FormulaError
-from hierbayes.expressions.scanner import scan
 from hierbayes.expressions.syntax import Span, names_in
-from hierbayes.formula.refusals import FORMULA
-from hierbayes.formula.syntax import Formula, Group
+from hierbayes.formula.syntax import Formula
 
 MOST_LISTED = 10
 
@@ -71,19 +69,13 @@ def column_error(formula: Formula, name: str, available: Iterable[object]) -> Fo
     if (twin := twin_of(name, columns)) is not None:
         hint = f"It has {twin!a}, which looks like {name!a} and is made of other characters: rename the column."
     what = f"the data has no column {name!r}"
-    place = find_column(formula, name)
-    if place is None:
-        return FormulaError(what, hint=hint)
-    return FormulaError(what, formula.text, place.start, place.stop, hint)
+    return formula.error(what, find_column(formula, name), hint)
 
 
 def index_error(formula: Formula, name: str) -> FormulaError:
     """Return the error for a name that is the index of the data, and no column."""
-    place, what = find_column(formula, name), f"{name!r} is the index of the data, and no column"
-    hint = "Make it a column: data.reset_index()."
-    if place is None:
-        return FormulaError(what, hint=hint)
-    return FormulaError(what, formula.text, place.start, place.stop, hint)
+    what = f"{name!r} is the index of the data, and no column"
+    return formula.error(what, find_column(formula, name), "Make it a column: data.reset_index().")
 
 
 def twin_of(name: str, columns: Iterable[str]) -> str | None:
@@ -108,24 +100,7 @@ def listed(columns: list[str]) -> str:
 
 def find_column(formula: Formula, name: str) -> Span | None:
     """Return the first place in the text that names a column, None if no place is known."""
-    named = [node.span for each in formula.expressions() for node in names_in(each) if node.name == name]
-    places = [span for span in named if span.stop > span.start]
+    places = [node.span for each in formula.expressions() for node in names_in(each) if node.name == name]
     for group in formula.groups:
-        if name in group.factor:
-            places.extend(factor_places(formula.text, group, name))
-    return min(places, key=lambda span: span.start, default=None)
-
-
-def factor_places(text: str, group: Group, name: str) -> list[Span]:
-    """Return where a group-level term names a column of its factor: right of the bar."""
-    if group.span.stop <= group.span.start:
-        return []
-    places: list[Span] = []
-    right = False
-    for token in scan(text, FORMULA):
-        if token.span.start < group.span.start or token.span.stop > group.span.stop:
-            continue
-        right = right or token.is_operator("|", "||")
-        if right and token.is_name and token.value == name:
-            places.append(token.span)
-    return places
+        places += [place for column, place in zip(group.factor, group.places, strict=False) if column == name]
+    return min((place for place in places if place.stop > place.start), key=lambda place: place.start, default=None)

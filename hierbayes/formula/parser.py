@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from hierbayes.errors import FormulaError
 from hierbayes.expressions.scanner import Kind, Stream, Token
-from hierbayes.expressions.syntax import CONSTANTS, Call, Name, Number, Span, Text
-from hierbayes.formula.arguments import COMPARISONS, check_name
-from hierbayes.formula.calls import read_call
+from hierbayes.expressions.syntax import COMPARISONS, CONSTANTS, Call, Name, Number, Span, Text
+from hierbayes.formula.arguments import check_name
+from hierbayes.formula.calls import CallReader
 
 GREATEST_POWER = 100
 
@@ -74,17 +74,10 @@ def read_bar(stream: Stream, bare: bool) -> Node:
     refuse_levels(stream)
     right = read_sum(stream)
     if stream.sees("|", "||"):
-        raise second_bar(stream, bar)
+        what = "a term has one bar; (1 |p| g), which names a set of correlations, is not available"
+        hint = "Write (1 | g). Effects of one term, as in (1 + x | g), are correlated."
+        raise stream.error(what, Span(bar.span.start, stream.current.span.stop), hint)
     return Bar(left, right, bar.value == "||", bare, Span(start, stream.tokens[stream.index - 1].span.stop))
-
-
-def second_bar(stream: Stream, first: Token) -> FormulaError:
-    """Return the error for two bars in one term, which brms uses to name a set of correlations."""
-    return stream.error(
-        "a term has one bar; (1 |p| g), which names a set of correlations, is not available",
-        Span(first.span.start, stream.current.span.stop),
-        "Write (1 | g). Effects of one term, as in (1 + x | g), are correlated.",
-    )
 
 
 def read_sum(stream: Stream) -> Node:
@@ -121,9 +114,8 @@ def read_chain(stream: Stream, operand: Callable[[Stream], Node], operators: tup
     while stream.sees(*operators):
         sign = stream.take()
         if stream.sees("+", "-"):
-            raise stream.error(
-                f"a sign cannot follow {sign.value}", stream.current.span, "Write arithmetic inside I(): I(x * -1)."
-            )
+            hint = "Write arithmetic inside I(): I(x * -1)."
+            raise stream.error(f"a sign cannot follow {sign.value}", stream.current.span, hint)
         rest.append((sign.value, operand(stream)))
     return Chain(first, tuple(rest), Span(first.span.start, rest[-1][1].span.stop)) if rest else first
 
@@ -139,18 +131,12 @@ def read_power(stream: Stream) -> Node:
     source = stream.source(base.span) if atomic else f"({stream.source(base.span)})"
     exponent = float(token.value) if token.kind is Kind.NUMBER else 0.0
     if not (exponent.is_integer() and 1 <= exponent <= GREATEST_POWER):
-        raise stream.error(
-            f"outside a function call a power must be a whole number from 1 to {GREATEST_POWER}",
-            token.span,
-            f"Write I({source}^...) for arithmetic, or (a + b)^2 for interactions.",
-        )
+        what = f"outside a function call a power must be a whole number from 1 to {GREATEST_POWER}"
+        raise stream.error(what, token.span, f"Write I({source}^...) for arithmetic, or (a + b)^2 for interactions.")
     span = Span(base.span.start, stream.take().span.stop)
     if isinstance(base, Name | Call):
-        raise stream.error(
-            f"{source} crossed with itself is {source} again, no power",
-            span,
-            f"Write I({source}^{token.value}) for the power.",
-        )
+        hint = f"Write I({source}^{token.value}) for the power."
+        raise stream.error(f"{source} crossed with itself is {source} again, no power", span, hint)
     if stream.sees("^", "**"):
         raise stream.error("powers cannot be chained here", stream.current.span, "Write one power.")
     return Power(base, int(exponent), span)
@@ -160,11 +146,10 @@ def read_operand(stream: Stream) -> Node:
     """Read a column, a call, a number or parentheses."""
     token = stream.current
     if token.kind is Kind.NAME and stream.following.is_operator("("):
-        return read_call(stream)
+        return CallReader(stream).call()
     if token.kind is Kind.NAME and token.value in CONSTANTS:
-        raise stream.error(
-            f"{token.value} is not a column", token.span, f"Write `{token.value}` between backquotes if it is one."
-        )
+        hint = f"Write `{token.value}` between backquotes if it is one."
+        raise stream.error(f"{token.value} is not a column", token.span, hint)
     if token.is_name:
         check_name(stream, token)
         return Name(token.value, stream.take().span)

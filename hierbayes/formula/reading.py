@@ -106,13 +106,9 @@ def check_something(stream: Stream, right: Collected, tilde: Token) -> None:
     if right.intercept or right.terms or right.groups:
         return
     place = stream.tokens[-2].span
-    raise FormulaError(
-        "the formula has no coefficient left",
-        stream.text,
-        tilde.span.stop + (stream.text[tilde.span.stop] == " "),
-        place.stop,
-        "Write y ~ 1, or name a column.",
-    )
+    what = "the formula has no coefficient left"
+    hint = "Write y ~ 1, or name a column."
+    raise FormulaError(what, stream.text, tilde.span.stop + (stream.text[tilde.span.stop] == " "), place.stop, hint)
 
 
 @dataclass(frozen=True)
@@ -192,7 +188,8 @@ def read_addition(stream: Stream, value: Expression) -> Response:
         what = "right of the response's bar stands trials() or se()"
         raise stream.error(what, token.span if token.span.stop > token.span.start else bar.span, RESPONSE)
     if token.value not in ADDED:
-        raise addition_error(stream, token)
+        what, hint = ADDITIONS.get(token.value, (f"{token.value}() cannot stand in a response", RESPONSE))
+        raise stream.error(what, token.span, hint)
     name = token.value
     (argument,), _ = read_arguments(stream, 1, f"Write {name}({'n' if name == 'trials' else 's'}).")
     if name == "trials":
@@ -201,12 +198,6 @@ def read_addition(stream: Stream, value: Expression) -> Response:
     if isinstance(argument, Number) and not argument.value > 0:
         raise stream.error("a standard error is a number above 0", argument.span)
     return Response(value, se=argument)
-
-
-def addition_error(stream: Stream, token: Token) -> FormulaError:
-    """Return the error for what a response does not take."""
-    what, hint = ADDITIONS.get(token.value, (f"{token.value}() cannot stand in a response", RESPONSE))
-    return stream.error(what, token.span, hint)
 
 
 def read_arguments(stream: Stream, number: int, hint: str) -> tuple[tuple[Expression, ...], Span]:

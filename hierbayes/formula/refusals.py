@@ -22,6 +22,7 @@ EVENTS = (
     "In discrete time a row is a person in one period, event is 0 or 1 there: event ~ bs(period, df=4) + (1 | g) with "
     'family="bernoulli(cloglog)".'
 )
+MEANS = "Write ave(x, g) for the mean within the levels of g, I(x - ave(x, g)) for the rest."
 SMOOTH = "Write bs(x, df=5) for a spline, or poly(x, 3) for a polynomial."
 
 FUNCTIONS: dict[str, tuple[str, str]] = {
@@ -86,34 +87,16 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
     "function": ("a function cannot be written in a formula", "Put the derived column into the data and name it."),
 }
 _OF_SERIES = (
-    *(
-        "ar",
-        "ar1",
-        "arma",
-        "ma",
-        "car",
-        "unstr",
-        "cosy",
-        "hetar1",
-        "toep",
-        "ou",
-        "sar",
-        "fcor",
-        "exp_cov",
-        "gau",
-        "mat",
-    ),
-    *("corAR1", "corCAR1", "corARMA", "corCompSymm", "corSymm", "corExp", "corGaus", "corSpher", "corLin"),
+    *("ar", "ar1", "arma", "ma", "car", "unstr", "cosy", "hetar1", "toep", "ou", "sar", "fcor"),
+    *("exp_cov", "gau", "mat", "corAR1", "corCAR1", "corARMA", "corCompSymm", "corSymm", "corExp"),
+    *("corGaus", "corSpher", "corLin"),
 )
 _CURVES = (
     *("SSlogis", "SSasymp", "SSasympOff", "SSasympOrig", "SSbiexp", "SSfol", "SSfpl", "SSgompertz", "SSmicmen"),
     "SSweibull",
 )
 FUNCTIONS |= {
-    name: (
-        f"{name}() is not available",
-        "Write ave(x, g) for the mean within the levels of g, I(x - ave(x, g)) for the rest.",
-    )
+    name: (f"{name}() is not available", MEANS)
     for name in ("group_mean", "gmean", "demean", "within", "between", "cwc", "gm", "mean_by")
 }
 FUNCTIONS |= {name: (f"{name}(), a residual correlation, is not available", SERIES) for name in _OF_SERIES}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from hierbayes.errors import FormulaError
 from hierbayes.expressions.syntax import NOWHERE, Call, Expression, Name, Span, names_in
 
 Atom = Name | Call
@@ -48,12 +49,15 @@ class Group:
         The columns of the grouping factor; more than one for an interaction such as ``a:b``.
     split : bool
         Whether this term was split off by ``||``.
+    places : tuple of Span
+        Where the columns of the factor stand in the text.
     """
 
     part: Part
     factor: tuple[str, ...]
     split: bool = False
     span: Span = field(default=NOWHERE, compare=False)
+    places: tuple[Span, ...] = field(default=(), compare=False)
 
     @property
     def label(self) -> str:
@@ -98,6 +102,12 @@ class Formula:
     def __str__(self) -> str:
         return self.text
 
+    def error(self, what: str, place: Span | None, hint: str | None = None) -> FormulaError:
+        """Return an error that marks a place in the text, if there is one."""
+        if place is None:
+            return FormulaError(what, hint=hint)
+        return FormulaError(what, self.text, place.start, place.stop, hint)
+
     @property
     def canonical(self) -> str:
         """The formula with every abbreviation expanded; reading it again gives the same formula."""
@@ -108,14 +118,8 @@ class Formula:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that the formula names, each once, in order of appearance."""
-        seen: dict[str, None] = {}
-        for expression in self.expressions():
-            for name in names_in(expression):
-                seen.setdefault(name.name)
-        for group in self.groups:
-            for column in group.factor:
-                seen.setdefault(column)
-        return tuple(seen)
+        names = [name.name for expression in self.expressions() for name in names_in(expression)]
+        return tuple(dict.fromkeys([*names, *(column for group in self.groups for column in group.factor)]))
 
     @property
     def left(self) -> tuple[Expression, ...]:

@@ -18,7 +18,7 @@ from hierbayes.design.scaling import prior_keys
 from hierbayes.design.table import to_pandas
 from hierbayes.errors import DataError, ModelError, warn
 from hierbayes.formula import Formula, parse
-from hierbayes.formula.dots import fill_dots
+from hierbayes.formula.printing import fill_dots
 from hierbayes.formula.roles import coded_columns
 from hierbayes.model.options import OF_MODEL, unknown_option
 from hierbayes.priors.bambi import without_bambi

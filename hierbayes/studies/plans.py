@@ -16,7 +16,7 @@ from hierbayes.design.build import build
 from hierbayes.design.design import Design
 from hierbayes.design.scaling import ResolvedPriors, prior_table, resolve
 from hierbayes.design.table import Floats, to_pandas
-from hierbayes.errors import DataError, FormulaError, HierBayesWarning, ModelError
+from hierbayes.errors import DataError, HierBayesWarning, ModelError
 from hierbayes.expressions.syntax import Call, Expression, Name, names_in
 from hierbayes.formula import parse, show
 from hierbayes.formula.names import find_column
@@ -175,11 +175,9 @@ def _response(spec: ModelSpec) -> tuple[str, Callable[[Floats], Floats]]:
         return expression.name, _INVERSES["I"]
     if isinstance(expression, Call) and expression.function in _INVERSES and isinstance(expression.args[0], Name):
         return expression.args[0].name, _INVERSES[expression.function]
-    raise FormulaError(
+    raise spec.formula.error(
         f"the response {show(expression)!r} cannot be simulated: it must be a column or the logarithm of one",
-        spec.formula.text,
-        expression.span.start,
-        expression.span.stop,
+        expression.span,
         "write y ~ ... and transform the simulated y yourself",
     )
 
@@ -189,11 +187,9 @@ def _refuse_failures(spec: ModelSpec) -> None:
     formula = spec.formula
     if formula.trials is None or not set(_columns(formula.trials)) & set(_columns(formula.response)):
         return
-    raise FormulaError(
+    raise formula.error(
         "successes beside failures cannot be simulated, for their sum, the number of trials, is not known",
-        formula.text,
-        formula.response.span.start,
-        formula.response.span.stop,
+        formula.response.span,
         f"write {show(formula.response)} | trials(n) ~ ..., with the column n of trials",
     )
 
@@ -242,9 +238,7 @@ def _check_complete(spec: ModelSpec, table: pd.DataFrame, needed: list[str]) -> 
     many = len(missing) > 1
     what = f"nothing says what column{'s' * many} {', '.join(map(repr, missing))} hold{'s' * (not many)}"
     hint = f"give {'; '.join(asked)}"
-    if place is None:
-        raise FormulaError(what, hint=hint)
-    raise FormulaError(what, spec.formula.text, place.start, place.stop, hint)
+    raise spec.formula.error(what, place, hint)
 
 
 def _refuse_defaults(resolved: ResolvedPriors, design: Design) -> None:

@@ -13,9 +13,8 @@ from hierbayes.design.arithmetic import call_columns
 from hierbayes.design.stateful import States
 from hierbayes.design.table import Numeric
 from hierbayes.errors import FormulaError, ModelError
-from hierbayes.expressions.evaluate import array_value, tensor_value
+from hierbayes.expressions.evaluate import array_value, linear_sum, tensor_value
 from hierbayes.expressions.functions import FUNCTIONS
-from hierbayes.expressions.linear import linear_sum
 from hierbayes.expressions.syntax import Call, Name, Text
 from hierbayes.formula import parse, show
 

@@ -10,7 +10,7 @@ import pytest
 
 from hierbayes.expressions.syntax import Binary, Call, Name, Number, Sequence, Text, Unary
 from hierbayes.formula import Formula, Term, canonical, column_error, parse, show, suggest
-from hierbayes.formula.dots import fill_dots
+from hierbayes.formula.printing import fill_dots
 
 DOCS = Path(__file__).parents[2] / "docs" / "formulas.md"
 

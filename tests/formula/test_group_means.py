@@ -146,10 +146,12 @@ def test_bambi_has_no_ave_and_takes_functions_of_rows() -> None:
     model = hb.Model("y ~ ave(x, school)", DATA)
     with pytest.raises(hb.ModelError, match=r"Bambi has no ave\(\)"):
         write_formula(model.spec.formula, model.design)
-    rows = hb.Model("y ~ pmax(x, 5) + ifelse(x > 5, 1, 0) + I(!boy)", DATA)
-    written = write_formula(rows.spec.formula, rows.design)
     from formulae import design_matrices
 
     frame = DATA.assign(boy=DATA["boy"] * 1.0)
-    found = np.asarray(design_matrices(written.text, frame, extra_namespace=written.namespace).common)
-    np.testing.assert_allclose(found, rows.design.X)
+    counted = "I((x > 4) + (x > 6) - -(x > 5)) + round(x, digits=1)"
+    for right in ("pmax(x, 5) + ifelse(x > 5, 1, 0) + I(!boy)", counted):
+        rows = hb.Model(f"y ~ {right}", DATA)
+        written = write_formula(rows.spec.formula, rows.design)
+        found = np.asarray(design_matrices(written.text, frame, extra_namespace=written.namespace).common)
+        np.testing.assert_allclose(found, rows.design.X)

@@ -1,4 +1,4 @@
-"""Expressions with parameters, and their values for every draw. Nothing is ever evaluated as Python."""
+"""Expressions with parameters: their values for every draw, and the weights of those that are weighted sums."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hierbayes.engines.base import Problem
 from hierbayes.errors import FormulaError
-from hierbayes.expressions.evaluate import applied, fold, literal
+from hierbayes.expressions.evaluate import applied, fold, linear_sum, literal
 from hierbayes.expressions.syntax import Expression, Name
 from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.parameters import Parameter
@@ -89,3 +90,39 @@ def evaluate(node: Expression, parameters: Drawn, text: str) -> Floats:
 
     with np.errstate(all="ignore"):
         return fold(node, leaf, lambda part, values: finite(part, applied(part, values, np)))
+
+
+@dataclass(frozen=True)
+class Linear:
+    """``constant + sum of weight * parameter``; weights of 0 are left out."""
+
+    weights: tuple[tuple[Parameter, float], ...]
+    constant: float
+
+
+def linear_form(node: Expression) -> Linear | None:
+    """Return an expression as a weighted sum, None if it is none.
+
+    Examples
+    --------
+    >>> from hierbayes.expressions.syntax import Binary, Number
+    >>> x = Quantity("x", parameter=Parameter("x", "coefficient", index=(1,)))
+    >>> linear_form(Binary("-", Binary("*", Number(2.0), x), Number(3.0))).constant
+    -3.0
+    """
+    if (found := linear_sum(node)) is None:
+        return None
+    weights, constant = found
+    named = ((name.parameter, weight) for name, weight in weights.items() if isinstance(name, Quantity))
+    return Linear(tuple((parameter, weight) for parameter, weight in named if weight != 0), constant)
+
+
+def coefficient_weights(form: Linear, problem: Problem) -> Floats:
+    """Return the weights of the internal (centred) coefficients that make the same sum.
+
+    The coefficients as given are ``beta = back @ internal``, so that ``c' beta = (back' c)' internal``.
+    """
+    weights = np.zeros(problem.p)
+    for parameter, weight in form.weights:
+        weights[parameter.index[0]] += weight
+    return np.asarray(problem.beta_back.T @ weights)

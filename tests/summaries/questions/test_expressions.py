@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hierbayes as hb
-from hierbayes.summaries.questions.expressions import evaluate
-from hierbayes.summaries.questions.linear_forms import linear_form
+from hierbayes.summaries.questions.expressions import evaluate, linear_form
 from hierbayes.summaries.questions.parameters import Parameters
 from hierbayes.summaries.questions.reading import read
 
