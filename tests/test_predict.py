@@ -12,9 +12,9 @@ from fits import fake_fit
 from prediction_structures import STRUCTURES, data_of, invented, made_up
 
 import hierbayes as hb
+from hierbayes.posterior.roots import covariance_root
 from hierbayes.predict import level_effects, pieces
 from hierbayes.predict.level_effects import generator
-from hierbayes.predict.posterior_draws import covariance_root
 from hierbayes.predict.row_estimates import row_estimates
 
 CHAINS, DRAWS = 2, 30

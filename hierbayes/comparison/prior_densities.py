@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hierbayes.comparison.internal import Internal, internal
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Floats, Problem
 from hierbayes.errors import ModelError
+from hierbayes.posterior.internal import Internal, internal
 from hierbayes.priors import LKJ, Custom, Fixed, Flat, Normal, Prior
 
 if TYPE_CHECKING:

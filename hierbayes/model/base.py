@@ -7,8 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hierbayes.design.design import Design
+from hierbayes.engines.assemble import labels_of
 from hierbayes.errors import ModelError, warn
 from hierbayes.model.attached import DOUBT, OWN_VARIABLES
+from hierbayes.posterior import Posterior, posterior_of
 from hierbayes.sampling.run import Draws
 from hierbayes.sampling.tree import with_true_names
 from hierbayes.spec import ModelSpec
@@ -59,6 +61,11 @@ class FitBase:
         found = with_true_names(self._draws.tree["posterior"].to_dataset())
         found.attrs = {name: own for name, own in found.attrs.items() if name not in (DOUBT, OWN_VARIABLES)}
         return found
+
+    @cached_property
+    def _arrays(self) -> Posterior:
+        """The same as arrays, by part."""
+        return posterior_of(self.posterior, labels_of(self.design))
 
     def _one_predictor(self, what: str) -> None:
         """Refuse a question that is asked of one linear predictor where a row has several."""

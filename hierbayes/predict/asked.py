@@ -13,9 +13,9 @@ from hierbayes.design.new_rows import RowGroup, Rows, design_rows, rows_of
 from hierbayes.design.schema import GroupSchema, Schema
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import Family
+from hierbayes.posterior import Posterior
 from hierbayes.predict.category_draws import CategoryDraws, average_of_each, category_of, probabilities
 from hierbayes.predict.level_effects import LevelEffects
-from hierbayes.predict.posterior_draws import PosteriorDraws
 from hierbayes.predict.row_draws import Finish, RowDraws, average_of, link_itself, mean_of, response_of
 
 GROUPS = ("known", "new", "population", "average")
@@ -68,7 +68,7 @@ def asked(groups: Any, kind: Any, seed: int) -> Asked:
     return Asked(groups, kind, seed)
 
 
-def row_draws(question: Asked, posterior: PosteriorDraws, design: Design, newdata: Any) -> RowDraws:
+def row_draws(question: Asked, posterior: Posterior, design: Design, newdata: Any) -> RowDraws:
     """Return what gives the draws that answer a question, for new data or, if None, for the rows of the fit.
 
     The family is one with a single linear predictor; see `category_draws`.
@@ -82,14 +82,14 @@ def row_draws(question: Asked, posterior: PosteriorDraws, design: Design, newdat
     return _row_draws(question, posterior, design.schema, rows, finish)
 
 
-def predictor_draws(question: Asked, posterior: PosteriorDraws, design: Design, newdata: Any) -> tuple[RowDraws, ...]:
+def predictor_draws(question: Asked, posterior: Posterior, design: Design, newdata: Any) -> tuple[RowDraws, ...]:
     """Return what gives the draws of each linear predictor of a family with several."""
     rows, S = _rows(question, design, newdata), design.family.predictors
     each = (rows.of_predictor(place, S) for place in range(S))
     return tuple(_row_draws(question, posterior, design.schema, own, link_itself) for own in each)
 
 
-def category_draws(question: Asked, posterior: PosteriorDraws, design: Design, newdata: Any) -> CategoryDraws:
+def category_draws(question: Asked, posterior: Posterior, design: Design, newdata: Any) -> CategoryDraws:
     """Return what gives the draws of a category, or of the probabilities of all, for a response without an order."""
     sources = predictor_draws(question, posterior, design, newdata)
     if question.kind == "response":
@@ -105,7 +105,7 @@ def _rows(question: Asked, design: Design, newdata: Any) -> Rows:
     return design_rows(design) if newdata is None else _new_rows(question, design.schema, newdata)
 
 
-def _row_draws(question: Asked, posterior: PosteriorDraws, schema: Schema, rows: Rows, finish: Finish) -> RowDraws:
+def _row_draws(question: Asked, posterior: Posterior, schema: Schema, rows: Rows, finish: Finish) -> RowDraws:
     rows = replace(rows, groups=_coded(question, schema, rows) if question.effects_matter else ())
     return RowDraws(posterior, rows, _effects(question, schema, posterior, rows), finish)
 
@@ -123,7 +123,7 @@ def _new_rows(question: Asked, schema: Schema, newdata: Any) -> Rows:
     )
 
 
-def _finish(question: Asked, family: Family, posterior: PosteriorDraws, rows: Rows) -> Finish:
+def _finish(question: Asked, family: Family, posterior: Posterior, rows: Rows) -> Finish:
     if question.kind == "response":
         return response_of(family, posterior, rows, question.seed)
     return mean_of(family, posterior, question.category) if question.kind == "mean" else link_itself
@@ -165,7 +165,7 @@ def _check_known(group: RowGroup, own: GroupSchema) -> None:
         )
 
 
-def _effects(question: Asked, schema: Schema, posterior: PosteriorDraws, rows: Rows) -> dict[str, LevelEffects]:
+def _effects(question: Asked, schema: Schema, posterior: Posterior, rows: Rows) -> dict[str, LevelEffects]:
     effects: dict[str, LevelEffects] = {}
     for group, own in zip(rows.groups, schema.groups, strict=False):
         if group.factor in effects:

@@ -11,9 +11,10 @@ from hierbayes.design.new_rows import Rows
 from hierbayes.design.table import Floats
 from hierbayes.families import categorical
 from hierbayes.families.category_averages import average_probabilities
+from hierbayes.posterior import Posterior
+from hierbayes.posterior.roots import covariance_root
 from hierbayes.predict.level_effects import generator
 from hierbayes.predict.pieces import STEP, Piece
-from hierbayes.predict.posterior_draws import PosteriorDraws, covariance_root
 from hierbayes.predict.row_draws import RowDraws, factor_columns, through
 
 CategoryFinish = Callable[[Floats, Piece], Floats]
@@ -36,7 +37,7 @@ class CategoryDraws:
     finish: CategoryFinish
 
     @property
-    def posterior(self) -> PosteriorDraws:
+    def posterior(self) -> Posterior:
         """The draws."""
         return self.predictors[0].posterior
 
@@ -68,7 +69,7 @@ def category_of(seed: int) -> CategoryFinish:
     return finish
 
 
-def average_of_each(posterior: PosteriorDraws, each: Sequence[Rows]) -> CategoryFinish:
+def average_of_each(posterior: Posterior, each: Sequence[Rows]) -> CategoryFinish:
     """Return the step from the population's linear predictors to mean probabilities over levels that there might be.
 
     The group-level parts of a row's predictors are normal around 0 with the covariances ``sum_f z_fc' Sigma_f z_fd`` of
@@ -76,12 +77,12 @@ def average_of_each(posterior: PosteriorDraws, each: Sequence[Rows]) -> Category
 
     Parameters
     ----------
-    posterior : PosteriorDraws
+    posterior : Posterior
     each : sequence of Rows
         Those of each predictor, with their groups.
     """
     columns = [factor_columns(rows) for rows in each]
-    roots = {factor: covariance_root(own.sd, own.corr) for factor, own in posterior.factors.items()}
+    roots = {factor: own.root for factor, own in posterior.factors.items()}
 
     def finish(eta: Floats, piece: Piece) -> Floats:
         S = eta.shape[-1]

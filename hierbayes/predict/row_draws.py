@@ -13,9 +13,9 @@ from hierbayes.errors import ModelError
 from hierbayes.families import Family
 from hierbayes.families.averages import average, category_average
 from hierbayes.families.likelihoods import draw, log_likelihood, variance
+from hierbayes.posterior import Posterior
 from hierbayes.predict.level_effects import LevelEffects, generator
 from hierbayes.predict.pieces import STEP, Piece
-from hierbayes.predict.posterior_draws import PosteriorDraws, covariance_root
 
 Finish = Callable[[Floats, Piece], Floats]
 
@@ -26,7 +26,7 @@ class RowDraws:
 
     Attributes
     ----------
-    posterior : PosteriorDraws
+    posterior : Posterior
     rows : Rows
     effects : mapping of str to LevelEffects
         By factor; factors without effects play no part.
@@ -34,7 +34,7 @@ class RowDraws:
         Turns the linear predictor of a piece into what is asked for; may overwrite it.
     """
 
-    posterior: PosteriorDraws
+    posterior: Posterior
     rows: Rows
     effects: Mapping[str, LevelEffects]
     finish: Finish
@@ -51,7 +51,7 @@ class RowDraws:
         """
         drawn = np.empty_like(work)
         drawn[:] = self.rows.offset[piece.rows, None]
-        for column, beta in zip(self.rows.X[piece.rows].T, self.posterior.beta, strict=True):
+        for column, beta in zip(self.rows.X[piece.rows].T, self.posterior.columns, strict=True):
             if not column.any():
                 continue
             np.multiply(column[:, None], beta, out=work)
@@ -78,7 +78,7 @@ def link_itself(drawn: Floats, piece: Piece) -> Floats:
     return drawn
 
 
-def mean_of(family: Family, posterior: PosteriorDraws, category: int = 0) -> Finish:
+def mean_of(family: Family, posterior: Posterior, category: int = 0) -> Finish:
     """Return the step from the linear predictor to the mean of the response, or to the probability of a category."""
 
     def finish(drawn: Floats, piece: Piece) -> Floats:
@@ -89,7 +89,7 @@ def mean_of(family: Family, posterior: PosteriorDraws, category: int = 0) -> Fin
     return finish
 
 
-def average_of(family: Family, posterior: PosteriorDraws, rows: Rows, category: int = 0) -> Finish:
+def average_of(family: Family, posterior: Posterior, rows: Rows, category: int = 0) -> Finish:
     """Return the step from the population's linear predictor to the mean over all levels that there might be.
 
     With a category, to its probability in place of the mean.
@@ -97,7 +97,7 @@ def average_of(family: Family, posterior: PosteriorDraws, rows: Rows, category: 
     The group-level part of a row is normal around 0 with variance ``sum_f z_f' Sigma_f z_f`` over the factors f.
     """
     stacked = factor_columns(rows)
-    roots = {factor: covariance_root(own.sd, own.corr) for factor, own in posterior.factors.items()}
+    roots = {factor: own.root for factor, own in posterior.factors.items()}
 
     def finish(drawn: Floats, piece: Piece) -> Floats:
         variance = np.zeros_like(drawn)
@@ -128,7 +128,7 @@ def through(Z: Floats, root: Floats) -> Iterator[Floats]:
         yield own
 
 
-def response_of(family: Family, posterior: PosteriorDraws, rows: Rows, seed: int) -> Finish:
+def response_of(family: Family, posterior: Posterior, rows: Rows, seed: int) -> Finish:
     """Return the step from the linear predictor to a response: for the gaussian, noise of sd ``sigma / sqrt(weight)``.
 
     The noise of a row depends on the seed and on its place in the frame.
@@ -147,7 +147,7 @@ def response_of(family: Family, posterior: PosteriorDraws, rows: Rows, seed: int
     return finish
 
 
-def _with_noise(family: Family, posterior: PosteriorDraws, weights: Floats, seed: int) -> Finish:
+def _with_noise(family: Family, posterior: Posterior, weights: Floats, seed: int) -> Finish:
     sigma = posterior.parameters["sigma"]
 
     def finish(drawn: Floats, piece: Piece) -> Floats:
@@ -164,7 +164,7 @@ def _with_noise(family: Family, posterior: PosteriorDraws, weights: Floats, seed
     return finish
 
 
-def residual_of(family: Family, posterior: PosteriorDraws, rows: Rows, standardized: bool) -> Finish:
+def residual_of(family: Family, posterior: Posterior, rows: Rows, standardized: bool) -> Finish:
     """Return the step from the linear predictor to residuals, response minus mean; of shares for ``binomial``.
 
     Standardized ones are divided by the sd of the response in the same draw.
