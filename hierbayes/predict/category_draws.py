@@ -1,4 +1,4 @@
-"""Draws of rows whose response is a category without an order: probabilities, responses and each linear predictor."""
+"""Draws of rows whose response is a category: probabilities, responses and each linear predictor."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import numpy as np
 
 from hierbayes.design.new_rows import Rows
 from hierbayes.design.table import Floats
-from hierbayes.families import categorical
+from hierbayes.families import Family, categorical
+from hierbayes.families.averages import category_average
 from hierbayes.families.category_averages import average_probabilities
+from hierbayes.families.likelihoods import log_likelihood
 from hierbayes.posterior import Posterior
 from hierbayes.posterior.roots import covariance_root
 from hierbayes.predict.level_effects import generator
 from hierbayes.predict.pieces import STEP, Piece
-from hierbayes.predict.row_draws import RowDraws, factor_columns, through
+from hierbayes.predict.row_draws import RowDraws, factor_columns, spread_of, through
 
 CategoryFinish = Callable[[Floats, Piece], Floats]
 
@@ -27,10 +29,10 @@ class CategoryDraws:
     Attributes
     ----------
     predictors : tuple of RowDraws
-        One for each category but the reference; each gives its linear predictor.
+        One for each category but the reference, a single one where they have an order; each gives its linear predictor.
     finish : callable
-        Turns the linear predictors of a piece, (rows, draws, K - 1), into what is asked for: a category, (rows, draws),
-        or the probabilities of all, (rows, draws, K).
+        Turns the linear predictors of a piece, (rows, draws, predictors), into what is asked for: a category, (rows,
+        draws), or the probabilities of all, (rows, draws, K).
     """
 
     predictors: tuple[RowDraws, ...]
@@ -49,6 +51,29 @@ class CategoryDraws:
     def of(self, piece: Piece, work: Floats) -> Floats:
         """Return what is asked for of a piece of rows; `work`, shape (rows, draws), is overwritten."""
         return self.finish(np.stack([own.of(piece, work) for own in self.predictors], axis=-1), piece)
+
+
+def predictors_themselves(eta: Floats, piece: Piece) -> Floats:
+    """Return the linear predictors as they are."""
+    return eta
+
+
+def ordered_probabilities(family: Family, posterior: Posterior, rows: Rows | None) -> CategoryFinish:
+    """Return the step from the linear predictor to the probability of each category of a response with an order.
+
+    With rows, from the population's linear predictor to the mean over all levels that there might be.
+    """
+    between = None if rows is None else spread_of(posterior, rows)
+    own = posterior.parameters
+
+    def finish(eta: Floats, piece: Piece) -> Floats:
+        at, each = eta[..., 0], range(1, family.categories + 1)
+        if between is None:
+            return np.stack([np.exp(log_likelihood(family, k, at, own)) for k in each], axis=-1)
+        variance = between(at, piece)
+        return np.stack([category_average(family, k, at, variance, own) for k in each], axis=-1)
+
+    return finish
 
 
 def probabilities(eta: Floats, piece: Piece) -> Floats:

@@ -11,8 +11,8 @@ from hierbayes.design.new_rows import Rows
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
 from hierbayes.families import Family
-from hierbayes.families.averages import average, category_average
-from hierbayes.families.likelihoods import draw, log_likelihood, variance
+from hierbayes.families.averages import average
+from hierbayes.families.likelihoods import draw, variance
 from hierbayes.posterior import Posterior
 from hierbayes.predict.level_effects import LevelEffects, generator
 from hierbayes.predict.pieces import STEP, Piece
@@ -78,37 +78,41 @@ def link_itself(drawn: Floats, piece: Piece) -> Floats:
     return drawn
 
 
-def mean_of(family: Family, posterior: Posterior, category: int = 0) -> Finish:
-    """Return the step from the linear predictor to the mean of the response, or to the probability of a category."""
+def mean_of(family: Family, posterior: Posterior) -> Finish:
+    """Return the step from the linear predictor to the mean of the response."""
 
     def finish(drawn: Floats, piece: Piece) -> Floats:
-        if category:
-            return np.asarray(np.exp(log_likelihood(family, category, drawn, posterior.parameters)))
         return np.asarray(family.mean(drawn, posterior.parameters))
 
     return finish
 
 
-def average_of(family: Family, posterior: Posterior, rows: Rows, category: int = 0) -> Finish:
+def average_of(family: Family, posterior: Posterior, rows: Rows) -> Finish:
     """Return the step from the population's linear predictor to the mean over all levels that there might be.
-
-    With a category, to its probability in place of the mean.
 
     The group-level part of a row is normal around 0 with variance ``sum_f z_f' Sigma_f z_f`` over the factors f.
     """
+    between = spread_of(posterior, rows)
+
+    def finish(drawn: Floats, piece: Piece) -> Floats:
+        return np.asarray(average(family, drawn, between(drawn, piece), posterior.parameters))
+
+    return finish
+
+
+def spread_of(posterior: Posterior, rows: Rows) -> Finish:
+    """Return what gives the variance of the group-level part of each row of a piece, in the shape of its predictor."""
     stacked = factor_columns(rows)
     roots = {factor: own.root for factor, own in posterior.factors.items()}
 
-    def finish(drawn: Floats, piece: Piece) -> Floats:
+    def between(drawn: Floats, piece: Piece) -> Floats:
         variance = np.zeros_like(drawn)
         for factor, Z in stacked.items():
             for part in through(Z[piece.rows], roots[factor]):
                 variance += part**2
-        if category:
-            return np.asarray(category_average(family, category, drawn, variance, posterior.parameters))
-        return np.asarray(average(family, drawn, variance, posterior.parameters))
+        return variance
 
-    return finish
+    return between
 
 
 def factor_columns(rows: Rows) -> dict[str, Floats]:
