@@ -299,7 +299,7 @@ def test_the_plan_of_pieces_changes_no_bit(monkeypatch):
     monkeypatch.setattr(level_effects, "HELD", 0)
     assert len(pieces.pieces(144, 80)) == 9
     pd.testing.assert_frame_equal(whole, fit.predict(new, **options), check_exact=True)
-    monkeypatch.setattr(pieces, "available_cores", lambda: 1)
+    monkeypatch.setattr(pieces, "usable_cores", lambda: 1)
     pd.testing.assert_frame_equal(whole, fit.predict(new, **options), check_exact=True)
 
 

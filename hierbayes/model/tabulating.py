@@ -41,7 +41,7 @@ class Tabulating(FitBase):
             Index: coefficient. Columns mean, sd, median, lower, upper, ess_bulk, ess_tail, r_hat; all for the columns
             as given, whatever was centred for sampling.
         """
-        return fixed_effects(self._arrays, self.design, check_prob(ci_prob))
+        return fixed_effects(self._arrays, self.design, check_prob(ci_prob), self._agreement)
 
     def thresholds(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return the thresholds between the categories of an ordinal response.
@@ -69,7 +69,7 @@ class Tabulating(FitBase):
         >>> fit.thresholds().index.tolist()
         ['1|2', '2|3', '3|4', '4|5']
         """
-        return thresholds(self.posterior, self.design, check_prob(ci_prob))
+        return thresholds(self.posterior, self.design, check_prob(ci_prob), self._agreement)
 
     def varcorr(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return standard deviations (not variances) and correlations of the group-level effects, and sigma.
@@ -80,7 +80,7 @@ class Tabulating(FitBase):
             Columns group, term, term2, kind ("sd", "corr", "sigma", or another parameter of the family), mean, sd,
             median, lower, upper, ess_bulk, ess_tail, r_hat.
         """
-        return variance_components(self._arrays, self.design, check_prob(ci_prob))
+        return variance_components(self._arrays, self.design, check_prob(ci_prob), self._agreement)
 
     def ranef(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return the group-level effects: each level's deviation from the population.

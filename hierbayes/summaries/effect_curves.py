@@ -111,7 +111,7 @@ def effect_curves(
         }
     )
     return EffectTables(
-        curves=pd.concat([labels, described(draws, prob, chains_too=False)[ESTIMATES]], axis=1),
+        curves=pd.concat([labels, described(draws, prob)[ESTIMATES]], axis=1),
         points=_points(design, x, split[0] if split else None, asked, names, levels),
         x_label=x,
         y_label=mean_label(design),
@@ -146,7 +146,7 @@ def _category_curves(
     levels = single.schema.by_name[x].levels if single.schema.by_name[x].kind != "numeric" else None
     places = _places(asked[x], levels)
     curves = [
-        pd.DataFrame({"by": name, "x": places}).join(described(draws[..., k], prob, chains_too=False)[ESTIMATES])
+        pd.DataFrame({"by": name, "x": places}).join(described(draws[..., k], prob)[ESTIMATES])
         for k, name in enumerate(design.categories)
     ]
     return EffectTables(

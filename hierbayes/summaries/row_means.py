@@ -169,7 +169,7 @@ def mean_table(design: Design, posterior: Posterior, own: Batches, ci_prob: floa
         parts = forms.parts(some)
         variance = parts.variance
         found = np.stack([variance, np.sqrt(variance), parts.single / variance, variance / parts.independent], axis=-1)
-        tables.append(described(found.reshape(1, len(found), -1), ci_prob, chains_too=False))
+        tables.append(described(found.reshape(1, len(found), -1), ci_prob))
     table = pd.concat(tables, ignore_index=True)
     table.insert(0, "rows", np.repeat(np.asarray(own.labels, dtype=object), len(QUANTITIES)))
     table.insert(1, "n", np.repeat(own.sizes, len(QUANTITIES)))
@@ -182,8 +182,8 @@ def effective_rows(design: Design, posterior: Posterior, ci_prob: float) -> pd.D
     parts = mean_forms(design, posterior, batches(design, None, None)).parts(slice(0, 1))
     plain = parts.single[:, 0] / parts.variance[:, 0]
     best, chosen = generalised_information(design, posterior)
-    rows = [described(plain[None, :, None], ci_prob, chains_too=False)]
-    rows.append(described((parts.single[chosen, 0] * best)[None, :, None], ci_prob, chains_too=False))
+    rows = [described(plain[None, :, None], ci_prob)]
+    rows.append(described((parts.single[chosen, 0] * best)[None, :, None], ci_prob))
     table = pd.concat(rows, ignore_index=True)
     table.insert(0, "mean_of", ["rows", "rows, best weights"])
     table.insert(1, "n", design.n)

@@ -44,8 +44,8 @@ def r_squared(design: Design, posterior: Posterior, ci_prob: float) -> pd.DataFr
 
 def _described(found: list[Floats], ci_prob: float) -> pd.DataFrame:
     if len({len(own) for own in found}) == 1:
-        return described(np.stack(found, axis=-1)[None], ci_prob, chains_too=False)
-    tables = [described(own[None, :, None], ci_prob, chains_too=False) for own in found]
+        return described(np.stack(found, axis=-1)[None], ci_prob)
+    tables = [described(own[None, :, None], ci_prob) for own in found]
     return pd.concat(tables, ignore_index=True)
 
 

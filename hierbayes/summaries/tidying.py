@@ -78,7 +78,7 @@ def exponentials(posterior: Posterior, family: Family, coefficients: Sequence[st
         )
     if not coefficients:
         return pd.DataFrame(columns=ESTIMATES, index=pd.Index([]), dtype=float)
-    table = described(back(posterior.by_chain(posterior.beta), "odds"), ci_prob, chains_too=False)
+    table = described(back(posterior.by_chain(posterior.beta), "odds"), ci_prob)
     table.index = pd.Index(list(coefficients))
     return table
 

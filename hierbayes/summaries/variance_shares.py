@@ -41,12 +41,12 @@ def variance_shares(
     residual = own_word("Residual", parts)
     parts[residual] = latent_variance(design, posterior, family)
     shares = shares_of(parts)
-    table = described(shares[None], ci_prob, chains_too=False)
+    table = described(shares[None], ci_prob)
     table.insert(0, "group", list(parts))
     if by_group:
         found = pair_correlations(design, posterior)
         draws = np.stack([found.get(name, np.full(len(shares), np.nan)) for name in parts], axis=-1)
-        own = described(draws[None], ci_prob, chains_too=False)[["mean", "lower", "upper"]]
+        own = described(draws[None], ci_prob)[["mean", "lower", "upper"]]
         table[CORRELATION] = own.to_numpy()
     if family.name != "gaussian":
         table["note"] = [f"on the {family.link} scale: {latent_note(family)}" if n == residual else "" for n in parts]

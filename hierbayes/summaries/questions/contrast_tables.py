@@ -70,7 +70,7 @@ def contrasts_table(posterior: Posterior, design: Design, question: Contrasts) -
     repeated = table.loc[np.repeat(table.index, len(labels))].reset_index(drop=True)
     own = label_columns(repeated, ("contrast", *ESTIMATES, *shares))
     own.insert(0, "contrast", np.tile(np.asarray(labels, dtype=object), len(table)))
-    estimated = described(back(draws, question.scale), ci_prob, chains_too=False)
+    estimated = described(back(draws, question.scale), ci_prob)
     return pd.concat([own, estimated.assign(**shares)], axis=1)
 
 

@@ -64,7 +64,7 @@ def means_table(
         found = average_grid(design, asked, fixed, weights)
         cells, draws = found.labels, predictor_draws(posterior, found.X, found.offset)
     labels = label_columns(cells, ESTIMATES)
-    return pd.concat([labels, described(back(draws, scale), ci_prob, chains_too=False)], axis=1)
+    return pd.concat([labels, described(back(draws, scale), ci_prob)], axis=1)
 
 
 def _over_rows(posterior: Posterior, design: Design, grids: list[Grid], scale: str) -> Floats:

@@ -70,7 +70,7 @@ def slopes_table(
             parts.append(_over_grid(posterior, design, name, by, at, weights, curved))
     labels = pd.concat([part[0] for part in parts], ignore_index=True)
     draws = np.concatenate([part[1] for part in parts], axis=2)
-    table = pd.concat([labels, described(back(draws, scale), ci_prob, chains_too=False)], axis=1)
+    table = pd.concat([labels, described(back(draws, scale), ci_prob)], axis=1)
     return table.assign(**share_above(draws, scale))
 
 
