@@ -13,7 +13,7 @@ from fits import fake_fit
 import hierbayes as hb
 from hierbayes.families import FAMILIES, Family
 from hierbayes.families import family as by_name
-from hierbayes.predict.posterior_draws import posterior_draws
+from hierbayes.posterior import posterior_of
 
 # all with one linear predictor a row; the categorical family has fits and tests of its own
 EVERY = [
@@ -93,7 +93,7 @@ def predictors(fit, level=None) -> np.ndarray:
 def with_draws(fit, posterior):
     """The same fit with other draws, as far as predictions look at them."""
     other = copy(fit)
-    other.__dict__["_arrays"] = posterior_draws(posterior, fit.design.schema)
+    other.__dict__["_arrays"] = posterior_of(posterior, fit.model.labels)
     return other
 
 

@@ -13,6 +13,7 @@ from category_fits import FORMULAS, NAMES, made_up, shares, table
 
 import hierbayes as hb
 from hierbayes.errors import DataError, HierBayesError, HierBayesWarning, ModelError
+from hierbayes.plots.fit_like import draws_of
 from hierbayes.report.mathml import mathml
 
 SOME = table().iloc[:3]
@@ -132,7 +133,7 @@ def test_shares_of_rows_stand_beside_the_probabilities_of_levels():
     fit = made_up()
     from hierbayes.summaries.effect_curves import effect_curves
 
-    found = effect_curves(fit.design, fit.posterior, "f").points
+    found = effect_curves(fit.design, draws_of(fit), "f").points
     data = table()
     for row in found.itertuples():
         own = data[data["f"] == ("high", "low")[int(row.x)]]

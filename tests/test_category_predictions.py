@@ -67,11 +67,11 @@ def test_linear_predictors(structure):
 
 def rebuilt(fit, factor: str, level: str, seed: int):
     """The effects of a new level, by the one draw of it that seed and name fix."""
+    from hierbayes.posterior.roots import covariance_root
     from hierbayes.predict.level_effects import generator
-    from hierbayes.predict.posterior_draws import covariance_root
 
     draws = fit._arrays.factors[factor]
-    root = covariance_root(draws.sd, draws.corr)
+    root = covariance_root(draws.sd, draws.known_corr)
     z = generator(seed, "level", factor, *level.split(":")).standard_normal((root.shape[0], root.shape[2]))
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], root.shape[0])
     b = np.einsum("ijs,js->si", root, z).reshape(shape)

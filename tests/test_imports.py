@@ -17,7 +17,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "hierbayes"
 # Each room imports from itself and from the rooms before it.
 ROOMS = (
     *("errors", "priors", "datasets", "catalogue", "expressions", "formula", "families", "spec", "design", "sources"),
-    *("engines", "sampling", "estimates", "summaries", "predict", "comparison", "plots", "report", "storage", "bridge"),
+    *("engines", "sampling", "estimates", "posterior"),
+    *("summaries", "predict", "comparison", "plots", "report", "storage", "bridge"),
     *("model", "warm", "studies", "cli", "__init__", "__main__"),
 )
 # (importer, imported): where the order of the list is impractical, with the reason.

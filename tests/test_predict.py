@@ -12,9 +12,9 @@ from fits import fake_fit
 from prediction_structures import STRUCTURES, data_of, invented, made_up
 
 import hierbayes as hb
+from hierbayes.posterior.roots import covariance_root
 from hierbayes.predict import level_effects, pieces
 from hierbayes.predict.level_effects import generator
-from hierbayes.predict.posterior_draws import covariance_root
 from hierbayes.predict.row_estimates import row_estimates
 
 CHAINS, DRAWS = 2, 30
@@ -299,7 +299,7 @@ def test_the_plan_of_pieces_changes_no_bit(monkeypatch):
     monkeypatch.setattr(level_effects, "HELD", 0)
     assert len(pieces.pieces(144, 80)) == 9
     pd.testing.assert_frame_equal(whole, fit.predict(new, **options), check_exact=True)
-    monkeypatch.setattr(pieces, "available_cores", lambda: 1)
+    monkeypatch.setattr(pieces, "usable_cores", lambda: 1)
     pd.testing.assert_frame_equal(whole, fit.predict(new, **options), check_exact=True)
 
 

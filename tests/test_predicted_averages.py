@@ -108,7 +108,7 @@ def test_many_pieces_do_not_change_a_bit(monkeypatch: pytest.MonkeyPatch) -> Non
     fit = made_up(by_name("negative_binomial(log)"))
     monkeypatch.setattr("hierbayes.predict.pieces.NUMBERS", 1)
     once = fit.predict(by="g", average=True)
-    monkeypatch.setattr("hierbayes.predict.pieces.available_cores", lambda: 1)
+    monkeypatch.setattr("hierbayes.predict.pieces.usable_cores", lambda: 1)
     pd.testing.assert_frame_equal(fit.predict(by="g", average=True), once, check_exact=True)
 
 

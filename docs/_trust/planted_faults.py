@@ -98,7 +98,7 @@ PYTHON = (
         ("tests/test_predict.py::test_an_offset_is_added_and_weights_do_not_touch_the_mean",),
     ),
     Fault(
-        "new level without its sd", "predict/posterior_draws.py",
+        "new level without its sd", "posterior/roots.py",
         "a new level's effects have the correlations of the population, and sd 1",
         "return root * sd.T[:, None, :]",
         "return root",

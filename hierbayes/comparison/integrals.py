@@ -14,7 +14,7 @@ twice the likelihood: unbiased, but noisy.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -22,6 +22,7 @@ import numpy as np
 
 from hierbayes.engines.base import Floats
 from hierbayes.families import Family
+from hierbayes.summaries.covariances import chunks
 
 MOST = 3
 """Dimensions up to which a sum over a grid replaces random points."""
@@ -100,7 +101,7 @@ def log_integrals(
     found = np.zeros(len(predictor))
     if n == 0:
         return found
-    for part in _parts(len(found), n * _evaluations(q)):
+    for part in chunks(len(found), n * _evaluations(q), _NUMBERS):
         given = {name: values[part, None] for name, values in own.items()}
         if q == 0:
             found[part] = rows.log_likelihood(predictor[part], given).sum(axis=1)
@@ -114,12 +115,6 @@ def log_integrals(
 
 def _evaluations(q: int) -> int:
     return 1 if q == 0 else len(_grid(q)[0]) if q <= MOST else _POINTS
-
-
-def _parts(draws: int, numbers: int) -> Iterator[slice]:
-    step = max(1, _NUMBERS // max(numbers, 1))
-    for first in range(0, draws, step):
-        yield slice(first, min(first + step, draws))
 
 
 def find_mode(rows: Responses, predictor: Floats, A: Floats, own: Mapping[str, Floats]) -> tuple[Floats, Floats]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hierbayes.comparison.checks import refuse_few_draws
-from hierbayes.comparison.internal import internal
 from hierbayes.comparison.row_densities import row_densities
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError, warn
+from hierbayes.posterior.internal import internal
 from hierbayes.sampling.sampler import counting
 
 if TYPE_CHECKING:

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hierbayes.comparison.everything import Everything, everything, predictors, responses
 from hierbayes.comparison.integrals import MOST, log_integrals
+from hierbayes.comparison.new_levels import predictors, responses
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Ints
 from hierbayes.errors import ModelError
+from hierbayes.posterior import Posterior, posterior_of
 from hierbayes.sampling.sampler import counting
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ def integrated_densities(design: Design, labels: Labels, posterior: xr.Dataset, 
         If a level has too many effects for quadrature.
     """
     factor = integrated_factor(design)
-    drawn = everything(design, labels, posterior)
-    found = np.empty((posterior.sizes["chain"] * posterior.sizes["draw"], design.n))
+    drawn = posterior_of(posterior, labels)
+    found = np.empty((drawn.size, design.n))
     rng = np.random.default_rng(0)  # not drawn from: there are few enough dimensions
     new = [np.full(block.n_levels, block.factor == factor) for block in design.groups]
     codes = np.arange(design.n) if factor is None else design.blocks(factor)[0].codes[:: design.predictors]
@@ -72,13 +73,13 @@ def integrated_densities(design: Design, labels: Labels, posterior: xr.Dataset, 
     return found
 
 
-def _of_level(design: Design, drawn: Everything, rows: Ints, new: list[np.ndarray], rng: np.random.Generator) -> Floats:
+def _of_level(design: Design, drawn: Posterior, rows: Ints, new: list[np.ndarray], rng: np.random.Generator) -> Floats:
     predictor, A = predictors(design, drawn, rows, new)
     own = responses(design, rows)
-    whole = log_integrals(own, predictor, A, drawn.own, rng)
+    whole = log_integrals(own, predictor, A, drawn.parameters, rng)
     found, S = np.empty((len(predictor), len(rows))), design.predictors
     for i in range(len(rows)):
         out = slice(S * i, S * (i + 1))
         rest = np.delete(predictor, out, axis=1), np.delete(A, out, axis=1)
-        found[:, i] = whole - log_integrals(own.without(i), *rest, drawn.own, rng)
+        found[:, i] = whole - log_integrals(own.without(i), *rest, drawn.parameters, rng)
     return found

@@ -18,9 +18,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hierbayes.comparison.internal import Internal, roots
 from hierbayes.engines.base import Block, Floats, Ints, Problem
 from hierbayes.errors import ModelError
+from hierbayes.posterior.internal import Internal
+from hierbayes.posterior.roots import roots
 from hierbayes.priors import Flat, Normal
 
 LARGEST = 2000

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hierbayes.comparison.internal import Internal, internal
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.engines.density import correlation_log_density
 from hierbayes.errors import ModelError
+from hierbayes.posterior.internal import Internal, internal
 from hierbayes.priors import Custom, Prior
 
 if TYPE_CHECKING:

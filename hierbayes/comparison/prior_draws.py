@@ -10,12 +10,13 @@ import numpy as np
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Expanded, Floats, Problem
 from hierbayes.errors import ModelError
+from hierbayes.posterior.predictor import add_predictor
 from hierbayes.priors import (
     Flat,
     Prior,
 )
 from hierbayes.sampling.memory import require_memory
-from hierbayes.sampling.tree import tree_name
+from hierbayes.sampling.tree import as_group, response_name
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -112,23 +113,6 @@ def require_prior_memory(problem: Problem, draws: int, predictive: bool) -> None
     )
 
 
-def response_name(response: str) -> tuple[str, str]:
-    """Return the names of a variable of the response and of the dim of its rows, different from each other.
-
-    >>> response_name("Reaction"), response_name("row"), response_name("draw")
-    (('Reaction', 'row'), ('row', 'row_number'), ('response_draw', 'row'))
-    """
-    name = f"response_{response}" if response in ("chain", "draw") else response
-    return name, "row" if name != "row" else "row_number"
-
-
-def as_group(dataset: xr.Dataset) -> xr.Dataset:
-    """Return a dataset with names that a group of a tree takes."""
-    names = {str(name): tree_name(str(name)) for name in (*dataset.variables, *dataset.dims)}
-    changed = {old: new for old, new in names.items() if old != new}
-    return dataset.rename(changed) if changed else dataset
-
-
 def draw_parameters(problem: Problem, draws: int, rng: np.random.Generator) -> Expanded:
     """Return draws of every parameter from its prior, in internal coordinates."""
     beta = [prior.draw(draws, rng) for prior in problem.beta_priors]
@@ -156,7 +140,7 @@ def draw_responses(problem: Problem, drawn: Expanded, rng: np.random.Generator) 
     for first in range(0, len(found), step):
         part = slice(first, first + step)
         found[part] *= drawn.sigma[part, None] / root
-        add_predictor(problem, drawn, part, found[part])
+        add_predictor(found[part], problem, problem.blocks, drawn.beta[part], [b[part] for b in drawn.b])
     return found
 
 
@@ -168,18 +152,10 @@ def _draw_others(problem: Problem, drawn: Expanded, rng: np.random.Generator) ->
     for first in range(0, len(found), step):
         part = slice(first, first + step)
         eta = np.zeros((len(found[part]), predictors))
-        add_predictor(problem, drawn, part, eta)
+        add_predictor(eta, problem, problem.blocks, drawn.beta[part], [b[part] for b in drawn.b])
         given = {name: values[part, None] for name, values in own.items()}
         found[part] = family.draw(eta, given, rng, trials=problem.trials)
     return found
-
-
-def add_predictor(problem: Problem, drawn: Expanded, part: slice, found: Floats) -> None:
-    """Add the linear predictor of every row at some of the draws."""
-    found += problem.offset + drawn.beta[part] @ problem.X.T
-    for block, b in zip(problem.blocks, drawn.b, strict=True):
-        for k, z in enumerate(block.Z.T):
-            found += b[part][:, block.codes, k] * z
 
 
 def draw_correlation_factors(block: Block, draws: int, rng: np.random.Generator) -> Floats:

@@ -19,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierbayes.comparison.bridges import bridge, effective, relative_error
-from hierbayes.comparison.internal import Internal, internal, roots
 from hierbayes.design.proper import refuse_improper
 from hierbayes.design.table import at_rows
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Floats, Ints, Problem
 from hierbayes.errors import ModelError
+from hierbayes.posterior.internal import Internal, internal
+from hierbayes.posterior.roots import roots
 from hierbayes.priors import Flat
 from hierbayes.sampling.run import Runner
 from hierbayes.sampling.sampler import Settings, counting

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hierbayes.comparison.internal import Internal, internal, roots
 from hierbayes.engines.base import Floats, Ints, Problem
+from hierbayes.posterior.internal import Internal, internal
+from hierbayes.posterior.roots import roots
 from hierbayes.priors import Normal
 from hierbayes.sampling.sampler import counting
 

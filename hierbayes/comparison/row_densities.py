@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hierbayes.comparison.internal import effects_by_block, flat
 from hierbayes.design.table import at_rows
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats
 from hierbayes.errors import ModelError
+from hierbayes.posterior import posterior_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -54,33 +54,23 @@ def row_densities(
         Rows of a block.
     """
     posterior = posterior.isel(draw=slice(None, None, thin))
-    draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-    beta = flat(posterior, "beta") if design.coefficients else np.zeros((draws, 0))
-    effects = effects_by_block(labels, posterior)
-    own = {name: flat(posterior, name)[:, None] for name in design.family.parameters}
-    S = design.predictors
-    step = step or step_of(draws * S)
+    drawn, S = posterior_of(posterior, labels), design.predictors
+    step = step or step_of(drawn.size * S)
     for start in range(0, design.n, step):
         rows = slice(start, min(start + step, design.n))
-        within = slice(S * rows.start, S * rows.stop)
-        found = beta @ design.X[within].T
-        for block, b in zip(design.groups, effects, strict=True):
-            codes = block.codes[within]
-            for k, z in enumerate(block.Z[within].T):
-                found += b[:, codes, k] * z
-        yield rows, _densities(design, own, rows, found)
+        eta = drawn.linear_predictor(design, design.groups, some=slice(S * rows.start, S * rows.stop))
+        yield rows, _densities(design, drawn.at(slice(None)), rows, eta)
 
 
 def _densities(design: Design, own: Mapping[str, Floats], rows: slice, found: Floats) -> Floats:
-    """Return the log densities of rows at their linear predictors less the offset, which are overwritten."""
+    """Return the log densities of rows at their linear predictors, which are overwritten."""
     family = design.family
     if family.unordered:
         return np.asarray(family.log_likelihood(design.y[rows], found, own, design.weights[rows]))
     if not family.conjugate:
-        found += design.offset[rows]
         trials = at_rows(design.trials, rows)
         return np.asarray(family.log_likelihood(design.y[rows], found, own, design.weights[rows], trials))
-    found -= design.y[rows] - design.offset[rows]
+    found -= design.y[rows]
     found *= np.sqrt(design.weights[rows]) / own["sigma"]
     np.square(found, out=found)
     found *= -0.5

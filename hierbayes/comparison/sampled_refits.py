@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hierbayes.comparison.bridges import relative_error
-from hierbayes.comparison.everything import everything, predictors, responses
 from hierbayes.comparison.integrals import MOST, log_integrals
+from hierbayes.comparison.new_levels import predictors, responses
 from hierbayes.comparison.refits import Flags, Refits, Scored, bridged, by_predictor, kept
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError, SamplingError, warn
+from hierbayes.posterior import posterior_of
 from hierbayes.sampling.run import Runner
 from hierbayes.sampling.sampler import Settings
 from hierbayes.sampling.tree import named_tree, with_true_names
@@ -105,6 +106,6 @@ class SampledRefits(Refits):
         return size
 
     def _densities(self, posterior: xr.Dataset, out: Flags, rng: np.random.Generator) -> Floats:
-        drawn, rows = everything(self.design, self.labels, posterior), np.flatnonzero(out)
+        drawn, rows = posterior_of(posterior, self.labels), np.flatnonzero(out)
         predictor, A = predictors(self.design, drawn, rows, self._new(out))
-        return log_integrals(responses(self.design, rows), predictor, A, drawn.own, rng)
+        return log_integrals(responses(self.design, rows), predictor, A, drawn.parameters, rng)

@@ -7,12 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hierbayes.design.design import Design
+from hierbayes.engines.assemble import labels_of
 from hierbayes.errors import ModelError, warn
 from hierbayes.model.attached import DOUBT, OWN_VARIABLES
+from hierbayes.posterior import Posterior, posterior_of
 from hierbayes.sampling.run import Draws
 from hierbayes.sampling.tree import with_true_names
 from hierbayes.spec import ModelSpec
-from hierbayes.summaries.health import complaints, diagnostics
+from hierbayes.summaries.health import Agreement, complaints, diagnostics
 from hierbayes.summaries.single_category import refuse_several
 
 if TYPE_CHECKING:
@@ -59,6 +61,16 @@ class FitBase:
         found = with_true_names(self._draws.tree["posterior"].to_dataset())
         found.attrs = {name: own for name, own in found.attrs.items() if name not in (DOUBT, OWN_VARIABLES)}
         return found
+
+    @cached_property
+    def _arrays(self) -> Posterior:
+        """The same as arrays, by part."""
+        return posterior_of(self.posterior, labels_of(self.design))
+
+    @cached_property
+    def _agreement(self) -> Agreement:
+        """How well the chains agree, for the tables and the diagnostics alike."""
+        return Agreement(self.posterior)
 
     def _one_predictor(self, what: str) -> None:
         """Refuse a question that is asked of one linear predictor where a row has several."""
@@ -114,11 +126,11 @@ class FitBase:
         Keys: divergences, max_rhat, min_ess_bulk, min_ess_tail, min_bfmi, draws, chains, seconds, gradients, engine,
         reason, seed.
         """
-        return diagnostics(self._draws)
+        return diagnostics(self._draws, agreement=self._agreement)
 
     @cached_property
     def complaints(self) -> tuple[str, ...]:
         """What is wrong with the draws and what to do about it; empty if nothing is."""
         # The collapsed engine draws each effect from its exact conditional: it mixes as the rest does, or better.
-        found = diagnostics(self._draws, effects=False) if self.engine == "collapsed" else self.diagnostics
+        found = diagnostics(self._draws, False, self._agreement) if self.engine == "collapsed" else self.diagnostics
         return tuple(complaints(found))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from hierbayes.comparison.prior_draws import as_group
 from hierbayes.design.scaling import BlockPriors, ResolvedPriors
 from hierbayes.design.stacked import parts_of, single_design, single_schema
 from hierbayes.errors import ModelError
@@ -21,7 +20,7 @@ from hierbayes.plots.accessor import HasTables
 from hierbayes.plots.category_plots import CategoryPlots
 from hierbayes.priors import LKJ, Custom, Fixed, Prior
 from hierbayes.sampling.run import Draws
-from hierbayes.sampling.tree import row_name, tree_name
+from hierbayes.sampling.tree import as_group, row_name, tree_name
 from hierbayes.summaries.single_category import single_posterior
 
 if TYPE_CHECKING:

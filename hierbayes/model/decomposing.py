@@ -76,7 +76,7 @@ class Decomposing(FitBase):
         self._own_likelihood("icc")
         from hierbayes.summaries.variance_shares import variance_shares
 
-        return variance_shares(self.design, self.posterior, check_prob(ci_prob), kind, by_group)
+        return variance_shares(self.design, self._arrays, check_prob(ci_prob), kind, by_group)
 
     def r2(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return R2, draw by draw: the share of the variance of the response that the model explains.
@@ -126,7 +126,7 @@ class Decomposing(FitBase):
         self._own_likelihood("r2")
         from hierbayes.summaries.rsquared import r_squared
 
-        return r_squared(self.design, self.posterior, check_prob(ci_prob))
+        return r_squared(self.design, self._arrays, check_prob(ci_prob))
 
     def anova(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return the analysis of variance: the sd of every source of variation, and the classical tests beside it.
@@ -179,7 +179,7 @@ class Decomposing(FitBase):
 
         prob = check_prob(ci_prob)
         tests = self._term_tests() if self.spec.family.conjugate else None
-        return sources_table(self.design, self.spec.formula, self.posterior, tests, prob)
+        return sources_table(self.design, self.spec.formula, self._arrays, tests, prob)
 
     def _term_tests(self) -> tuple[TermTest, ...] | str:
         """Return the classical tests of the population terms, or why there are none."""
@@ -224,7 +224,7 @@ class Decomposing(FitBase):
 
         self._only_gaussian("effective_n")
         self._own_likelihood("effective_n")
-        return effective_rows(self.design, self.posterior, check_prob(ci_prob))
+        return effective_rows(self.design, self._arrays, check_prob(ci_prob))
 
     def variance_of_mean(self, by: str | None = None, rows: Any = None, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return the variance of means of rows, given the sds, correlations and sigma, draw by draw.
@@ -266,7 +266,7 @@ class Decomposing(FitBase):
 
         self._only_gaussian("variance_of_mean")
         self._own_likelihood("variance_of_mean")
-        return mean_table(self.design, self.posterior, batches(self.design, by, rows), check_prob(ci_prob))
+        return mean_table(self.design, self._arrays, batches(self.design, by, rows), check_prob(ci_prob))
 
     def pooling(self, ci_prob: float = 0.95) -> PoolingFactors:
         """Return pooling factors, per term and per level: 0 is no pooling, 1 is complete pooling.
@@ -306,7 +306,7 @@ class Decomposing(FitBase):
         self._own_likelihood("pooling")
         from hierbayes.summaries.shrinkage_factors import pooling_factors
 
-        return pooling_factors(self.design, self.posterior, check_prob(ci_prob))
+        return pooling_factors(self.design, self._arrays, check_prob(ci_prob))
 
     def _only_gaussian(self, name: str) -> None:
         if not self.spec.family.conjugate:

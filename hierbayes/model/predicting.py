@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hierbayes.design.new_rows import design_rows
@@ -11,15 +10,12 @@ from hierbayes.errors import ModelError
 from hierbayes.families.categorical import NO_MEAN
 from hierbayes.model.replicating import Groups, Replicating
 from hierbayes.predict.answers import (
-    Source,
     category_table,
     estimate_table,
     labelled_categories,
     labelled_draws,
-    labelled_probabilities,
-    probability_table,
 )
-from hierbayes.predict.asked import asked, category_draws, predictor_draws, row_draws
+from hierbayes.predict.asked import asked, category_draws, row_draws
 from hierbayes.predict.averages import (
     Cells,
     average_draws,
@@ -28,6 +24,7 @@ from hierbayes.predict.averages import (
     cells_of,
     labelled_averages,
 )
+from hierbayes.predict.category_draws import CategoryDraws
 from hierbayes.predict.row_draws import residual_of
 from hierbayes.sampling.sampler import settings
 from hierbayes.summaries.numbers import check_flag, check_prob
@@ -177,8 +174,8 @@ class Predicting(Replicating):
         wanted = check_flag("draws", draws)
         cells = cells_of(self.design, newdata, by, average)
         if self.spec.family.unordered and question.kind == "link":
-            each = predictor_draws(question, self._arrays, self.design, newdata)
-            return self._by_category(each, self.design.categories[1:], wanted, prob, chosen.progress, cells)
+            each = category_draws(question, self._arrays, self.design, newdata)
+            return _by_category(each, self.design.categories[1:], wanted, prob, chosen.progress, cells)
         if self.spec.family.unordered and question.kind == "mean":
             raise ModelError(NO_MEAN, "category_probabilities() gives the probability of each")
         if self.spec.family.unordered and not wanted:
@@ -198,24 +195,6 @@ class Predicting(Replicating):
         if wanted:
             return labelled_draws(source, "row", chosen.progress)
         return estimate_table(source, prob, chosen.progress)
-
-    def _by_category(
-        self,
-        each: Sequence[Source],
-        names: Sequence[str],
-        draws: bool,
-        prob: float,
-        progress: bool | None,
-        cells: Cells | None,
-    ) -> pd.DataFrame | xr.DataArray:
-        import numpy as np
-
-        if cells is not None:
-            found = np.stack([average_draws(source, cells, progress) for source in each], axis=-1)
-            if draws:
-                return labelled_averages(found, cells, each[0], names)
-            return category_averages(found, cells, names, prob)
-        return labelled_categories(each, names, progress) if draws else category_table(each, names, prob, progress)
 
     def category_probabilities(
         self,
@@ -275,21 +254,10 @@ class Predicting(Replicating):
                 f"the {self.spec.family.name} family has no categories", 'predict(kind="mean") gives its mean'
             )
         chosen, prob = settings(seed=seed, progress=progress), check_prob(ci_prob)
-        question = asked(groups, "mean", chosen.seed)
-        wanted, family = check_flag("draws", draws), self.spec.family
+        question, wanted = asked(groups, "mean", chosen.seed), check_flag("draws", draws)
         cells = cells_of(self.design, newdata, by, average)
-        if family.unordered:
-            source = category_draws(question, self._arrays, self.design, newdata)
-            if cells is not None:
-                found = average_draws(source, cells, chosen.progress)
-                if wanted:
-                    return labelled_averages(found, cells, source, names)
-                return category_averages(found, cells, names, prob)
-            if wanted:
-                return labelled_probabilities(source, names, chosen.progress)
-            return probability_table(source, names, prob, chosen.progress)
-        each = [self._source(replace(question, category=k), newdata) for k in range(1, len(names) + 1)]
-        return self._by_category(each, names, wanted, prob, chosen.progress, cells)
+        source = category_draws(question, self._arrays, self.design, newdata)
+        return _by_category(source, names, wanted, prob, chosen.progress, cells)
 
     def fitted(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return the fitted values: the mean of every row of the fit, group-level effects included.
@@ -346,3 +314,14 @@ class Predicting(Replicating):
         scaled = check_flag("standardized", standardized)
         finish = residual_of(self.spec.family, self._arrays, design_rows(self.design), scaled)
         return estimate_table(source.ending(finish), check_prob(ci_prob), None)
+
+
+def _by_category(
+    source: CategoryDraws, names: Sequence[str], draws: bool, prob: float, progress: bool | None, cells: Cells | None
+) -> pd.DataFrame | xr.DataArray:
+    if cells is not None:
+        found = average_draws(source, cells, progress)
+        return labelled_averages(found, cells, source, names) if draws else category_averages(found, cells, names, prob)
+    if draws:
+        return labelled_categories(source, names, progress)
+    return category_table(source, names, prob, progress)

@@ -79,7 +79,7 @@ class Questioning(Hypothesizing):
         self._own_likelihood("means")
         from hierbayes.summaries.questions.marginal_means import means_table
 
-        return means_table(self.posterior, self.design, focal, by, ci_prob, weights, at, scale, average)
+        return means_table(self._arrays, self.design, focal, by, ci_prob, weights, at, scale, average)
 
     def contrasts(
         self,
@@ -159,7 +159,7 @@ class Questioning(Hypothesizing):
         question = Contrasts(
             focal, by, kind, reference, interaction, ci_prob, weights, at, scale, slopes=slopes, average=average
         )
-        return contrasts_table(self.posterior, self.design, question)
+        return contrasts_table(self._arrays, self.design, question)
 
     def slopes(
         self,
@@ -228,7 +228,7 @@ class Questioning(Hypothesizing):
         from hierbayes.summaries.questions.slope_tables import slopes_table
 
         return slopes_table(
-            self.posterior,
+            self._arrays,
             self.design,
             variable,
             by,

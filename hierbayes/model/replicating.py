@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from hierbayes.errors import ModelError
 from hierbayes.model.base import FitBase
+from hierbayes.posterior import Posterior
 from hierbayes.predict.answers import Source, all_draws, check_memory, labelled_draws
 from hierbayes.predict.asked import Asked, asked, category_draws, row_draws
-from hierbayes.predict.posterior_draws import PosteriorDraws, posterior_draws
 from hierbayes.sampling.sampler import settings, whole_number
 from hierbayes.sampling.tree import row_name, tree_name
 
@@ -23,11 +22,7 @@ Groups = Literal["known", "new", "population", "average"]
 class Replicating(FitBase):
     """The part of a `Fit` that has to do with replicated data, and where predictions take their draws from."""
 
-    @cached_property
-    def _arrays(self) -> PosteriorDraws:
-        return posterior_draws(self.posterior, self.design.schema)
-
-    def _source(self, question: Asked, newdata: Any, posterior: PosteriorDraws | None = None) -> Source:
+    def _source(self, question: Asked, newdata: Any, posterior: Posterior | None = None) -> Source:
         """Return what gives the draws that answer a question; by default from all draws of the posterior."""
         find = category_draws if self.spec.family.unordered else row_draws
         return find(question, posterior or self._arrays, self.design, newdata)

@@ -41,7 +41,7 @@ class Tabulating(FitBase):
             Index: coefficient. Columns mean, sd, median, lower, upper, ess_bulk, ess_tail, r_hat; all for the columns
             as given, whatever was centred for sampling.
         """
-        return fixed_effects(self.posterior, self.design, check_prob(ci_prob))
+        return fixed_effects(self._arrays, self.design, check_prob(ci_prob), self._agreement)
 
     def thresholds(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return the thresholds between the categories of an ordinal response.
@@ -69,7 +69,7 @@ class Tabulating(FitBase):
         >>> fit.thresholds().index.tolist()
         ['1|2', '2|3', '3|4', '4|5']
         """
-        return thresholds(self.posterior, self.design, check_prob(ci_prob))
+        return thresholds(self.posterior, self.design, check_prob(ci_prob), self._agreement)
 
     def varcorr(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return standard deviations (not variances) and correlations of the group-level effects, and sigma.
@@ -80,7 +80,7 @@ class Tabulating(FitBase):
             Columns group, term, term2, kind ("sd", "corr", "sigma", or another parameter of the family), mean, sd,
             median, lower, upper, ess_bulk, ess_tail, r_hat.
         """
-        return variance_components(self.posterior, self.design, check_prob(ci_prob))
+        return variance_components(self._arrays, self.design, check_prob(ci_prob), self._agreement)
 
     def ranef(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return the group-level effects: each level's deviation from the population.
@@ -90,7 +90,7 @@ class Tabulating(FitBase):
         DataFrame
             Columns group, level, term, mean, sd, median, lower, upper.
         """
-        return group_effects(self.posterior, self.design, check_prob(ci_prob))
+        return group_effects(self._arrays, self.design, check_prob(ci_prob))
 
     def coef(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return each level's totals: population-level coefficient plus deviation.
@@ -100,7 +100,7 @@ class Tabulating(FitBase):
         DataFrame
             Columns group, level, term, mean, sd, median, lower, upper.
         """
-        return group_coefficients(self.posterior, self.design, check_prob(ci_prob))
+        return group_coefficients(self._arrays, self.design, check_prob(ci_prob))
 
     def summary(self, ci_prob: float = 0.95) -> Summary:
         """Return the tables ``.fixed``, ``.varcorr`` and ``.diagnostics``; prints as lme4's summary, with intervals."""
@@ -171,14 +171,14 @@ class Tabulating(FitBase):
         prob = check_prob(ci_prob)
         own, ratios = own_table(self.posterior, self._own_variables, prob), None
         if check_flag("exponentiate", exponentiate):
-            ratios = exponentials(self.posterior, self.spec.family, self.design.coefficients, prob)
+            ratios = exponentials(self._arrays, self.spec.family, self.design.coefficients, prob)
         return tidied(self, effects, ci_prob, estimate, own, ratios)
 
     def pooling_tables(self, factor: str | None = None, ci_prob: float = 0.95) -> PoolingTables:
         """Return complete, no and partial pooling of one grouping factor as tables, the first factor by default."""
         self._one_predictor("pooling_tables")
         prob = check_prob(ci_prob)
-        return pooling_tables(self.design, self.spec.formula, self.posterior, factor, prob)
+        return pooling_tables(self.design, self.spec.formula, self._arrays, factor, prob)
 
     @property
     def plot(self) -> FitPlots:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hierbayes.comparison.prior_draws import as_group, response_name
 from hierbayes.model.base import FitBase
 from hierbayes.sampling.sampler import whole_number
+from hierbayes.sampling.tree import as_group, response_name
 from hierbayes.summaries.numbers import check_prob
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hierbayes.sampling.tree import tree_name, true_name
+from hierbayes.sampling.tree import as_group, true_name
 from hierbayes.summaries.tables import correlated_pairs
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def tree_of(fit: FitLike, effects: bool) -> xr.DataTree:
     found = parameters(fit, fit.posterior)
     if effects:
         found |= {f"b_{factor}": fit.posterior[f"b_{factor}"] for factor in fit.design.factors}
-    tree = xr.DataTree.from_dict({"/posterior": as_group(found)})
+    tree = xr.DataTree.from_dict({"/posterior": as_group(xr.Dataset(found))})
     for name in ("sample_stats", "observed_data"):
         if name in fit.tree.children:
             own = fit.tree[name].to_dataset()
@@ -87,21 +87,12 @@ def _whole(fit: FitLike, responses: xr.Dataset) -> xr.Dataset:
     return responses.astype(np.int64) if fit.design.family.unordered else responses
 
 
-def as_group(variables: dict[str, Any]) -> xr.Dataset:
-    """Return variables as a group of a tree, whose names hold no slash."""
-    import xarray as xr
-
-    dataset = xr.Dataset(variables)
-    names = {str(name): tree_name(str(name)) for name in (*dataset.variables, *dataset.dims)}
-    return dataset.rename({old: new for old, new in names.items() if old != new})
-
-
 def with_prior(fit: FitLike, tree: xr.DataTree, draws: int, seed: int | None) -> None:
     """Add draws from the prior."""
     import xarray as xr
 
     found = fit.model.prior_draws(draws, fit.diagnostics["seed"] if seed is None else seed)
-    tree["prior"] = xr.DataTree(as_group(parameters(fit, found)))
+    tree["prior"] = xr.DataTree(as_group(xr.Dataset(parameters(fit, found))))
 
 
 def with_predictive(fit: FitLike, tree: xr.DataTree, draws: int | None, seed: int | None) -> None:
@@ -135,7 +126,7 @@ def with_likelihood(fit: FitLike, tree: xr.DataTree) -> None:
     """Add the log density of each row at each draw."""
     import xarray as xr
 
-    tree["log_likelihood"] = xr.DataTree(as_group({str(name): own for name, own in fit.log_likelihood().items()}))
+    tree["log_likelihood"] = xr.DataTree(as_group(fit.log_likelihood()))
 
 
 def labeller() -> Any:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from hierbayes.engines.assemble import labels_of
+from hierbayes.posterior import Posterior, posterior_of
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -37,3 +40,8 @@ class FitLike(Protocol):
     def log_likelihood(self) -> xr.Dataset: ...
 
     def loo(self, kind: str = "conditional") -> Any: ...
+
+
+def draws_of(fit: FitLike) -> Posterior:
+    """Return the draws of a fit as arrays."""
+    return posterior_of(fit.posterior, labels_of(fit.design))

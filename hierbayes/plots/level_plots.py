@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from hierbayes.plots.fit_like import FitLike
+from hierbayes.plots.fit_like import FitLike, draws_of
 from hierbayes.summaries.single_category import refuse_several
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class LevelPlots:
         from hierbayes.summaries.level_sizes import sized_tables
 
         fit = self._fit
-        tables, sized = sized_tables(fit.design, fit.spec.formula, fit.posterior, factor, ci_prob)
+        tables, sized = sized_tables(fit.design, fit.spec.formula, draws_of(fit), factor, ci_prob)
         return group_size(
             sized,
             factor=tables.factor,
@@ -128,7 +128,7 @@ class LevelPlots:
         from hierbayes.summaries.level_sizes import sized_tables
 
         fit = self._fit
-        tables, sized = sized_tables(fit.design, fit.spec.formula, fit.posterior, factor, ci_prob)
+        tables, sized = sized_tables(fit.design, fit.spec.formula, draws_of(fit), factor, ci_prob)
         return tadpoles(
             sized,
             factor=tables.factor,
@@ -192,8 +192,8 @@ class LevelPlots:
         from hierbayes.summaries.poolings import pooling_tables
 
         fit = self._fit
-        tables = pooling_tables(fit.design, fit.spec.formula, fit.posterior, factor)
-        learned = learned_population(fit.design, fit.posterior, tables.factor, draws)
+        tables = pooling_tables(fit.design, fit.spec.formula, draws_of(fit), factor)
+        learned = learned_population(fit.design, draws_of(fit), tables.factor, draws)
         return population(
             tables.table, learned.draws, learned.density, factor=tables.factor, terms=terms, levels=levels, **options
         )

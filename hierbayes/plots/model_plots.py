@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from hierbayes.errors import ModelError
-from hierbayes.plots.fit_like import FitLike
+from hierbayes.plots.fit_like import FitLike, draws_of
 from hierbayes.summaries.single_category import refuse_several
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class ModelPlots:
         name = pick_factor(fit.design, factor)
         known = list(fit.design.blocks(name)[0].levels)
         shown = spread(known, MOST - 1) if levels is None else levels
-        tables = fan_tables(fit.design, fit.posterior, name, shown, x, lines, ci_prob)
+        tables = fan_tables(fit.design, draws_of(fit), name, shown, x, lines, ci_prob)
         return fan(
             tables.lines,
             tables.points,
@@ -199,7 +199,7 @@ class ModelPlots:
 
         fit = self._fit
         name = first_predictor(fit.design) if focal is None else focal
-        tables = effect_curves(fit.design, fit.posterior, name, by, at, ci_prob, weights)
+        tables = effect_curves(fit.design, draws_of(fit), name, by, at, ci_prob, weights)
         return effects(
             tables.curves,
             tables.points,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hierbayes.plots import style
+from hierbayes.plots.panels import columns_for, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,8 +72,8 @@ def pooling_trellis(
     ['a', 'b']
     """
     chosen = style.choose([str(level) for level in level_order], levels, factor)
-    drawn = _spread(chosen) if levels is None else chosen
-    columns = _columns(len(drawn))
+    drawn = spread(chosen, MOST_PANELS) if levels is None else chosen
+    columns = columns_for(len(drawn))
     rows = -(-len(drawn) // columns)
     width = figsize[0] if figsize else style.WIDTH
     size = float(np.clip(13 - 0.9 * columns, 6, 9))
@@ -106,19 +107,6 @@ def pooling_trellis(
 def jittered(values: Any) -> Any:
     """Return numbers moved by up to 0.04 at random, always in the same way."""
     return np.asarray(values, dtype=float) + np.random.default_rng(0).uniform(-0.04, 0.04, len(values))
-
-
-def _spread(levels: list[str]) -> list[str]:
-    if len(levels) <= MOST_PANELS:
-        return levels
-    return [levels[i] for i in np.linspace(0, len(levels) - 1, MOST_PANELS).round().astype(int)]
-
-
-def _columns(n: int) -> int:
-    """Return the number of columns, near 1.6 n ** 0.5 panels to a row, that leaves the fewest panels empty."""
-    target = (1.6 * n) ** 0.5
-    tries = [c for c in range(1, n + 1) if 0.75 * target <= c <= 1.25 * target + 0.5 and c <= 10] or [min(n, 10)]
-    return min(tries, key=lambda c: (-n % c, abs(c - target)))
 
 
 def _fill(

@@ -84,16 +84,8 @@ def labelled_draws(source: Source, row: str, progress: bool | None) -> xr.DataAr
     return xr.DataArray(found, coords=coords, dims=("chain", "draw", row))
 
 
-def category_table(each: Sequence[Source], names: Sequence[str], ci_prob: float, progress: bool | None) -> pd.DataFrame:
-    """Return the estimates of every row and category, row by row; `each` gives the draws of one category."""
-    tables = [estimate_table(source, ci_prob, progress) for source in each]
-    return _row_by_row(tables, names, each[0].rows.index)
-
-
-def probability_table(
-    source: CategoryDraws, names: Sequence[str], ci_prob: float, progress: bool | None
-) -> pd.DataFrame:
-    """Return the same of the probabilities of all categories, which come together."""
+def category_table(source: CategoryDraws, names: Sequence[str], ci_prob: float, progress: bool | None) -> pd.DataFrame:
+    """Return the estimates of every row and category, row by row; the numbers of all categories come together."""
     n, size, prob = source.rows.n, source.posterior.size, check_prob(ci_prob)
     found = np.empty((len(names), len(ESTIMATES), n))
 
@@ -120,28 +112,21 @@ def _row_by_row(tables: Sequence[pd.DataFrame], names: Sequence[str], index: pd.
     return joined.set_axis((pd.RangeIndex(n) if index is None else index).repeat(len(tables)))
 
 
-def labelled_categories(each: Sequence[Source], names: Sequence[str], progress: bool | None) -> xr.DataArray:
+def labelled_categories(source: CategoryDraws, names: Sequence[str], progress: bool | None) -> xr.DataArray:
     """Return every draw of every row and category, dims chain, draw, row and category."""
-    import xarray as xr
-
-    check_memory(each[0].rows.n * len(each), each[0].posterior.size, f" of {each[0].rows.n} rows by {len(each)}")
-    found = xr.concat([labelled_draws(source, "row", progress) for source in each], dim="category")
-    return found.assign_coords(category=list(names)).transpose("chain", "draw", "row", "category")
-
-
-def labelled_probabilities(source: CategoryDraws, names: Sequence[str], progress: bool | None) -> xr.DataArray:
-    """Return the same of the probabilities of all categories, which come together."""
     import xarray as xr
 
     own, n = source.posterior, source.rows.n
     check_memory(n * len(names), own.size, f" of {n} rows by {len(names)}")
-    found = np.empty((own.size, n, len(names)))
+    found, lost = np.empty((own.size, n, len(names))), np.zeros(n, dtype=bool)
 
     def work(piece: Piece) -> None:
         every = source.of(piece, np.empty((piece.stop - piece.start, own.size)))
+        lost[piece.rows] = ~np.isfinite(every).all(axis=(1, 2))
         found[:, piece.rows] = every.transpose(1, 0, 2)
 
     over_pieces(work, pieces(n, own.size), f"predicting {n} rows", progress)
+    say_infinite(lost)
     coords = {"chain": list(own.chains), "draw": list(own.draws), "row": np.arange(n), "category": list(names)}
     shaped = found.reshape(len(own.chains), len(own.draws), n, len(names))
     return xr.DataArray(shaped, coords=coords, dims=("chain", "draw", "row", "category"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,9 +13,17 @@ from hierbayes.design.new_rows import RowGroup, Rows, design_rows, rows_of
 from hierbayes.design.schema import GroupSchema, Schema
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import Family
-from hierbayes.predict.category_draws import CategoryDraws, average_of_each, category_of, probabilities
+from hierbayes.posterior import Posterior
+from hierbayes.predict.category_draws import (
+    CategoryDraws,
+    CategoryFinish,
+    average_of_each,
+    category_of,
+    ordered_probabilities,
+    predictors_themselves,
+    probabilities,
+)
 from hierbayes.predict.level_effects import LevelEffects
-from hierbayes.predict.posterior_draws import PosteriorDraws
 from hierbayes.predict.row_draws import Finish, RowDraws, average_of, link_itself, mean_of, response_of
 
 GROUPS = ("known", "new", "population", "average")
@@ -33,14 +41,11 @@ class Asked:
     kind : str
         ``"mean"``, ``"link"`` or ``"response"``.
     seed : int
-    category : int
-        Where it is not 0, the probability of this category of an ordinal response takes the place of the mean.
     """
 
     groups: str
     kind: str
     seed: int
-    category: int = 0
 
     @property
     def effects_matter(self) -> bool:
@@ -68,44 +73,38 @@ def asked(groups: Any, kind: Any, seed: int) -> Asked:
     return Asked(groups, kind, seed)
 
 
-def row_draws(question: Asked, posterior: PosteriorDraws, design: Design, newdata: Any) -> RowDraws:
+def row_draws(question: Asked, posterior: Posterior, design: Design, newdata: Any) -> RowDraws:
     """Return what gives the draws that answer a question, for new data or, if None, for the rows of the fit.
 
     The family is one with a single linear predictor; see `category_draws`.
     """
-    family = design.family
     rows = _rows(question, design, newdata)
-    if question.spread_matters(family):
-        finish = average_of(family, posterior, rows, question.category)
-    else:
-        finish = _finish(question, family, posterior, rows)
-    return _row_draws(question, posterior, design.schema, rows, finish)
+    return _row_draws(question, posterior, design.schema, rows, _finish(question, design.family, posterior, rows))
 
 
-def predictor_draws(question: Asked, posterior: PosteriorDraws, design: Design, newdata: Any) -> tuple[RowDraws, ...]:
-    """Return what gives the draws of each linear predictor of a family with several."""
-    rows, S = _rows(question, design, newdata), design.family.predictors
-    each = (rows.of_predictor(place, S) for place in range(S))
-    return tuple(_row_draws(question, posterior, design.schema, own, link_itself) for own in each)
+def category_draws(question: Asked, posterior: Posterior, design: Design, newdata: Any) -> CategoryDraws:
+    """Return what gives the draws of a category, the probabilities of all, or their linear predictors."""
+    rows, S = _rows(question, design, newdata), design.predictors
+    each = [rows.of_predictor(place, S) for place in range(S)] if S > 1 else [rows]
+    sources = tuple(_row_draws(question, posterior, design.schema, own, link_itself) for own in each)
+    return CategoryDraws(sources, _category_finish(question, posterior, design.family, each))
 
 
-def category_draws(question: Asked, posterior: PosteriorDraws, design: Design, newdata: Any) -> CategoryDraws:
-    """Return what gives the draws of a category, or of the probabilities of all, for a response without an order."""
-    sources = predictor_draws(question, posterior, design, newdata)
+def _category_finish(question: Asked, posterior: Posterior, family: Family, each: Sequence[Rows]) -> CategoryFinish:
+    if question.kind == "link":
+        return predictors_themselves
     if question.kind == "response":
-        return CategoryDraws(sources, category_of(question.seed))
-    if question.spread_matters(design.family):
-        rows, S = _rows(question, design, newdata), design.family.predictors
-        each = [rows.of_predictor(place, S) for place in range(S)]
-        return CategoryDraws(sources, average_of_each(posterior, each))
-    return CategoryDraws(sources, probabilities)
+        return category_of(question.seed)
+    if family.ordered:
+        return ordered_probabilities(family, posterior, each[0] if question.spread_matters(family) else None)
+    return average_of_each(posterior, each) if question.spread_matters(family) else probabilities
 
 
 def _rows(question: Asked, design: Design, newdata: Any) -> Rows:
     return design_rows(design) if newdata is None else _new_rows(question, design.schema, newdata)
 
 
-def _row_draws(question: Asked, posterior: PosteriorDraws, schema: Schema, rows: Rows, finish: Finish) -> RowDraws:
+def _row_draws(question: Asked, posterior: Posterior, schema: Schema, rows: Rows, finish: Finish) -> RowDraws:
     rows = replace(rows, groups=_coded(question, schema, rows) if question.effects_matter else ())
     return RowDraws(posterior, rows, _effects(question, schema, posterior, rows), finish)
 
@@ -123,10 +122,12 @@ def _new_rows(question: Asked, schema: Schema, newdata: Any) -> Rows:
     )
 
 
-def _finish(question: Asked, family: Family, posterior: PosteriorDraws, rows: Rows) -> Finish:
+def _finish(question: Asked, family: Family, posterior: Posterior, rows: Rows) -> Finish:
+    if question.spread_matters(family):
+        return average_of(family, posterior, rows)
     if question.kind == "response":
         return response_of(family, posterior, rows, question.seed)
-    return mean_of(family, posterior, question.category) if question.kind == "mean" else link_itself
+    return mean_of(family, posterior) if question.kind == "mean" else link_itself
 
 
 def _coded(question: Asked, schema: Schema, rows: Rows) -> tuple[RowGroup, ...]:
@@ -165,7 +166,7 @@ def _check_known(group: RowGroup, own: GroupSchema) -> None:
         )
 
 
-def _effects(question: Asked, schema: Schema, posterior: PosteriorDraws, rows: Rows) -> dict[str, LevelEffects]:
+def _effects(question: Asked, schema: Schema, posterior: Posterior, rows: Rows) -> dict[str, LevelEffects]:
     effects: dict[str, LevelEffects] = {}
     for group, own in zip(rows.groups, schema.groups, strict=False):
         if group.factor in effects:

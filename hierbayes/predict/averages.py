@@ -169,7 +169,7 @@ def average_draws(source: Source, cells: Cells, progress: bool | None) -> Floats
 def average_table(found: Floats, cells: Cells, ci_prob: float) -> pd.DataFrame:
     """Return the estimates of each average, its labels before them."""
     labels = label_columns(cells.labels, ("category", *ESTIMATES))
-    return pd.concat([labels, described(found[None], ci_prob, chains_too=False)], axis=1)
+    return pd.concat([labels, described(found[None], ci_prob)], axis=1)
 
 
 def category_averages(found: Floats, cells: Cells, names: Sequence[str], ci_prob: float) -> pd.DataFrame:
@@ -179,7 +179,7 @@ def category_averages(found: Floats, cells: Cells, names: Sequence[str], ci_prob
     repeated = labels.loc[np.repeat(labels.index, K)].reset_index(drop=True)
     category = pd.Series(np.tile(np.asarray(names, dtype=object), count), name="category")
     flat = found.reshape(1, found.shape[0], -1)
-    return pd.concat([repeated, category, described(flat, ci_prob, chains_too=False)], axis=1)
+    return pd.concat([repeated, category, described(flat, ci_prob)], axis=1)
 
 
 def labelled_averages(found: Floats, cells: Cells, source: Source, names: Sequence[str] | None = None) -> xr.DataArray:

@@ -1,4 +1,4 @@
-"""Draws of rows whose response is a category without an order: probabilities, responses and each linear predictor."""
+"""Draws of rows whose response is a category: probabilities, responses and each linear predictor."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import numpy as np
 
 from hierbayes.design.new_rows import Rows
 from hierbayes.design.table import Floats
-from hierbayes.families import categorical
+from hierbayes.families import Family, categorical
 from hierbayes.families.category_averages import average_probabilities
+from hierbayes.posterior import Posterior
+from hierbayes.posterior.roots import covariance_root
 from hierbayes.predict.level_effects import generator
 from hierbayes.predict.pieces import STEP, Piece
-from hierbayes.predict.posterior_draws import PosteriorDraws, covariance_root
-from hierbayes.predict.row_draws import RowDraws, factor_columns, through
+from hierbayes.predict.row_draws import RowDraws, factor_columns, spread_of, through
 
 CategoryFinish = Callable[[Floats, Piece], Floats]
 
@@ -26,17 +27,17 @@ class CategoryDraws:
     Attributes
     ----------
     predictors : tuple of RowDraws
-        One for each category but the reference; each gives its linear predictor.
+        One for each category but the reference, a single one where they have an order; each gives its linear predictor.
     finish : callable
-        Turns the linear predictors of a piece, (rows, draws, K - 1), into what is asked for: a category, (rows, draws),
-        or the probabilities of all, (rows, draws, K).
+        Turns the linear predictors of a piece, (rows, draws, predictors), into what is asked for: a category, (rows,
+        draws), or the probabilities of all, (rows, draws, K).
     """
 
     predictors: tuple[RowDraws, ...]
     finish: CategoryFinish
 
     @property
-    def posterior(self) -> PosteriorDraws:
+    def posterior(self) -> Posterior:
         """The draws."""
         return self.predictors[0].posterior
 
@@ -48,6 +49,29 @@ class CategoryDraws:
     def of(self, piece: Piece, work: Floats) -> Floats:
         """Return what is asked for of a piece of rows; `work`, shape (rows, draws), is overwritten."""
         return self.finish(np.stack([own.of(piece, work) for own in self.predictors], axis=-1), piece)
+
+
+def predictors_themselves(eta: Floats, piece: Piece) -> Floats:
+    """Return the linear predictors as they are."""
+    return eta
+
+
+def ordered_probabilities(family: Family, posterior: Posterior, rows: Rows | None) -> CategoryFinish:
+    """Return the step from the linear predictor to the probability of each category of a response with an order.
+
+    With rows, from the population's linear predictor to the mean over all levels that there might be.
+    """
+    between = None if rows is None else spread_of(posterior, rows)
+    own = posterior.parameters
+
+    def finish(eta: Floats, piece: Piece) -> Floats:
+        at, each = eta[..., 0], range(1, family.categories + 1)
+        if between is None:
+            return np.stack([np.exp(family.log_likelihood(k, at, own)) for k in each], axis=-1)
+        variance = between(at, piece)
+        return np.stack([family.category_average(k, at, variance, own) for k in each], axis=-1)
+
+    return finish
 
 
 def probabilities(eta: Floats, piece: Piece) -> Floats:
@@ -68,7 +92,7 @@ def category_of(seed: int) -> CategoryFinish:
     return finish
 
 
-def average_of_each(posterior: PosteriorDraws, each: Sequence[Rows]) -> CategoryFinish:
+def average_of_each(posterior: Posterior, each: Sequence[Rows]) -> CategoryFinish:
     """Return the step from the population's linear predictors to mean probabilities over levels that there might be.
 
     The group-level parts of a row's predictors are normal around 0 with the covariances ``sum_f z_fc' Sigma_f z_fd`` of
@@ -76,12 +100,12 @@ def average_of_each(posterior: PosteriorDraws, each: Sequence[Rows]) -> Category
 
     Parameters
     ----------
-    posterior : PosteriorDraws
+    posterior : Posterior
     each : sequence of Rows
         Those of each predictor, with their groups.
     """
     columns = [factor_columns(rows) for rows in each]
-    roots = {factor: covariance_root(own.sd, own.corr) for factor, own in posterior.factors.items()}
+    roots = {factor: own.root for factor, own in posterior.factors.items()}
 
     def finish(eta: Floats, piece: Piece) -> Floats:
         S = eta.shape[-1]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hierbayes.design.table import Floats, Ints
-from hierbayes.predict.posterior_draws import FactorDraws, covariance_root
+from hierbayes.posterior import FactorDraws
 
 HELD = 2**28
 """Bytes of effects that are made once and held; beyond that each piece of rows makes its own."""
@@ -51,7 +51,7 @@ class LevelEffects:
         """Make what all pieces of the rows need, as long as it is small."""
         used = np.unique(codes)
         if used.size and used[-1] >= self._known:
-            self._root = covariance_root(self._draws.sd, self._draws.corr)
+            self._root = self._draws.root
         size, k = self._draws.sd.shape
         if used.size * size * k * 8 <= HELD:
             self._held = (used, self._made(used))

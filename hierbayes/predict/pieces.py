@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
+from hierbayes.engines.collapsed.threads import usable_cores
 from hierbayes.sampling.sampler import counting
 
 STEP = 16
@@ -48,7 +48,7 @@ def over_pieces(work: Callable[[Piece], None], todo: list[Piece], message: str, 
             work(piece)
 
     with counting(message, len(todo), progress) as advance:
-        cores = min(available_cores(), len(todo))
+        cores = min(usable_cores(), len(todo))
         if cores < 2:
             for piece in todo:
                 quiet(piece)
@@ -60,8 +60,3 @@ def over_pieces(work: Callable[[Piece], None], todo: list[Piece], message: str, 
                 advance()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,9 +11,9 @@ from hierbayes.design.new_rows import Rows
 from hierbayes.design.table import Floats, at_rows, share_of
 from hierbayes.errors import ModelError
 from hierbayes.families import Family
+from hierbayes.posterior import Posterior
 from hierbayes.predict.level_effects import LevelEffects, generator
 from hierbayes.predict.pieces import STEP, Piece
-from hierbayes.predict.posterior_draws import PosteriorDraws, covariance_root
 
 Finish = Callable[[Floats, Piece], Floats]
 
@@ -24,7 +24,7 @@ class RowDraws:
 
     Attributes
     ----------
-    posterior : PosteriorDraws
+    posterior : Posterior
     rows : Rows
     effects : mapping of str to LevelEffects
         By factor; factors without effects play no part.
@@ -32,7 +32,7 @@ class RowDraws:
         Turns the linear predictor of a piece into what is asked for; may overwrite it.
     """
 
-    posterior: PosteriorDraws
+    posterior: Posterior
     rows: Rows
     effects: Mapping[str, LevelEffects]
     finish: Finish
@@ -49,7 +49,7 @@ class RowDraws:
         """
         drawn = np.empty_like(work)
         drawn[:] = self.rows.offset[piece.rows, None]
-        for column, beta in zip(self.rows.X[piece.rows].T, self.posterior.beta, strict=True):
+        for column, beta in zip(self.rows.X[piece.rows].T, self.posterior.columns, strict=True):
             if not column.any():
                 continue
             np.multiply(column[:, None], beta, out=work)
@@ -76,37 +76,41 @@ def link_itself(drawn: Floats, piece: Piece) -> Floats:
     return drawn
 
 
-def mean_of(family: Family, posterior: PosteriorDraws, category: int = 0) -> Finish:
-    """Return the step from the linear predictor to the mean of the response, or to the probability of a category."""
+def mean_of(family: Family, posterior: Posterior) -> Finish:
+    """Return the step from the linear predictor to the mean of the response."""
 
     def finish(drawn: Floats, piece: Piece) -> Floats:
-        if category:
-            return np.asarray(np.exp(family.log_likelihood(category, drawn, posterior.parameters)))
         return np.asarray(family.mean(drawn, posterior.parameters))
 
     return finish
 
 
-def average_of(family: Family, posterior: PosteriorDraws, rows: Rows, category: int = 0) -> Finish:
+def average_of(family: Family, posterior: Posterior, rows: Rows) -> Finish:
     """Return the step from the population's linear predictor to the mean over all levels that there might be.
-
-    With a category, to its probability in place of the mean.
 
     The group-level part of a row is normal around 0 with variance ``sum_f z_f' Sigma_f z_f`` over the factors f.
     """
-    stacked = factor_columns(rows)
-    roots = {factor: covariance_root(own.sd, own.corr) for factor, own in posterior.factors.items()}
+    between = spread_of(posterior, rows)
 
     def finish(drawn: Floats, piece: Piece) -> Floats:
+        return np.asarray(family.average(drawn, between(drawn, piece), posterior.parameters))
+
+    return finish
+
+
+def spread_of(posterior: Posterior, rows: Rows) -> Finish:
+    """Return what gives the variance of the group-level part of each row of a piece, in the shape of its predictor."""
+    stacked = factor_columns(rows)
+    roots = {factor: own.root for factor, own in posterior.factors.items()}
+
+    def between(drawn: Floats, piece: Piece) -> Floats:
         variance = np.zeros_like(drawn)
         for factor, Z in stacked.items():
             for part in through(Z[piece.rows], roots[factor]):
                 variance += part**2
-        if category:
-            return np.asarray(family.category_average(category, drawn, variance, posterior.parameters))
-        return np.asarray(family.average(drawn, variance, posterior.parameters))
+        return variance
 
-    return finish
+    return between
 
 
 def factor_columns(rows: Rows) -> dict[str, Floats]:
@@ -126,7 +130,7 @@ def through(Z: Floats, root: Floats) -> Iterator[Floats]:
         yield own
 
 
-def response_of(family: Family, posterior: PosteriorDraws, rows: Rows, seed: int) -> Finish:
+def response_of(family: Family, posterior: Posterior, rows: Rows, seed: int) -> Finish:
     """Return the step from the linear predictor to a response: for the gaussian, noise of sd ``sigma / sqrt(weight)``.
 
     The noise of a row depends on the seed and on its place in the frame.
@@ -145,7 +149,7 @@ def response_of(family: Family, posterior: PosteriorDraws, rows: Rows, seed: int
     return finish
 
 
-def _with_noise(family: Family, posterior: PosteriorDraws, weights: Floats, seed: int) -> Finish:
+def _with_noise(family: Family, posterior: Posterior, weights: Floats, seed: int) -> Finish:
     sigma = posterior.parameters["sigma"]
 
     def finish(drawn: Floats, piece: Piece) -> Floats:
@@ -162,7 +166,7 @@ def _with_noise(family: Family, posterior: PosteriorDraws, weights: Floats, seed
     return finish
 
 
-def residual_of(family: Family, posterior: PosteriorDraws, rows: Rows, standardized: bool) -> Finish:
+def residual_of(family: Family, posterior: Posterior, rows: Rows, standardized: bool) -> Finish:
     """Return the step from the linear predictor to residuals, response minus mean; of shares for ``binomial``.
 
     Standardized ones are divided by the sd of the response in the same draw.

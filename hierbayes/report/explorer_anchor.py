@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,11 +11,8 @@ from hierbayes.engines.base import Floats, Problem
 from hierbayes.engines.collapsed.estimates import Estimates
 from hierbayes.engines.collapsed.likelihood import fit_reml
 from hierbayes.errors import ModelError
+from hierbayes.posterior import Posterior
 from hierbayes.priors import Fixed
-from hierbayes.summaries.covariances import covariances, drawn
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 _LEAST = 1e-7
 """Least eigenvalue of a correlation matrix that has an inverse."""
@@ -55,7 +51,7 @@ class Anchor:
         return np.asarray(np.sqrt(np.diag(self.covariance)))
 
 
-def find_anchor(problem: Problem, design: Design, posterior: xr.Dataset, factor: str) -> Anchor:
+def find_anchor(problem: Problem, design: Design, posterior: Posterior, factor: str) -> Anchor:
     """Return where the slider stands at 1.
 
     REML's estimates serve unless they leave the factor's covariance matrix without an inverse: a multiple of 0 is 0,
@@ -72,7 +68,7 @@ def find_anchor(problem: Problem, design: Design, posterior: xr.Dataset, factor:
     found = _reml(problem) if gaussian else None
     if found is None:
         typical = [_typical(problem, design, posterior, i) for i in range(len(problem.blocks))]
-        sigma = float(np.median(drawn(posterior, "sigma"))) if "sigma" in problem.likelihood.parameters else 1.0
+        sigma = float(np.median(posterior.parameters["sigma"])) if "sigma" in posterior.parameters else 1.0
         notes = (_NO_REML,) if gaussian else ()
         anchor = Anchor("posterior median", tuple(typical), _given(problem, typical, members), sigma, None, notes)
     else:
@@ -102,7 +98,7 @@ def _reml(problem: Problem) -> Estimates | None:
 
 
 def _from_reml(
-    problem: Problem, design: Design, posterior: xr.Dataset, factor: str, members: list[int], found: Estimates
+    problem: Problem, design: Design, posterior: Posterior, factor: str, members: list[int], found: Estimates
 ) -> Anchor:
     own = [sd[:, None] * np.nan_to_num(corr) * sd for sd, corr in zip(found.sds, found.corrs, strict=True)]
     covariance = _given(problem, own, members)
@@ -130,13 +126,10 @@ def _boundary(reml: Floats, terms: list[str]) -> str:
     return f"it puts the sd of {', '.join(zero)} at 0" if zero else "it puts a correlation at its limit"
 
 
-def _typical(problem: Problem, design: Design, posterior: xr.Dataset, block: int) -> Floats:
+def _typical(problem: Problem, design: Design, posterior: Posterior, block: int) -> Floats:
     """Return a block's covariance at the posterior medians of its sds and means of its correlations, internally."""
-    factor = design.groups[block].factor
-    ahead = sum(len(other.terms) for other in design.groups[:block] if other.factor == factor)
-    part = slice(ahead, ahead + len(design.groups[block].terms))
-    sds = np.asarray(np.median(drawn(posterior, f"sd_{factor}")[:, part], axis=0))
-    draws = covariances(posterior, factor)[:, part, part]
+    own = posterior.blocks[block]
+    sds, draws = np.asarray(np.median(own.sd, axis=0)), own.covariance
     scale = np.sqrt(np.diagonal(draws, axis1=1, axis2=2))
     corr = np.mean(draws / np.maximum(scale[:, :, None] * scale[:, None, :], 1e-300), axis=0)
     np.fill_diagonal(corr, 1.0)

@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 
 from hierbayes.design.design import Design
+from hierbayes.design.levels import FactorColumns, LevelSpan, span
 from hierbayes.design.table import Floats
 from hierbayes.engines.base import Problem
 from hierbayes.errors import ModelError
 from hierbayes.plots.style import choose
+from hierbayes.posterior import Posterior, posterior_of
 from hierbayes.report.explorer_anchor import Anchor, find_anchor
 from hierbayes.report.explorer_levels import MOST_POINTS, Bools, kept_levels, level_rows, rounded, spread
 from hierbayes.report.explorer_path import ABOVE, BELOW, STEPS, PoolingPath, distance_left, pooling_path
-from hierbayes.summaries.covariances import FactorColumns, drawn, factor_columns
 from hierbayes.summaries.poolings import PoolingTables, pick_factor
 
 if TYPE_CHECKING:
@@ -56,13 +57,14 @@ def explorer_data(
     """
     problem: Problem = fit.model.problem
     name = pick_factor(fit.design, factor)
-    own = next(columns for columns in factor_columns(fit.design) if columns.name == name)
+    own = span(fit.design, name)
     axes = _axes(own, terms)
     chosen = choose(own.levels, levels, own.name)
     tables = fit.pooling_tables(own.name)
-    anchor = find_anchor(problem, fit.design, fit.posterior, own.name)
+    posterior = posterior_of(fit.posterior, fit.model.labels)
+    anchor = find_anchor(problem, fit.design, posterior, own.name)
     members = [i for i, block in enumerate(fit.design.groups) if block.factor == own.name]
-    parameters = {own.name: float(np.median(drawn(fit.posterior, own.name))) for own in problem.parameters}
+    parameters = {name: float(np.median(values)) for name, values in posterior.parameters.items()}
     path = _path(problem, parameters, anchor, members)
     kept = kept_levels(own, chosen if levels is not None else [])
     small = tables.table["no"].isna().to_numpy().reshape(own.n_levels, -1).any(axis=1)
@@ -86,12 +88,12 @@ def explorer_data(
         "multipliers": path.multipliers.tolist(),
         "beta": path.beta.tolist(),
         "b": rounded(path.b[:, kept]),
-        "toTerms": rounded(_to_terms(fit.design.X, own.Z)),
+        "toTerms": rounded(_to_terms(own)),
         "levels": level_rows(
             fit.design, own, kept, x, tables.points["y"].to_numpy(), small, set(shown), _shift(fit.design, anchor.sigma)
         ),
         "anchor": _anchor(anchor),
-        "posterior": _posterior(fit.posterior, own, anchor),
+        "posterior": _posterior(posterior, own, anchor),
         "left": float(left.max()) if exact and len(left) else None,
         "warnings": list(anchor.notes),
         "notes": _notes(fit.design, own, kept, small),
@@ -134,13 +136,11 @@ def _horizontal(x: pd.Series) -> tuple[Floats, list[str] | None]:
     return np.asarray(x, dtype=float), None
 
 
-def _to_terms(X: Floats, Z: Floats) -> Floats:
+def _to_terms(own: LevelSpan) -> Floats:
     """Return the matrix (k, p) that takes beta to the population's value of each term; see `pooling_tables`."""
-    T, *_ = np.linalg.lstsq(Z, X, rcond=None)
-    length = np.maximum(np.linalg.norm(X, axis=0), 1e-300)
-    inside = np.linalg.norm(X - Z @ T, axis=0) / length < 1e-9
-    exact = np.where(np.abs(T - np.round(T)) < 1e-9, np.round(T), T)
-    return np.asarray(np.where(inside, exact, 0.0))
+    found = np.zeros((len(own.terms), len(own.inside)))
+    found[:, own.inside] = own.T
+    return found
 
 
 def _anchor(anchor: Anchor) -> dict[str, Any]:
@@ -153,9 +153,9 @@ def _anchor(anchor: Anchor) -> dict[str, Any]:
     }
 
 
-def _posterior(posterior: xr.Dataset, own: FactorColumns, anchor: Anchor) -> list[dict[str, Any] | None]:
+def _posterior(posterior: Posterior, own: FactorColumns, anchor: Anchor) -> list[dict[str, Any] | None]:
     """Return the posterior of each sd along the slider: the density of log10(sd / anchor), and its median."""
-    sds = drawn(posterior, f"sd_{own.name}")
+    sds = posterior.factors[own.name].sd
     return [_density(sds[:, i], anchor.sds[i]) for i in range(len(own.terms))]
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierbayes.design.design import Design
+from hierbayes.design.levels import FactorColumns
 from hierbayes.design.table import Floats, Ints
-from hierbayes.summaries.covariances import FactorColumns, sums_by
+from hierbayes.summaries.covariances import sums_by
 
 Bools = NDArray[np.bool_]
 

@@ -15,6 +15,7 @@ from hierbayes.engines.collapsed.pack import build_tape
 from hierbayes.engines.collapsed.statistics import accumulate
 from hierbayes.engines.theta import layout
 from hierbayes.errors import ModelError
+from hierbayes.posterior.roots import lower_root
 from hierbayes.priors import Flat
 from hierbayes.sampling.sampler import counting
 
@@ -101,18 +102,6 @@ def _flat(problem: Problem) -> Problem:
     blocks = tuple(replace(block, sd_priors=(Flat(),) * block.Z.shape[1]) for block in problem.blocks)
     parameters = tuple(own.under(Flat()) for own in problem.parameters)
     return replace(problem, beta_priors=(Flat(),) * problem.p, blocks=blocks, parameters=parameters)
-
-
-def lower_root(covariance: Floats) -> Floats:
-    """Return lower triangular L with ``L L'`` the covariance, which need not have an inverse.
-
-    >>> lower_root(np.array([[4.0, 2.0], [2.0, 1.0]])).round(12) + 0.0
-    array([[2., 0.],
-           [1., 0.]])
-    """
-    values, vectors = np.linalg.eigh(covariance)
-    upper = np.linalg.qr((vectors * np.sqrt(np.maximum(values, 0.0))).T, mode="r")
-    return np.asarray((upper * np.where(np.diag(upper) < 0, -1.0, 1.0)[:, None]).T)
 
 
 def _factors(words: Ints, roots: Sequence[Floats]) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,6 +46,16 @@ def row_name(response: str) -> str:
     return "row" if response != "row" else "row_number"
 
 
+def response_name(response: str) -> tuple[str, str]:
+    """Return the names of a variable of the response beside chains and draws, and of the dim of its rows.
+
+    >>> response_name("Reaction"), response_name("row"), response_name("draw")
+    (('Reaction', 'row'), ('row', 'row_number'), ('response_draw', 'row'))
+    """
+    name = f"response_{response}" if response in ("chain", "draw") else response
+    return name, row_name(name)
+
+
 def _dataset(values: Mapping[str, Any], dims: Mapping[str, tuple[str, ...]], coords: Mapping[str, Any]) -> xr.Dataset:
     import xarray as xr
 
@@ -73,6 +83,15 @@ def true_name(name: str) -> str:
 
 def with_true_names(dataset: xr.Dataset) -> xr.Dataset:
     """Return a group of a tree with the names of the model, slashes too."""
-    names = {str(name): true_name(str(name)) for name in (*dataset.variables, *dataset.dims)}
+    return _renamed(dataset, true_name)
+
+
+def as_group(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a dataset with names that a group of a tree takes."""
+    return _renamed(dataset, tree_name)
+
+
+def _renamed(dataset: xr.Dataset, rename: Callable[[str], str]) -> xr.Dataset:
+    names = {str(name): rename(str(name)) for name in (*dataset.variables, *dataset.dims)}
     changed = {old: new for old, new in names.items() if old != new}
     return dataset.rename(changed) if changed else dataset

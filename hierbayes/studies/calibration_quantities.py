@@ -17,9 +17,9 @@ from hierbayes.design.new_rows import RowGroup, Rows
 from hierbayes.design.table import Floats
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Problem
+from hierbayes.posterior import FactorDraws, Posterior, posterior_of
 from hierbayes.predict.level_effects import LevelEffects
 from hierbayes.predict.pieces import Piece
-from hierbayes.predict.posterior_draws import FactorDraws, posterior_draws
 from hierbayes.predict.row_draws import RowDraws, link_itself
 from hierbayes.sampling.sampler import Trace
 from hierbayes.sampling.tree import named_tree, with_true_names
@@ -120,13 +120,12 @@ def of_draws(
         elif each.kind == "loglik":
             found[:, i] = sum(values.sum(axis=1) for _, values in row_densities(design, labels, posterior))
         else:
-            found[:, i] = _predicted(design, posterior, seed)
+            found[:, i] = _predicted(design, posterior_of(posterior, labels), seed)
     return found
 
 
-def _predicted(design: Design, posterior: object, seed: int) -> Floats:
+def _predicted(design: Design, drawn: Posterior, seed: int) -> Floats:
     """Return draws of the linear predictor at a row of average columns and new levels, as `Fit.predict` draws them."""
-    drawn = posterior_draws(posterior, design.schema)  # type: ignore[arg-type]
     row = _average_row(design)
     effects = {factor: _new_effects(factor, own, seed) for factor, own in drawn.factors.items()}
     rows = RowDraws(drawn, row, effects, link_itself)

@@ -146,7 +146,7 @@ class Experiment(Tables):
         if name not in found.terms:
             nearest = suggest(name, found.terms)
             hint = f"did you mean {nearest!r}? " if nearest else ""
-            raise ModelError(f"{found.factor!r} has no term {term!r}", f"{hint}it has: {', '.join(found.terms)}")
+            raise ModelError(f"{found.name!r} has no term {term!r}", f"{hint}it has: {', '.join(found.terms)}")
         return self.levels[self.levels["term"] == name]
 
     def data(self, replicate: int) -> pd.DataFrame:

@@ -10,8 +10,9 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from hierbayes.design.design import Design
+from hierbayes.design.levels import LevelSpan, span
 from hierbayes.design.scaling import ResolvedPriors, resolve
-from hierbayes.design.table import Floats, Ints
+from hierbayes.design.table import Floats
 from hierbayes.engines.assemble import assemble
 from hierbayes.errors import ModelError
 from hierbayes.estimates import Responses, complete_pooling, maximum_by_level, maximum_likelihood, no_pooling
@@ -20,47 +21,11 @@ from hierbayes.sampling.sampler import Settings, Trace
 from hierbayes.studies.plans import Plan
 from hierbayes.studies.truths import Address, addresses
 from hierbayes.studies.worlds import FixedSource, PriorSource, World
-from hierbayes.summaries.covariances import factor_columns
 from hierbayes.summaries.numbers import estimates
 from hierbayes.summaries.side_by_side import complete_column, fixed_column
 
 METHODS = ("complete", "no", "partial", "reml")
 NUMBERS = ("estimate", "sd", "lower", "upper")
-
-
-@dataclass(frozen=True)
-class Levels:
-    """The grouping factor whose levels are compared.
-
-    Attributes
-    ----------
-    factor : str
-    names, terms : tuple of str
-        Its levels and its terms.
-    Z : array, shape (n, k)
-    codes : array of int, shape (n,)
-    T : array, shape (k, q)
-        Takes the coefficients that vary by level to the terms.
-    inside : array of bool, shape (p,)
-        Which coefficients do.
-    """
-
-    factor: str
-    names: tuple[str, ...]
-    terms: tuple[str, ...]
-    Z: Floats
-    codes: Ints
-    T: Floats
-    inside: np.ndarray
-
-    @property
-    def counts(self) -> Ints:
-        """Rows of each level."""
-        return np.bincount(self.codes, minlength=len(self.names))
-
-    def totals(self, beta: Floats, b: Floats) -> Floats:
-        """Return what holds for each level, population and deviation together, shape (..., levels, terms)."""
-        return np.asarray((beta[..., self.inside] @ self.T.T)[..., None, :] + b)
 
 
 @dataclass(frozen=True)
@@ -96,9 +61,9 @@ class Trial:
         return addresses(self.plan.design)
 
     @cached_property
-    def levels(self) -> Levels | None:
+    def levels(self) -> LevelSpan | None:
         """The levels that are compared."""
-        return find_levels(self.plan.design, self.factor) if self.factor else None
+        return span(self.plan.design, self.factor) if self.factor else None
 
 
 @dataclass(frozen=True)
@@ -124,16 +89,6 @@ class Outcome:
     by_level: Mapping[str, Floats]
     divergences: int
     max_rhat: float
-
-
-def find_levels(design: Design, factor: str) -> Levels:
-    """Return the levels of a grouping factor and how the coefficients enter them."""
-    own = next(each for each in factor_columns(design) if each.name == factor)
-    T, *_ = np.linalg.lstsq(own.Z, design.X, rcond=None)
-    length = np.maximum(np.linalg.norm(design.X, axis=0), 1e-300)
-    inside = np.linalg.norm(design.X - own.Z @ T, axis=0) / length < 1e-9
-    exact = np.where(np.abs(T - np.round(T)) < 1e-9, np.round(T), T)
-    return Levels(factor, own.levels, own.terms, own.Z, own.codes, exact[:, inside], inside)
 
 
 def repeat_once(trial: Trial, seed: int) -> Outcome:
@@ -183,11 +138,11 @@ def likelihood_fits(
         inner = spread[np.ix_(levels.inside, levels.inside)]
         errors = np.sqrt(np.einsum("ki,ij,kj->k", levels.T, inner, levels.T))
         one = with_normal_limits(levels.T @ beta[levels.inside], errors, trial.ci_prob)
-        by_level["complete"] = np.broadcast_to(one, (len(levels.names), *one.shape))
+        by_level["complete"] = np.broadcast_to(one, (levels.n_levels, *one.shape))
     if "no" in numbers:
         held = np.nan_to_num(beta[~levels.inside])
         shared = design.X[:, ~levels.inside]
-        fits = maximum_by_level(rows, shared, levels.Z, levels.codes, len(levels.names), held)
+        fits = maximum_by_level(rows, shared, levels.Z, levels.codes, levels.n_levels, held)
         by_level["no"] = with_normal_limits(fits.coef, fits.se, trial.ci_prob)
     return numbers, by_level
 
@@ -202,12 +157,12 @@ def _true_totals(trial: Trial, world: World) -> Floats:
     levels = trial.levels
     if levels is None:
         return np.zeros((0, 0))
-    return levels.totals(world.values["beta"], world.values[f"b_{levels.factor}"])
+    return levels.totals(world.values["beta"], world.values[f"b_{levels.name}"])
 
 
-def _least_squares_levels(trial: Trial, design: Design, levels: Levels) -> dict[str, Floats]:
+def _least_squares_levels(trial: Trial, design: Design, levels: LevelSpan) -> dict[str, Floats]:
     """Return complete and no pooling of each level, with t limits; see `summaries.poolings.pooling_tables`."""
-    y, p, J = design.y - design.offset, len(design.coefficients), len(levels.names)
+    y, p, J = design.y - design.offset, len(design.coefficients), levels.n_levels
     beta, spread, df = np.zeros(p), np.zeros((p, p)), 0
     if p:
         pooled = complete_pooling(y, design.X, design.weights)
@@ -256,8 +211,8 @@ def _largest_rhat(draws: Floats) -> float:
     return float(np.max(array_stats.rhat(kept, method="rank", chain_axis=0, draw_axis=1)))
 
 
-def _sampled_levels(trial: Trial, found: Trace, levels: Levels) -> Floats:
-    b = found.draws[f"b_{levels.factor}"]
+def _sampled_levels(trial: Trial, found: Trace, levels: LevelSpan) -> Floats:
+    b = found.draws[f"b_{levels.name}"]
     beta = found.draws.get("beta", np.zeros((*b.shape[:2], 0)))
     own = estimates(levels.totals(beta, b), trial.ci_prob)
     return np.stack([own["mean"], own["sd"], own["lower"], own["upper"]], axis=-1)

@@ -37,7 +37,7 @@ def level_table(trial: Trial, outcomes: Sequence[Outcome]) -> pd.DataFrame:
     n, J, k = truth.shape
     index = {
         "replicate": np.repeat(np.arange(n), J * k),
-        "group": np.tile(np.repeat(np.asarray(levels.names, dtype=object), k), n),
+        "group": np.tile(np.repeat(np.asarray(levels.levels, dtype=object), k), n),
         "size": np.tile(np.repeat(levels.counts, k), n),
         "term": np.tile(np.asarray(levels.terms, dtype=object), n * J),
     }
@@ -46,7 +46,7 @@ def level_table(trial: Trial, outcomes: Sequence[Outcome]) -> pd.DataFrame:
         numbers = np.stack([outcome.by_level[method] for outcome in outcomes])
         parts.append(_scored({**index, "method": method}, numbers.reshape(-1, 4), truth.reshape(-1)))
     order = ["replicate", "group", "term", "method"]
-    return _ordered(parts, order, [list(levels.names), list(levels.terms), methods])
+    return _ordered(parts, order, [list(levels.levels), list(levels.terms), methods])
 
 
 def _scored(index: dict[str, object], numbers: Floats, truth: Floats) -> pd.DataFrame:

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from hierbayes.design.design import Design
 from hierbayes.design.parameters import family_names
 from hierbayes.design.table import Floats
-from hierbayes.engines.assemble import Labels, assemble
+from hierbayes.engines.assemble import Labels, assemble, labels_of
 from hierbayes.engines.base import Problem
 from hierbayes.engines.naming import as_given
 from hierbayes.errors import ModelError
+from hierbayes.posterior import places_of
+from hierbayes.posterior.roots import lower_root
 from hierbayes.studies.plans import Plan
 from hierbayes.studies.truths import Address, Truth, addresses, read_truth
 from hierbayes.summaries.side_by_side import factor_terms
@@ -55,7 +58,7 @@ class FixedSource:
         """Return the world of a seed."""
         effects = draw_effects(self.design, self.truth, seed)
         y = draw_response(self.design, self.truth.beta, effects, self.truth.parameters, seed)
-        return World({**_parameters(self.design, self.truth), **_by_factor(self.design, effects)}, y)
+        return World(_named(self.design, self.truth, effects), y)
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,8 @@ class PriorSource:
         given = {name: array[0, 0] for name, array in as_given(self.problem, self.labels, drawn, 1).items()}
         beta = given.get("beta", np.zeros(0))
         own = {"sigma": 1.0, **{name: float(given[name]) for name in family_names(self.design)}}
-        y = draw_response(self.design, beta, _by_block(self.design, given), own, seed)
+        effects = [given[f"b_{factor}"][:, part] for factor, part in places_of(self.labels)]
+        y = draw_response(self.design, beta, effects, own, seed)
         return World({"beta": beta, **given}, y)
 
 
@@ -126,44 +130,17 @@ def named_truth(design: Design, world: World) -> dict[str, float]:
     return {address.name: world.at(address) for address in addresses(design)}
 
 
-def _parameters(design: Design, truth: Truth) -> dict[str, Floats]:
+def _named(design: Design, truth: Truth, effects: Sequence[Floats]) -> dict[str, Floats]:
+    """Return a truth and its effects under the names of a posterior."""
     found: dict[str, Floats] = {"beta": truth.beta}
     found |= {name: np.asarray(truth.parameters[name]) for name in family_names(design)}
-    for factor in design.factors:
-        members = [i for i, block in enumerate(design.groups) if block.factor == factor]
+    for factor, members in labels_of(design).grouped.items():
         found[f"sd_{factor}"] = np.concatenate([truth.sds[i] for i in members])
+        found[f"b_{factor}"] = np.concatenate([effects[i] for i in members], axis=1)
         if any(design.groups[i].correlated for i in members):
-            found[f"corr_{factor}"] = _joined([truth.corrs[i] for i in members])
-    return found
-
-
-def _joined(corrs: Sequence[Floats]) -> Floats:
-    """Return the correlations of a factor, NaN between its blocks."""
-    total = sum(len(corr) for corr in corrs)
-    found = np.full((total, total), np.nan)
-    start = 0
-    for corr in corrs:
-        stop = start + len(corr)
-        found[start:stop, start:stop] = corr
-        start = stop
-    np.fill_diagonal(found, 1.0)
-    return found
-
-
-def _by_factor(design: Design, effects: Sequence[Floats]) -> dict[str, Floats]:
-    found: dict[str, list[Floats]] = {}
-    for block, b in zip(design.groups, effects, strict=True):
-        found.setdefault(f"b_{block.factor}", []).append(b)
-    return {name: np.concatenate(parts, axis=1) for name, parts in found.items()}
-
-
-def _by_block(design: Design, given: Mapping[str, Floats]) -> list[Floats]:
-    starts = dict.fromkeys(design.factors, 0)
-    found = []
-    for block in design.groups:
-        start = starts[block.factor]
-        starts[block.factor] = stop = start + len(block.terms)
-        found.append(given[f"b_{block.factor}"][:, start:stop])
+            corrs = [truth.corrs[i] for i in members]
+            inside = block_diag(*(np.ones_like(corr) for corr in corrs))
+            found[f"corr_{factor}"] = np.where(inside == 1, block_diag(*corrs), np.nan)
     return found
 
 
@@ -177,15 +154,8 @@ def draw_effects(design: Design, truth: Truth, seed: int) -> tuple[Floats, ...]:
         stream = [seed, EFFECTS, zlib.crc32(block.factor.encode()), seen[block.factor]]
         seen[block.factor] += 1
         v = np.random.default_rng(stream).standard_normal((block.n_levels, len(block.terms)))
-        found.append(v @ (sd[:, None] * _root(corr)).T)
+        found.append(v @ (sd[:, None] * lower_root(corr)).T)
     return tuple(found)
-
-
-def _root(corr: Floats) -> Floats:
-    """Return a lower root of a correlation matrix, singular ones too."""
-    values, vectors = np.linalg.eigh(corr)
-    upper = np.linalg.qr((vectors * np.sqrt(np.maximum(values, 0.0))).T, mode="r")
-    return np.asarray((upper * np.where(np.diag(upper) < 0, -1.0, 1.0)[:, None]).T)
 
 
 def draw_response(

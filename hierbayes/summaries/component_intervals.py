@@ -10,7 +10,8 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.design.stacked import terms_alike
 from hierbayes.design.table import Floats
-from hierbayes.summaries.covariances import drawn
+from hierbayes.engines.assemble import labels_of
+from hierbayes.posterior import FactorDraws, Posterior, places_of, posterior_of
 from hierbayes.summaries.latent import latent_variance
 from hierbayes.summaries.numbers import check_prob, estimates
 from hierbayes.summaries.own_words import own_word
@@ -44,7 +45,7 @@ def component_intervals(
     Parameters
     ----------
     design : Design
-    posterior : Dataset
+    posterior : Posterior
     prior : Dataset, optional
         Draws from the prior under the names of the posterior.
     reml : DataFrame, optional
@@ -61,9 +62,10 @@ def component_intervals(
         upper, inner_lower, inner_upper; REML has an estimate and no limits.
     """
     prob = check_prob(ci_prob)
-    parts = [_described(design, posterior, "posterior", prob)]
+    labels = labels_of(design)
+    parts = [_described(design, posterior_of(posterior, labels), "posterior", prob)]
     if prior is not None:
-        parts.append(_described(design, prior, "prior", prob))
+        parts.append(_described(design, posterior_of(prior, labels), "prior", prob))
     if reml is not None:
         parts.append(_estimated(design, reml))
     table = pd.concat(parts, ignore_index=True)
@@ -73,7 +75,7 @@ def component_intervals(
     )[COLUMNS]
 
 
-def _described(design: Design, draws: xr.Dataset, source: str, ci_prob: float) -> pd.DataFrame:
+def _described(design: Design, draws: Posterior, source: str, ci_prob: float) -> pd.DataFrame:
     names, values = _components(design, draws)
     stacked = np.stack(values, axis=-1)
     outer, inner = estimates(stacked[None], ci_prob), estimates(stacked[None], INNER)
@@ -92,7 +94,7 @@ def _estimated(design: Design, table: pd.DataFrame) -> pd.DataFrame:
 _Name = tuple[str, str, str, str, str]
 
 
-def _components(design: Design, draws: xr.Dataset) -> tuple[list[_Name], list[Floats]]:
+def _components(design: Design, draws: Posterior) -> tuple[list[_Name], list[Floats]]:
     names: list[_Name] = []
     values: list[Floats] = []
     scale = _scale(design)
@@ -107,19 +109,19 @@ def _components(design: Design, draws: xr.Dataset) -> tuple[list[_Name], list[Fl
             if block.factor == factor
             for name in own
         ]
-        sd = drawn(draws, f"sd_{factor}")
+        sd = draws.factors[factor].sd
         for i, term in enumerate(terms):
             unit = scale if np.isin(columns[:, i], (0.0, 1.0)).all() else f"{scale} per unit of {bare[i]}"
             names.append(("sd", factor, term, "", unit))
             values.append(sd[:, i])
         for i, j in correlated_pairs(design, factor):
             names.append(("corr", factor, terms[i], terms[j], ""))
-            values.append(drawn(draws, f"corr_{factor}")[:, i, j])
+            values.append(draws.factors[factor].corr[:, i, j])
     for name in design.family.parameters:
         sigma = name == "sigma"
         group = own_word("Residual" if sigma else "Family", design.factors)
         names.append((name, group, "", "", scale if sigma else ""))
-        values.append(drawn(draws, name))
+        values.append(draws.parameters[name])
     if design.family.unordered:  # each category has shares of its own
         return names, values
     parts = group_variances(design, draws)
@@ -135,11 +137,10 @@ def _scale(design: Design) -> str:
     return design.family.unit(design.response, location, design.categories[0] if design.categories else "")
 
 
-def one_draw(design: Design, table: pd.DataFrame) -> xr.Dataset:
-    """Return the sds, correlations and sigma of a classical fit as a posterior of a single draw."""
-    import xarray as xr
-
-    found: dict[str, tuple[tuple[str, ...], Floats]] = {}
+def one_draw(design: Design, table: pd.DataFrame) -> Posterior:
+    """Return the sds, correlations and sigma of a classical fit as a posterior of a single draw without effects."""
+    labels = labels_of(design)
+    factors = {}
     for factor in design.factors:
         rows = table[table["group"] == factor]
         sds = rows.loc[rows["kind"] == "sd", "mean"].to_numpy(dtype=float)
@@ -148,9 +149,6 @@ def one_draw(design: Design, table: pd.DataFrame) -> xr.Dataset:
         own = rows.loc[rows["kind"] == "corr", "mean"].to_numpy(dtype=float)
         for (i, j), value in zip(correlated_pairs(design, factor), own, strict=True):
             corr[i, j] = corr[j, i] = value
-        dims = (f"{factor}_term", f"{factor}_term2")
-        found[f"sd_{factor}"] = (("chain", "draw", dims[0]), sds[None, None])
-        found[f"corr_{factor}"] = (("chain", "draw", *dims), corr[None, None])
+        factors[factor] = FactorDraws(np.zeros((1, 0, len(sds))), sds[None], corr[None])
     sigma = table.loc[table["kind"] == "sigma", "mean"].to_numpy(dtype=float)
-    found["sigma"] = (("chain", "draw"), sigma[None])
-    return xr.Dataset(found)
+    return Posterior((0,), (0,), np.zeros((1, 0)), {"sigma": sigma}, factors, places_of(labels))

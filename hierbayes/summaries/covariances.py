@@ -1,87 +1,15 @@
-"""The group-level part of a model as arrays: the columns of each factor, and the covariance of its effects by draw."""
+"""Sums over the rows of each level, and draws a few at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hierbayes.design.design import Design
 from hierbayes.design.table import Floats, Ints
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 CHUNK = 2_000_000
 """Numbers in an array of draws by rows, or draws by levels, that is held at a time."""
-
-
-@dataclass(frozen=True)
-class FactorColumns:
-    """All group-level terms of one grouping factor together.
-
-    Attributes
-    ----------
-    name : str
-    Z : array, shape (n, k)
-        The columns as given.
-    codes : array of int, shape (n,)
-        The level of each row.
-    terms : tuple of str, length k
-    levels : tuple of str
-    """
-
-    name: str
-    Z: Floats
-    codes: Ints
-    terms: tuple[str, ...]
-    levels: tuple[str, ...]
-
-    @property
-    def n_levels(self) -> int:
-        """Number of levels, J."""
-        return len(self.levels)
-
-
-def factor_columns(design: Design) -> tuple[FactorColumns, ...]:
-    """Return the columns of every grouping factor."""
-    found = []
-    for factor in design.factors:
-        blocks = design.blocks(factor)
-        terms = tuple(term for block in blocks for term in block.terms)
-        Z = np.hstack([block.Z for block in blocks])
-        found.append(FactorColumns(factor, Z, blocks[0].codes, terms, blocks[0].levels))
-    return tuple(found)
-
-
-def drawn(posterior: xr.Dataset, name: str) -> Floats:
-    """Return the draws of a variable, chains end to end."""
-    values = posterior[name].to_numpy()
-    return np.asarray(values.reshape(-1, *values.shape[2:]))
-
-
-def count_draws(posterior: xr.Dataset) -> int:
-    """Return the number of draws, all chains together."""
-    return int(posterior.sizes["chain"] * posterior.sizes["draw"])
-
-
-def covariances(posterior: xr.Dataset, factor: str) -> Floats:
-    """Return the covariance matrix of one level's effects, (draws, k, k); correlations that are left out are 0."""
-    sd = drawn(posterior, f"sd_{factor}")
-    k = sd.shape[-1]
-    corr = np.broadcast_to(np.eye(k), (*sd.shape, k))
-    if f"corr_{factor}" in posterior:
-        corr = np.nan_to_num(drawn(posterior, f"corr_{factor}"), nan=0.0)
-    return np.asarray(sd[:, :, None] * corr * sd[:, None, :])
-
-
-def coefficients(posterior: xr.Dataset, design: Design) -> Floats:
-    """Return the draws of beta, (draws, p); p may be 0."""
-    if not design.coefficients:
-        return np.zeros((count_draws(posterior), 0))
-    return drawn(posterior, "beta")
 
 
 def inner(form: Floats, covariance: Floats) -> Floats:

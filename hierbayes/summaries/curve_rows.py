@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from hierbayes.design.design import Design
+from hierbayes.design.levels import factor_columns
 from hierbayes.design.new_rows import rows_of
 from hierbayes.design.table import Floats, Ints
 from hierbayes.errors import ModelError
 from hierbayes.expressions.syntax import names_in
 from hierbayes.formula.names import suggest
 from hierbayes.sampling.sampler import counting
-from hierbayes.summaries.covariances import factor_columns
 from hierbayes.summaries.questions.grid import CHUNK, frame
 from hierbayes.summaries.questions.predictors import levels_by_row, numbers_of, predictors
 

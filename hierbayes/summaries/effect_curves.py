@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from hierbayes.design.stacked import single_design
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
 from hierbayes.families.categorical import log_probabilities
+from hierbayes.posterior import Posterior
 from hierbayes.summaries.numbers import ESTIMATES, check_prob, described
 from hierbayes.summaries.observed import mean_label, observed
 from hierbayes.summaries.questions.grid import Weights, average_grid
@@ -29,10 +30,6 @@ from hierbayes.summaries.questions.predictors import (
     split_values,
 )
 from hierbayes.summaries.questions.response_scale import family_draws, predictor_draws
-from hierbayes.summaries.single_category import single_posterior
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 POINTS = 60
 """Points of a curve along a numeric predictor."""
@@ -68,7 +65,7 @@ class EffectTables:
 
 def effect_curves(
     design: Design,
-    posterior: xr.Dataset,
+    posterior: Posterior,
     focal: str,
     by: str | None = None,
     at: Mapping[str, Any] | None = None,
@@ -104,7 +101,7 @@ def effect_curves(
     asked = {name: split_values(design, name, fixed) for name in split} | {x: _focal_values(design, x, fixed)}
     found = average_grid(design, asked, fixed, weights)
     predictor = predictor_draws(posterior, found.X, found.offset)
-    draws = np.asarray(design.family.mean(predictor, family_draws(posterior, design.family)))
+    draws = np.asarray(design.family.mean(predictor, family_draws(posterior)))
     names = _shown_values(asked[split[0]]) if split else ("",)
     levels = design.schema.by_name[x].levels if design.schema.by_name[x].kind != "numeric" else None
     labels = pd.DataFrame(
@@ -114,7 +111,7 @@ def effect_curves(
         }
     )
     return EffectTables(
-        curves=pd.concat([labels, described(draws, prob, chains_too=False)[ESTIMATES]], axis=1),
+        curves=pd.concat([labels, described(draws, prob)[ESTIMATES]], axis=1),
         points=_points(design, x, split[0] if split else None, asked, names, levels),
         x_label=x,
         y_label=mean_label(design),
@@ -126,7 +123,7 @@ def effect_curves(
 
 def _category_curves(
     design: Design,
-    posterior: xr.Dataset,
+    posterior: Posterior,
     focal: str,
     by: str | None,
     at: Mapping[str, Any] | None,
@@ -143,15 +140,13 @@ def _category_curves(
     (x,), fixed, prob = _one(single, focal, "effects of"), fixed_values(single, at), check_prob(ci_prob)
     asked = {x: _focal_values(single, x, fixed)}
     found = average_grid(single, asked, fixed, weights)
-    parts = [
-        predictor_draws(single_posterior(posterior, design, single_design(design, c), c), found.X, found.offset)
-        for c in range(1, design.predictors + 1)
-    ]
+    each = np.split(posterior.beta, design.predictors, axis=1)
+    parts = [predictor_draws(replace(posterior, beta=beta), found.X, found.offset) for beta in each]
     draws = np.exp(log_probabilities(np.stack(parts, axis=-1)))
     levels = single.schema.by_name[x].levels if single.schema.by_name[x].kind != "numeric" else None
     places = _places(asked[x], levels)
     curves = [
-        pd.DataFrame({"by": name, "x": places}).join(described(draws[..., k], prob, chains_too=False)[ESTIMATES])
+        pd.DataFrame({"by": name, "x": places}).join(described(draws[..., k], prob)[ESTIMATES])
         for k, name in enumerate(design.categories)
     ]
     return EffectTables(

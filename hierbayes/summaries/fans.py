@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from hierbayes.design.design import Design
+from hierbayes.design.levels import factor_columns
 from hierbayes.design.table import Floats, Ints, share_of
 from hierbayes.errors import DataError, ModelError
 from hierbayes.families import Family
 from hierbayes.formula.names import suggest
-from hierbayes.summaries.covariances import CHUNK, coefficients, count_draws, covariances, drawn, factor_columns, spaced
+from hierbayes.posterior import Posterior
+from hierbayes.summaries.covariances import CHUNK, spaced
 from hierbayes.summaries.curve_rows import Along, along, contains, curve_parts
 from hierbayes.summaries.latent import latent_variance
 from hierbayes.summaries.numbers import check_prob
 from hierbayes.summaries.observed import mean_label, observed
 from hierbayes.summaries.poolings import pick_factor
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 MIXED = 2000
 """Draws of which the ribbons are made, evenly spaced."""
@@ -65,7 +64,7 @@ class FanTables:
 
 def fan_tables(
     design: Design,
-    posterior: xr.Dataset,
+    posterior: Posterior,
     factor: str | None = None,
     levels: Sequence[str] | None = None,
     x: str | None = None,
@@ -136,10 +135,10 @@ def _positions(known: Sequence[str], levels: Sequence[str] | None, factor: str) 
     return np.array([index[level] for level in wanted])
 
 
-def _lines(design: Design, posterior: xr.Dataset, axis: Along, places: Ints, levels: Any, count: int) -> pd.DataFrame:
-    draws = spaced(count_draws(posterior), count)
-    beta = coefficients(posterior, design)[draws]
-    b = {factor: drawn(posterior, f"b_{factor}")[draws] for factor in design.factors}
+def _lines(design: Design, posterior: Posterior, axis: Along, places: Ints, levels: Any, count: int) -> pd.DataFrame:
+    draws = spaced(posterior.size, count)
+    beta = posterior.beta[draws]
+    b = {factor: posterior.factors[factor].b[draws] for factor in design.factors}
     predictor = np.zeros((len(levels), len(draws), len(axis.grid)))
     for part in curve_parts(design, axis, places, design.factors):
         step = max(1, CHUNK // (len(draws) * len(axis.grid)))
@@ -150,27 +149,26 @@ def _lines(design: Design, posterior: xr.Dataset, axis: Along, places: Ints, lev
                 values += np.einsum("cgk,dck->cdg", part.Z[factor][own], b[factor][:, codes[own]])
             np.add.at(predictor, part.level[own], values * part.share[own, None, None])
     j, d, g = predictor.shape
-    own_parameters = {name: drawn(posterior, name)[draws][:, None] for name in design.family.parameters}
     return pd.DataFrame(
         {
             "level": np.repeat(levels, d * g),
             "draw": np.tile(np.repeat(draws, g), j),
             "x": np.tile(axis.grid, j * d),
-            "y": np.asarray(design.family.mean(predictor, own_parameters)).ravel(),
+            "y": np.asarray(design.family.mean(predictor, posterior.at(draws))).ravel(),
         }
     )
 
 
-def _ribbon(design: Design, posterior: xr.Dataset, factor: str, axis: Along, ci_prob: float) -> pd.DataFrame:
+def _ribbon(design: Design, posterior: Posterior, factor: str, axis: Along, ci_prob: float) -> pd.DataFrame:
     family = design.family
-    kept = spaced(count_draws(posterior), MIXED)
+    kept = spaced(posterior.size, MIXED)
     new = (factor, *contains(design, factor))
     rows = _average_row(design, axis, [name for name in design.factors if name not in new])
-    whole_mean = rows.offset + coefficients(posterior, design)[kept] @ rows.X.T
+    whole_mean = rows.offset + posterior.beta[kept] @ rows.X.T
     mean = whole_mean.copy()
     for name, weights in rows.by_level.items():
-        mean += np.einsum("lgk,dlk->dg", weights, drawn(posterior, f"b_{name}")[kept], optimize=True)
-    spread = {name: _spread(Z, covariances(posterior, name)[kept]) for name, Z in rows.Z.items()}
+        mean += np.einsum("lgk,dlk->dg", weights, posterior.factors[name].b[kept], optimize=True)
+    spread = {name: _spread(Z, posterior.covariance(name)[kept]) for name, Z in rows.Z.items()}
     sd = np.sqrt(sum(spread[name] for name in new))
     tail = (1 - ci_prob) / 2
     table: dict[str, Any] = {"x": axis.grid}
@@ -189,7 +187,7 @@ def _ribbon(design: Design, posterior: xr.Dataset, factor: str, axis: Along, ci_
 
 def _response_quantiles(
     design: Design,
-    posterior: xr.Dataset,
+    posterior: Posterior,
     kept: Ints,
     mean: Floats,
     sd: Floats,
@@ -200,24 +198,25 @@ def _response_quantiles(
     Every point has the same random numbers, so that the ribbon moves with the predictor and not with chance.
     """
     times = max(1, RESPONSES // len(kept))
-    own = {name: drawn(posterior, name)[kept, None] for name in design.family.parameters}
     found = np.empty((len(probs), mean.shape[1]))
     for g in range(mean.shape[1]):
         rng = np.random.default_rng(0)
         predictor = mean[:, g, None] + sd[:, g, None] * rng.standard_normal((len(kept), times))
         trials = None if design.trials is None else rng.choice(design.trials, predictor.shape)
-        y = design.family.draw(predictor, own, rng, trials=trials)
+        y = design.family.draw(predictor, posterior.at(kept), rng, trials=trials)
         found[:, g] = np.quantile(share_of(y, trials), probs)
     return found
 
 
-def _mean_quantile(family: Family, posterior: xr.Dataset, kept: Ints, mean: Floats, sd: Floats, prob: float) -> Floats:
+def _mean_quantile(family: Family, posterior: Posterior, kept: Ints, mean: Floats, sd: Floats, prob: float) -> Floats:
     """Return a quantile of the mean response over the draws, whose linear predictors are ``N(mean, sd**2)``."""
+    if family.ordered:
+        return score_quantile(family, posterior.at(kept), mean, sd, prob)
     if family.link != "identity" or family.linear:
         return np.asarray(family.mean(mixture_quantile(mean, sd, prob)))
     # the mean of a log-normal is exp(mu + sigma**2 / 2) above a shift, which is taken at its posterior mean
-    found = mixture_quantile(mean + 0.5 * drawn(posterior, "sigma")[kept, None] ** 2, sd, prob)
-    shift = float(posterior["shift"].mean()) if "shift" in family.parameters else 0.0
+    found = mixture_quantile(mean + 0.5 * posterior.parameters["sigma"][kept, None] ** 2, sd, prob)
+    shift = float(posterior.parameters["shift"].mean()) if "shift" in family.parameters else 0.0
     return np.asarray(np.exp(found) + shift)
 
 

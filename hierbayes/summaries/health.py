@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hierbayes.summaries.numbers import convergence
+from hierbayes.summaries.numbers import Floats, convergence
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -14,14 +14,53 @@ if TYPE_CHECKING:
     from hierbayes.sampling.run import Draws
 
 
-def diagnostics(draws: Draws, effects: bool = True) -> dict[str, Any]:
+_MOST = 100
+"""Group-level effects of one factor that are checked, evenly spaced where it has more: each costs milliseconds."""
+
+
+class Agreement:
+    """How well the chains agree on each variable of a posterior; what is asked for twice is worked out once.
+
+    Parameters
+    ----------
+    posterior : Dataset
+    """
+
+    def __init__(self, posterior: xr.Dataset) -> None:
+        self.posterior = posterior
+        self._known: dict[str, dict[str, Floats]] = {}
+
+    def of(self, name: str) -> dict[str, Floats]:
+        """Return effective sample sizes and R-hat of the numbers of a variable, spread over those of many effects."""
+        if name not in self._known:
+            values = self.posterior[name].values
+            if name.startswith("b_") and values[0, 0].size > _MOST:
+                flat = values.reshape(*values.shape[:2], -1)
+                values = flat[:, :, np.linspace(0, flat.shape[2] - 1, _MOST).astype(int)]
+            self._known[name] = convergence(values)
+        return self._known[name]
+
+    def worst(self, effects: bool) -> dict[str, float]:
+        """Return the largest R-hat and the least effective sample sizes over all numbers, or all but the effects."""
+        worst = {"r_hat": -np.inf, "ess_bulk": np.inf, "ess_tail": np.inf}
+        for name in map(str, self.posterior.data_vars):
+            if name.startswith("b_") and not effects:
+                continue
+            for key, values in self.of(name).items():
+                known = values[np.isfinite(values)]
+                if known.size:
+                    worst[key] = max(worst[key], known.max()) if key == "r_hat" else min(worst[key], known.min())
+        return {key: float(value) if np.isfinite(value) else float("nan") for key, value in worst.items()}
+
+
+def diagnostics(draws: Draws, effects: bool = True, agreement: Agreement | None = None) -> dict[str, Any]:
     """Return the checks of a fit; `effects` says whether R-hat and ESS look at the group-level effects too.
 
     Keys: ``divergences``, ``max_rhat``, ``min_ess_bulk``, ``min_ess_tail``, ``min_bfmi`` (energy), ``draws``,
     ``chains``, ``seconds``, ``gradients``, ``engine``, ``reason``, ``seed``.
     """
     posterior, stats = draws.tree["posterior"].to_dataset(), draws.tree["sample_stats"].to_dataset()
-    found = _worst(posterior, effects)
+    found = (agreement or Agreement(posterior)).worst(effects)
     return {
         "divergences": int(stats["diverging"].sum()) if "diverging" in stats else 0,
         "max_rhat": found["r_hat"],
@@ -36,27 +75,6 @@ def diagnostics(draws: Draws, effects: bool = True) -> dict[str, Any]:
         "reason": draws.reason,
         "seed": draws.seed,
     }
-
-
-_MOST = 100
-"""Group-level effects of one factor that are checked, evenly spaced where it has more: each costs milliseconds."""
-
-
-def _worst(posterior: xr.Dataset, effects: bool) -> dict[str, float]:
-    """Return the largest R-hat and the least effective sample sizes over all parameters, or all but the effects."""
-    worst = {"r_hat": -np.inf, "ess_bulk": np.inf, "ess_tail": np.inf}
-    for name, variable in posterior.data_vars.items():
-        if str(name).startswith("b_") and not effects:
-            continue
-        flat = variable.values.reshape(*variable.shape[:2], -1)
-        if str(name).startswith("b_") and flat.shape[2] > _MOST:
-            flat = flat[:, :, np.linspace(0, flat.shape[2] - 1, _MOST).astype(int)]
-        found = convergence(flat)
-        for key, values in found.items():
-            known = values[np.isfinite(values)]
-            if known.size:
-                worst[key] = max(worst[key], known.max()) if key == "r_hat" else min(worst[key], known.min())
-    return {key: float(value) if np.isfinite(value) else float("nan") for key, value in worst.items()}
 
 
 def complaints(found: dict[str, Any]) -> list[str]:

@@ -5,27 +5,17 @@ Nakagawa, Johnson and Schielzeth (2017), J. R. Soc. Interface 14, 20170213, call
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from hierbayes.design.design import Design
+from hierbayes.design.levels import factor_columns
 from hierbayes.design.table import Floats
 from hierbayes.families import Family
-from hierbayes.summaries.covariances import (
-    chunks,
-    coefficients,
-    count_draws,
-    covariances,
-    drawn,
-    factor_columns,
-)
-
-if TYPE_CHECKING:
-    import xarray as xr
+from hierbayes.posterior import Posterior
+from hierbayes.summaries.covariances import chunks
 
 
-def latent_variance(design: Design, posterior: xr.Dataset, family: Family) -> Floats:
+def latent_variance(design: Design, posterior: Posterior, family: Family) -> Floats:
     """Return the residual variance of a row on the scale of the link, on average over the rows, by draw.
 
     ============================  ========================================================================
@@ -45,34 +35,31 @@ def latent_variance(design: Design, posterior: xr.Dataset, family: Family) -> Fl
 
     where m is the mean of the response over the rows and over the levels that there might be.
     """
-    parameters = {name: drawn(posterior, name) for name in family.parameters}
     return np.asarray(
         family.latent_variance(
-            parameters,
-            count_draws(posterior),
+            posterior.parameters,
+            posterior.size,
             float(np.mean(1 / design.weights)),
             lambda: overall_mean(design, posterior, family),
         )
     )
 
 
-def overall_mean(design: Design, posterior: xr.Dataset, family: Family) -> Floats:
+def overall_mean(design: Design, posterior: Posterior, family: Family) -> Floats:
     """Return the mean of the response over the rows, group-level effects integrated out, by draw."""
-    found = np.empty(count_draws(posterior))
-    own = {name: drawn(posterior, name)[:, None] for name in family.parameters}
+    found = np.empty(posterior.size)
     for part in chunks(len(found), design.n):
-        given = {name: values[part] for name, values in own.items()}
         with np.errstate(over="ignore"):  # draws of a wide prior
-            found[part] = family.average(*marginal_rows(design, posterior, part), given).mean(axis=1)
+            found[part] = family.average(*marginal_rows(design, posterior, part), posterior.at(part)).mean(axis=1)
     return found
 
 
-def marginal_rows(design: Design, posterior: xr.Dataset, part: slice) -> tuple[Floats, Floats]:
+def marginal_rows(design: Design, posterior: Posterior, part: slice) -> tuple[Floats, Floats]:
     """Return mean and variance of the rows' linear predictors over the levels that there might be, (draws, rows)."""
-    predictor = coefficients(posterior, design)[part] @ design.X.T + design.offset
+    predictor = posterior.linear_predictor(design, draws=part)
     spread = np.zeros_like(predictor)
     for own in factor_columns(design):
-        Sigma = covariances(posterior, own.name)[part]
+        Sigma = posterior.covariance(own.name)[part]
         for i, row in enumerate(own.Z.T):
             for j in range(i + 1):
                 spread += (1 if i == j else 2) * Sigma[:, i, j, None] * (row * own.Z[:, j])

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from hierbayes.design.design import Design
+from hierbayes.design.levels import LevelSpan
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
-from hierbayes.summaries.covariances import chunks, coefficients, drawn, spaced
-from hierbayes.summaries.poolings import LevelPieces, level_pieces, pick_factor
-
-if TYPE_CHECKING:
-    import xarray as xr
+from hierbayes.posterior import Posterior
+from hierbayes.summaries.covariances import chunks, spaced
+from hierbayes.summaries.poolings import level_span, pick_factor
 
 AVERAGED = 8000
 """Draws over which the density of a new level is averaged, evenly spaced."""
@@ -44,7 +42,7 @@ class LearnedPopulation:
 
 
 def learned_population(
-    design: Design, posterior: xr.Dataset, factor: str | None = None, draws: int = 50
+    design: Design, posterior: Posterior, factor: str | None = None, draws: int = 50
 ) -> LearnedPopulation:
     """Return the normal distributions of the levels of a factor under posterior draws, and their average.
 
@@ -54,7 +52,7 @@ def learned_population(
     Parameters
     ----------
     design : Design
-    posterior : Dataset
+    posterior : Posterior
     factor : str, optional
         The first by default.
     draws : int
@@ -68,9 +66,9 @@ def learned_population(
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
         raise ModelError(f"draws={draws!r} must be a whole number of at least 1, for example 50")
     name = pick_factor(design, factor)
-    pieces = level_pieces(design, name)
-    means = coefficients(posterior, design)[:, pieces.inside] @ pieces.T.T
-    sds = drawn(posterior, f"sd_{name}")
+    pieces = level_span(design, name)
+    means = pieces.population(posterior.beta)
+    sds = posterior.factors[name].sd
     picked, averaged = spaced(len(sds), draws), spaced(len(sds), AVERAGED)
     return LearnedPopulation(
         name,
@@ -79,7 +77,7 @@ def learned_population(
     )
 
 
-def _draws(name: str, pieces: LevelPieces, picked: np.ndarray, means: Floats, sds: Floats) -> pd.DataFrame:
+def _draws(name: str, pieces: LevelSpan, picked: np.ndarray, means: Floats, sds: Floats) -> pd.DataFrame:
     k = len(pieces.terms)
     return pd.DataFrame(
         {
@@ -92,7 +90,7 @@ def _draws(name: str, pieces: LevelPieces, picked: np.ndarray, means: Floats, sd
     )
 
 
-def _densities(name: str, pieces: LevelPieces, means: Floats, sds: Floats) -> pd.DataFrame:
+def _densities(name: str, pieces: LevelSpan, means: Floats, sds: Floats) -> pd.DataFrame:
     parts = []
     for i, term in enumerate(pieces.terms):
         mean, sd = means[:, i], sds[:, i]

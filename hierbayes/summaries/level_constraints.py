@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hierbayes.design.levels import FactorColumns
 from hierbayes.design.table import Floats, Ints
-from hierbayes.summaries.covariances import FactorColumns
 
 _NIL = 1e-9
 _ANGLE = 1e-7

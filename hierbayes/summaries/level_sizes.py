@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
@@ -14,11 +12,9 @@ from hierbayes.design.table import Floats
 from hierbayes.estimates import NoPooling
 from hierbayes.families import Family
 from hierbayes.formula.syntax import Formula
+from hierbayes.posterior import Posterior
 from hierbayes.summaries.numbers import check_prob
-from hierbayes.summaries.poolings import PoolingTables, level_pieces, own_fits, pooling_tables
-
-if TYPE_CHECKING:
-    import xarray as xr
+from hierbayes.summaries.poolings import PoolingTables, level_span, own_fits, pooling_tables
 
 SIZED = ["rows", "no_lower", "no_upper"]
 
@@ -26,7 +22,7 @@ SIZED = ["rows", "no_lower", "no_upper"]
 def sized_tables(
     design: Design,
     formula: Formula,
-    posterior: xr.Dataset,
+    posterior: Posterior,
     factor: str | None = None,
     ci_prob: float = 0.95,
 ) -> tuple[PoolingTables, pd.DataFrame]:
@@ -45,7 +41,7 @@ def sized_tables(
 
 def with_sizes(
     design: Design,
-    posterior: xr.Dataset,
+    posterior: Posterior,
     table: pd.DataFrame,
     factor: str,
     ci_prob: float = 0.95,
@@ -60,7 +56,7 @@ def with_sizes(
     Parameters
     ----------
     design : Design
-    posterior : Dataset
+    posterior : Posterior
     table : DataFrame
         All levels and terms of the factor, in order, as ``PoolingTables.table``.
     factor : str
@@ -73,12 +69,11 @@ def with_sizes(
         The table and the columns rows (of the data in the level), no_lower, no_upper (NaN for a level too small for
         its own fit, or where no degree of freedom is left).
     """
-    pieces = level_pieces(design, factor)
+    pieces = level_span(design, factor)
     _, own = own_fits(design, pieces, posterior)
     reach = _reach(own, ci_prob, design.family)
-    counts = np.bincount(pieces.codes, minlength=len(pieces.levels))
     return table.assign(
-        rows=np.repeat(counts, len(pieces.terms)),
+        rows=np.repeat(pieces.counts, len(pieces.terms)),
         no_lower=(own.coef - reach).reshape(-1),
         no_upper=(own.coef + reach).reshape(-1),
     )

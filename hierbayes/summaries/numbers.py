@@ -96,12 +96,9 @@ def convergence(draws: Floats) -> dict[str, Floats]:
     return {name: values.reshape(draws.shape[2:]) for name, values in found.items()}
 
 
-def described(draws: Floats, ci_prob: float, chains_too: bool = True) -> pd.DataFrame:
-    """Return one row for each entry of the trailing axis, with its estimates and, if asked, its convergence."""
-    columns = estimates(draws, ci_prob)
-    if chains_too:
-        columns |= convergence(draws)
-    return pd.DataFrame({name: np.atleast_1d(values) for name, values in columns.items()})
+def described(draws: Floats, ci_prob: float) -> pd.DataFrame:
+    """Return one row for each entry of the trailing axis, with its estimates."""
+    return pd.DataFrame({name: np.atleast_1d(values) for name, values in estimates(draws, ci_prob).items()})
 
 
 def share_positive(draws: Floats) -> Floats:

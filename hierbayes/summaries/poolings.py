@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from hierbayes.design.design import Design
+from hierbayes.design.levels import LevelSpan, span
 from hierbayes.design.table import Categorical, Numeric
 from hierbayes.errors import ModelError
 from hierbayes.estimates import (
@@ -20,16 +21,12 @@ from hierbayes.estimates import (
     no_pooling,
 )
 from hierbayes.expressions.syntax import names_in
-from hierbayes.families import Family
 from hierbayes.formula.names import suggest
 from hierbayes.formula.syntax import Formula
-from hierbayes.summaries.covariances import FactorColumns, covariances
+from hierbayes.posterior import Posterior
 from hierbayes.summaries.numbers import Floats, estimates
 from hierbayes.summaries.observed import mean_label, observed
 from hierbayes.summaries.shrinkage_factors import conditional_factors, row_information
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 
 @dataclass(frozen=True)
@@ -68,30 +65,6 @@ class PoolingTables:
     binary: bool = False
 
 
-@dataclass(frozen=True)
-class LevelPieces:
-    """The arrays of one factor.
-
-    Attributes
-    ----------
-    Z : array, shape (n, k)
-        All columns that vary by the factor.
-    T : array, shape (k, inside.sum())
-        Takes the population-level coefficients in the span of Z to the terms: their mean over the levels.
-    inside : array of bool, shape (p,)
-        The population-level columns in the span of Z; the others have coefficients that all levels share.
-    codes : array of int, shape (n,)
-    terms, levels : tuple of str
-    """
-
-    Z: Floats
-    T: Floats
-    inside: np.ndarray
-    codes: np.ndarray
-    terms: tuple[str, ...]
-    levels: tuple[str, ...]
-
-
 def pick_factor(design: Design, factor: str | None) -> str:
     """Return the grouping factor asked for, the first one if none was.
 
@@ -117,7 +90,7 @@ def pick_factor(design: Design, factor: str | None) -> str:
 def pooling_tables(
     design: Design,
     formula: Formula,
-    posterior: xr.Dataset,
+    posterior: Posterior,
     factor: str | None = None,
     ci_prob: float = 0.95,
 ) -> PoolingTables:
@@ -142,35 +115,31 @@ def pooling_tables(
     """
     family = design.family
     name = pick_factor(design, factor)
-    pieces = level_pieces(design, name)
+    pieces = level_span(design, name)
     beta, separate = own_fits(design, pieces, posterior)
-    shared = design.X[:, ~pieces.inside]
-    draws_beta = posterior["beta"].to_numpy() if design.coefficients else np.zeros((*_shape(posterior), 0))
-    common = draws_beta[..., pieces.inside] @ pieces.T.T
-    totals = estimates(common[:, :, None, :] + posterior[f"b_{name}"].to_numpy(), ci_prob)
+    own = posterior.factors[name]
+    common = pieces.population(posterior.beta)
+    totals = estimates((common[:, None, :] + own.b)[None], ci_prob)
     complete = pieces.T @ beta[pieces.inside]
-    own = FactorColumns(name, pieces.Z, pieces.codes, pieces.terms, pieces.levels)
-    factors = conditional_factors(own, row_information(design, posterior), posterior)["mean"]
+    factors = conditional_factors(pieces, row_information(design, posterior), posterior)["mean"]
     table = _table(name, pieces, complete, separate.coef, totals, factors)
-    mean_beta = draws_beta.mean(axis=(0, 1))
-    partial = design.X @ mean_beta + _rowwise(pieces, posterior[f"b_{name}"].to_numpy().mean(axis=(0, 1)))
     fits = {
         "complete": design.X @ beta,
-        "no": shared @ separate.gamma + _rowwise(pieces, separate.coef),
-        "partial": partial,
+        "no": design.X[:, ~pieces.inside] @ separate.gamma + _rowwise(pieces, separate.coef),
+        "partial": design.X @ posterior.beta.mean(axis=0) + _rowwise(pieces, own.b.mean(axis=0)),
     }
     y = design.y - design.offset if family.conjugate else observed(design)
     if not family.conjugate:
-        own_parameters = mean_parameters(posterior, family)
-        fits = {key: np.asarray(family.mean(fit + design.offset, own_parameters)) for key, fit in fits.items()}
+        typical = posterior.typical_parameters
+        fits = {key: np.asarray(family.mean(fit + design.offset, typical)) for key, fit in fits.items()}
     x, x_label = _horizontal(design, formula, name, pieces)
     points, curves = _lines(pieces, x, y, fits)
     return PoolingTables(
         factor=name,
         table=table,
-        population=dict(zip(pieces.terms, common.mean(axis=(0, 1)).tolist(), strict=True)),
+        population=dict(zip(pieces.terms, common.mean(axis=0).tolist(), strict=True)),
         complete=dict(zip(pieces.terms, complete.tolist(), strict=True)),
-        covariance=pd.DataFrame(covariances(posterior, name).mean(axis=0), index=pieces.terms, columns=pieces.terms),
+        covariance=pd.DataFrame(posterior.covariance(name).mean(axis=0), index=pieces.terms, columns=pieces.terms),
         points=points,
         curves=curves,
         x_label=x_label,
@@ -179,40 +148,25 @@ def pooling_tables(
     )
 
 
-def _shape(posterior: xr.Dataset) -> tuple[int, int]:
-    return posterior.sizes["chain"], posterior.sizes["draw"]
-
-
-def level_pieces(design: Design, factor: str) -> LevelPieces:
-    """Return the arrays of one grouping factor.
+def level_span(design: Design, factor: str) -> LevelSpan:
+    """Return the columns of one grouping factor, and the coefficients that vary by it.
 
     Raises
     ------
     ModelError
         If its terms are linearly dependent.
     """
-    blocks = design.blocks(factor)
-    Z = np.hstack([block.Z for block in blocks])
-    terms = tuple(term for block in blocks for term in block.terms)
-    if np.linalg.matrix_rank(Z / np.maximum(np.sqrt(np.sum(Z**2, axis=0)), 1e-300)) < Z.shape[1]:
+    found = span(design, factor)
+    length = np.maximum(np.linalg.norm(found.Z, axis=0), 1e-300)
+    if np.linalg.matrix_rank(found.Z / length) < found.Z.shape[1]:
         raise ModelError(f"the terms that vary by {factor!r} are linearly dependent, so no level can have its own fit")
-    T, *_ = np.linalg.lstsq(Z, design.X, rcond=None)
-    length = np.maximum(np.sqrt(np.sum(design.X**2, axis=0)), 1e-300)
-    left = np.sqrt(np.sum((design.X - Z @ T) ** 2, axis=0)) / length
-    inside = left < 1e-9
-    exact = np.where(np.abs(T - np.round(T)) < 1e-9, np.round(T), T)
-    return LevelPieces(Z, exact[:, inside], inside, blocks[0].codes, terms, blocks[0].levels)
+    return found
 
 
-def mean_parameters(posterior: xr.Dataset, family: Family) -> dict[str, float]:
-    """Return the posterior means of the family's parameters."""
-    return {name: float(posterior[name].mean()) for name in family.parameters}
-
-
-def own_fits(design: Design, pieces: LevelPieces, posterior: xr.Dataset) -> tuple[Floats, NoPooling]:
+def own_fits(design: Design, pieces: LevelSpan, posterior: Posterior) -> tuple[Floats, NoPooling]:
     """Return the complete-pooling coefficients, (p,), NaN where they are not determined, and each level's own fit."""
     if not design.family.conjugate:
-        return _own_likelihood_fits(design, pieces, mean_parameters(posterior, design.family))
+        return _own_likelihood_fits(design, pieces, posterior.typical_parameters)
     y = design.y - design.offset
     beta = complete_pooling(y, design.X, design.weights).beta if design.coefficients else np.zeros(0)
     separate = no_pooling(
@@ -227,7 +181,7 @@ def own_fits(design: Design, pieces: LevelPieces, posterior: xr.Dataset) -> tupl
     return np.asarray(beta), separate
 
 
-def _own_likelihood_fits(design: Design, pieces: LevelPieces, parameters: dict[str, float]) -> tuple[Floats, NoPooling]:
+def _own_likelihood_fits(design: Design, pieces: LevelSpan, parameters: dict[str, float]) -> tuple[Floats, NoPooling]:
     rows = Responses(design.family, design.y, parameters, design.offset, design.weights, design.trials)
     p = len(design.coefficients)
     found = maximum_likelihood(rows, design.X) if p else None
@@ -238,12 +192,12 @@ def _own_likelihood_fits(design: Design, pieces: LevelPieces, parameters: dict[s
     return beta, maximum_by_level(rows, shared, pieces.Z, pieces.codes, len(pieces.levels), held)
 
 
-def _rowwise(pieces: LevelPieces, coefficients: Floats) -> Floats:
+def _rowwise(pieces: LevelSpan, coefficients: Floats) -> Floats:
     return np.asarray(np.einsum("ik,ik->i", pieces.Z, coefficients[pieces.codes]))
 
 
 def _table(
-    name: str, pieces: LevelPieces, complete: Floats, separate: Floats, totals: dict[str, Floats], factors: Floats
+    name: str, pieces: LevelSpan, complete: Floats, separate: Floats, totals: dict[str, Floats], factors: Floats
 ) -> pd.DataFrame:
     J, k = len(pieces.levels), len(pieces.terms)
     return pd.DataFrame(
@@ -261,7 +215,7 @@ def _table(
     )
 
 
-def _horizontal(design: Design, formula: Formula, factor: str, pieces: LevelPieces) -> tuple[Any, str]:
+def _horizontal(design: Design, formula: Formula, factor: str, pieces: LevelSpan) -> tuple[Any, str]:
     """Choose what to draw along x: a number that varies by level, any predictor, else the row within its level."""
     own = [g for g in formula.groups if g.label == factor]
     varying = [n.name for g in own for t in g.part.terms for atom in t.atoms for n in names_in(atom)]
@@ -277,12 +231,12 @@ def _horizontal(design: Design, formula: Formula, factor: str, pieces: LevelPiec
     return order.astype(float), "observation"
 
 
-def _varies_within(values: Floats, pieces: LevelPieces) -> bool:
+def _varies_within(values: Floats, pieces: LevelSpan) -> bool:
     grouped = pd.Series(values).groupby(pieces.codes)
     return bool((grouped.max() - grouped.min() > 0).any())
 
 
-def _lines(pieces: LevelPieces, x: Any, y: Floats, fits: dict[str, Floats]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _lines(pieces: LevelSpan, x: Any, y: Floats, fits: dict[str, Floats]) -> tuple[pd.DataFrame, pd.DataFrame]:
     level = np.asarray(pieces.levels, dtype=object)[pieces.codes]
     points = pd.DataFrame({"level": level, "x": x, "y": y})
     rows = pd.DataFrame({"level": level, "x": x, **fits})

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from hierbayes.design.design import Design
+from hierbayes.design.levels import FactorColumns, factor_columns
 from hierbayes.design.table import Categorical, Floats, Ints
 from hierbayes.errors import ModelError
 from hierbayes.formula.names import suggest
+from hierbayes.posterior import Posterior
 from hierbayes.sampling.sampler import counting
-from hierbayes.summaries.covariances import (
-    FactorColumns,
-    chunks,
-    count_draws,
-    covariances,
-    drawn,
-    factor_columns,
-    products_by,
-    spaced,
-    sums_by,
-)
+from hierbayes.summaries.covariances import chunks, products_by, spaced, sums_by
 from hierbayes.summaries.numbers import described
 from hierbayes.summaries.shrinkage_factors import alike
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 QUANTITIES = ("variance", "sd", "effective_n", "ratio")
 
@@ -147,7 +136,7 @@ class _Forms:
         return MeanParts(variance, single / m, single)
 
 
-def mean_forms(design: Design, posterior: xr.Dataset, own: Batches) -> _Forms:
+def mean_forms(design: Design, posterior: Posterior, own: Batches) -> _Forms:
     """Prepare the variance of the mean of each batch.
 
     With ``V = sum_t Z_t (I x Sigma_t) Z_t' + sigma**2 / W`` it is ``1' V 1 / m**2``, and ``1' V 1`` is a sum over
@@ -161,8 +150,8 @@ def mean_forms(design: Design, posterior: xr.Dataset, own: Batches) -> _Forms:
         inverse=np.bincount(codes, weights=1 / design.weights[inside], minlength=n),
         own=tuple(products_by(codes, factor.Z[inside], n, ones) for factor in factors),
         shared=tuple(_shared(codes, factor, inside, n) for factor in factors),
-        covariances=tuple(covariances(posterior, factor.name) for factor in factors),
-        sigma2=drawn(posterior, "sigma") ** 2,
+        covariances=tuple(posterior.covariance(factor.name) for factor in factors),
+        sigma2=posterior.parameters["sigma"] ** 2,
     )
 
 
@@ -173,14 +162,14 @@ def _shared(codes: Ints, factor: FactorColumns, inside: NDArray[np.bool_], n: in
     return products_by(cells // factor.n_levels, sums, n, np.ones(len(cells)))
 
 
-def mean_table(design: Design, posterior: xr.Dataset, own: Batches, ci_prob: float) -> pd.DataFrame:
+def mean_table(design: Design, posterior: Posterior, own: Batches, ci_prob: float) -> pd.DataFrame:
     """Return variance, sd, effective n and ratio of the mean of each batch, one row each."""
     forms, tables = mean_forms(design, posterior, own), []
     for some in chunks(len(own.labels), len(forms.sigma2) * len(QUANTITIES)):
         parts = forms.parts(some)
         variance = parts.variance
         found = np.stack([variance, np.sqrt(variance), parts.single / variance, variance / parts.independent], axis=-1)
-        tables.append(described(found.reshape(1, len(found), -1), ci_prob, chains_too=False))
+        tables.append(described(found.reshape(1, len(found), -1), ci_prob))
     table = pd.concat(tables, ignore_index=True)
     table.insert(0, "rows", np.repeat(np.asarray(own.labels, dtype=object), len(QUANTITIES)))
     table.insert(1, "n", np.repeat(own.sizes, len(QUANTITIES)))
@@ -188,13 +177,13 @@ def mean_table(design: Design, posterior: xr.Dataset, own: Batches, ci_prob: flo
     return table
 
 
-def effective_rows(design: Design, posterior: xr.Dataset, ci_prob: float) -> pd.DataFrame:
+def effective_rows(design: Design, posterior: Posterior, ci_prob: float) -> pd.DataFrame:
     """Return the effective number of rows of the plain and of the generalised mean; see `hierbayes.Fit.effective_n`."""
     parts = mean_forms(design, posterior, batches(design, None, None)).parts(slice(0, 1))
     plain = parts.single[:, 0] / parts.variance[:, 0]
     best, chosen = generalised_information(design, posterior)
-    rows = [described(plain[None, :, None], ci_prob, chains_too=False)]
-    rows.append(described((parts.single[chosen, 0] * best)[None, :, None], ci_prob, chains_too=False))
+    rows = [described(plain[None, :, None], ci_prob)]
+    rows.append(described((parts.single[chosen, 0] * best)[None, :, None], ci_prob))
     table = pd.concat(rows, ignore_index=True)
     table.insert(0, "mean_of", ["rows", "rows, best weights"])
     table.insert(1, "n", design.n)
@@ -206,15 +195,15 @@ _WORK = 3e10
 """Multiplications that the crossed generalised mean may cost; beyond, evenly spaced draws stand for all."""
 
 
-def generalised_information(design: Design, posterior: xr.Dataset) -> tuple[Floats, Ints]:
+def generalised_information(design: Design, posterior: Posterior) -> tuple[Floats, Ints]:
     """Return ``1' V^-1 1``, one over the variance of the best mean, for some draws, and which draws these are.
 
     By Woodbury: ``1'W1 / sigma**2 - a' (I + Sigma A)^-1 Sigma a`` with ``A = Z'WZ / sigma**2`` and
     ``a = Z'W1 / sigma**2``.
     One factor splits into levels. Several are solved together, and are NaN where they have too many effects.
     """
-    factors, total = factor_columns(design), count_draws(posterior)
-    sigma2 = drawn(posterior, "sigma") ** 2
+    factors, total = factor_columns(design), posterior.size
+    sigma2 = posterior.parameters["sigma"] ** 2
     whole = float(np.sum(design.weights))
     if not factors:
         return whole / sigma2, np.arange(total)
@@ -229,7 +218,7 @@ def generalised_information(design: Design, posterior: xr.Dataset) -> tuple[Floa
     return whole / sigma2[chosen] - explained, chosen
 
 
-def _by_level(own: FactorColumns, weights: Floats, posterior: xr.Dataset, sigma2: Floats) -> tuple[Ints, Floats]:
+def _by_level(own: FactorColumns, weights: Floats, posterior: Posterior, sigma2: Floats) -> tuple[Ints, Floats]:
     k = len(own.terms)
     information = products_by(own.codes, own.Z, own.n_levels, weights)
     totals = sums_by(own.codes, own.Z, own.n_levels, weights)
@@ -237,7 +226,7 @@ def _by_level(own: FactorColumns, weights: Floats, posterior: xr.Dataset, sigma2
     counts = np.bincount(place)
     A, a = patterns[:, :, :k], patterns[:, :, k:]
     chosen = spaced(len(sigma2), max(1_000_000 // len(patterns), 250))
-    Sigma = covariances(posterior, own.name)[chosen] / sigma2[chosen, None, None]
+    Sigma = posterior.covariance(own.name)[chosen] / sigma2[chosen, None, None]
     explained = np.zeros(len(chosen))
     for part in chunks(len(patterns), len(chosen) * k * k):
         solved = np.linalg.solve(np.eye(k) + Sigma[:, None] @ A[part], Sigma[:, None] @ a[part])
@@ -246,7 +235,7 @@ def _by_level(own: FactorColumns, weights: Floats, posterior: xr.Dataset, sigma2
 
 
 def _together(
-    factors: tuple[FactorColumns, ...], weights: Floats, posterior: xr.Dataset, sigma2: Floats, chosen: Ints
+    factors: tuple[FactorColumns, ...], weights: Floats, posterior: Posterior, sigma2: Floats, chosen: Ints
 ) -> Floats:
     from scipy.sparse import csr_array, hstack
 
@@ -259,7 +248,7 @@ def _together(
     Z = hstack(parts, format="csr")
     A = (Z.T @ (Z * weights[:, None])).toarray()
     a = Z.T @ weights
-    spreads = [covariances(posterior, own.name)[chosen] for own in factors]
+    spreads = [posterior.covariance(own.name)[chosen] for own in factors]
     explained = np.empty(len(chosen))
     with counting("weighing the rows, draw by draw", len(chosen), None) as advance:
         for d, draw in enumerate(chosen):

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from hierbayes.design.design import Design
+from hierbayes.design.levels import FactorColumns, factor_columns
 from hierbayes.design.table import Floats, Ints
+from hierbayes.posterior import Posterior
 from hierbayes.sampling.sampler import counting
-from hierbayes.summaries.covariances import (
-    FactorColumns,
-    chunks,
-    coefficients,
-    count_draws,
-    covariances,
-    drawn,
-    factor_columns,
-    products_by,
-    spaced,
-)
+from hierbayes.summaries.covariances import chunks, products_by, spaced
 from hierbayes.summaries.numbers import estimates
 from hierbayes.summaries.own_words import own_word
 from hierbayes.summaries.printing import indent
 from hierbayes.summaries.variation import row_spread
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 TERMS = ["group", "term", "size", "factor"]
 LEVELS = ["group", "level", "term", "rows", "factor", "lower", "upper", "variance_left"]
@@ -75,7 +63,7 @@ def _text(table: pd.DataFrame) -> str:
     return str(table.to_string(index=False, float_format=_number, max_rows=60))
 
 
-def pooling_factors(design: Design, posterior: xr.Dataset, ci_prob: float) -> PoolingFactors:
+def pooling_factors(design: Design, posterior: Posterior, ci_prob: float) -> PoolingFactors:
     """Return the pooling factors of every term and of every level; see `hierbayes.Fit.pooling`."""
     factors = factor_columns(design)
     rows = [row for own in factors for row in _by_term(own, posterior)]
@@ -91,8 +79,8 @@ def pooling_factors(design: Design, posterior: xr.Dataset, ci_prob: float) -> Po
     )
 
 
-def _by_term(own: FactorColumns, posterior: xr.Dataset) -> list[tuple[str, str, int, float]]:
-    b = drawn(posterior, f"b_{own.name}")
+def _by_term(own: FactorColumns, posterior: Posterior) -> list[tuple[str, str, int, float]]:
+    b = posterior.factors[own.name].b
     between = b.mean(axis=0).var(axis=0, ddof=1)
     within = np.zeros(len(own.terms))
     for part in chunks(len(b), own.n_levels * len(own.terms)):
@@ -102,15 +90,15 @@ def _by_term(own: FactorColumns, posterior: xr.Dataset) -> list[tuple[str, str, 
     return [(own.name, term, own.n_levels, float(value)) for term, value in zip(own.terms, found, strict=True)]
 
 
-def _by_level(own: FactorColumns, known: RowInformation, posterior: xr.Dataset, ci_prob: float) -> pd.DataFrame:
+def _by_level(own: FactorColumns, known: RowInformation, posterior: Posterior, ci_prob: float) -> pd.DataFrame:
     k, J = len(own.terms), own.n_levels
     found = conditional_factors(own, known, posterior, ci_prob)
-    b = drawn(posterior, f"b_{own.name}")
+    b = posterior.factors[own.name].b
     left = np.empty((J, k))
     for part in chunks(J, len(b) * k):
         left[part] = b[:, part].var(axis=0, ddof=1) if len(b) > 1 else np.nan
     with np.errstate(invalid="ignore", divide="ignore"):
-        left /= np.mean(drawn(posterior, f"sd_{own.name}") ** 2, axis=0)
+        left /= np.mean(posterior.factors[own.name].sd ** 2, axis=0)
     return pd.DataFrame(
         {
             "group": own.name,
@@ -145,21 +133,17 @@ class RowInformation:
     variance: Floats
 
 
-def row_information(design: Design, posterior: xr.Dataset) -> RowInformation:
+def row_information(design: Design, posterior: Posterior) -> RowInformation:
     """Return the information in each row; for others than the gaussian at the posterior means of all parameters."""
     if design.family.conjugate:
-        return RowInformation(design.weights, drawn(posterior, "sigma") ** 2)
-    eta = coefficients(posterior, design).mean(axis=0) @ design.X.T + design.offset
-    for own in factor_columns(design):
-        b = drawn(posterior, f"b_{own.name}").mean(axis=0)
-        eta = eta + np.einsum("nk,nk->n", own.Z, b[own.codes])
-    parameters = {name: float(drawn(posterior, name).mean()) for name in design.family.parameters}
-    known = design.family.information(eta, parameters, design.weights, design.trials)
-    return RowInformation(np.asarray(known), np.ones(count_draws(posterior)))
+        return RowInformation(design.weights, posterior.parameters["sigma"] ** 2)
+    eta = posterior.mean.linear_predictor(design, design.groups)[0]
+    known = design.family.information(eta, posterior.typical_parameters, design.weights, design.trials)
+    return RowInformation(np.asarray(known), np.ones(posterior.size))
 
 
 def conditional_factors(
-    own: FactorColumns, known: RowInformation, posterior: xr.Dataset, ci_prob: float = 0.95
+    own: FactorColumns, known: RowInformation, posterior: Posterior, ci_prob: float = 0.95
 ) -> dict[str, Floats]:
     """Return the estimates of the diagonal of ``(I + Sigma A_j)^-1``, each of shape (levels, k).
 
@@ -170,7 +154,7 @@ def conditional_factors(
     patterns, place = alike(products_by(own.codes, own.Z, own.n_levels, known.weights))
     variance = known.variance
     chosen = spaced(len(variance), max(_MOST // len(patterns), _LEAST))
-    Sigma = covariances(posterior, own.name)[chosen] / variance[chosen, None, None]
+    Sigma = posterior.covariance(own.name)[chosen] / variance[chosen, None, None]
     k = Sigma.shape[-1]
     found = {name: np.empty((len(patterns), k)) for name in ("mean", "sd", "median", "lower", "upper")}
     parts = list(chunks(len(patterns), len(chosen) * k * k))

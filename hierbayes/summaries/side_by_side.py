@@ -9,10 +9,10 @@ import pandas as pd
 from scipy.special import chdtri, stdtrit
 
 from hierbayes.design.design import Design
+from hierbayes.design.levels import factor_columns
 from hierbayes.errors import ModelError
 from hierbayes.estimates import GroupColumns, NoPooling, complete_pooling, fixed_groups, no_pooling
 from hierbayes.summaries.classical_fit import ClassicalFit
-from hierbayes.summaries.covariances import factor_columns
 from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.own_words import coefficient_word, own_word
 from hierbayes.summaries.tables import correlated_pairs

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import pandas as pd
 
 from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family
+from hierbayes.posterior import Posterior
 from hierbayes.summaries.numbers import ESTIMATES, described
 from hierbayes.summaries.questions.scales import back
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 Effect = Literal["fixed", "ran_pars", "ran_vals", "ran_coefs", "own"]
 EFFECTS = ("fixed", "ran_pars", "ran_vals", "ran_coefs")
@@ -63,7 +61,7 @@ def tidied(
     return stacked({effect: table for effect, table in found.items() if table is not None}, estimate, medians)
 
 
-def exponentials(posterior: xr.Dataset, family: Family, coefficients: Sequence[str], ci_prob: float) -> pd.DataFrame:
+def exponentials(posterior: Posterior, family: Family, coefficients: Sequence[str], ci_prob: float) -> pd.DataFrame:
     """Return the estimates of the exponentials of the coefficients.
 
     Raises
@@ -80,7 +78,7 @@ def exponentials(posterior: xr.Dataset, family: Family, coefficients: Sequence[s
         )
     if not coefficients:
         return pd.DataFrame(columns=ESTIMATES, index=pd.Index([]), dtype=float)
-    table = described(back(posterior["beta"].to_numpy(), "odds"), ci_prob, chains_too=False)
+    table = described(back(posterior.by_chain(posterior.beta), "odds"), ci_prob)
     table.index = pd.Index(list(coefficients))
     return table
 

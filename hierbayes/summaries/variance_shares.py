@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from hierbayes.design.design import Design
+from hierbayes.design.levels import FactorColumns, factor_columns
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
-from hierbayes.summaries.covariances import FactorColumns, covariances, drawn, factor_columns, inner, sums_by
+from hierbayes.posterior import Posterior
+from hierbayes.summaries.covariances import inner, sums_by
 from hierbayes.summaries.latent import latent_variance
 from hierbayes.summaries.numbers import check_flag, described
 from hierbayes.summaries.own_words import own_word
 from hierbayes.summaries.variation import group_variances, population_variance
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 KINDS = ("adjusted", "unadjusted")
 CORRELATION = ["correlation", "correlation_lower", "correlation_upper"]
@@ -26,7 +24,7 @@ CORRELATION = ["correlation", "correlation_lower", "correlation_upper"]
 
 def variance_shares(
     design: Design,
-    posterior: xr.Dataset,
+    posterior: Posterior,
     ci_prob: float,
     kind: str = "adjusted",
     by_group: bool = True,
@@ -43,12 +41,12 @@ def variance_shares(
     residual = own_word("Residual", parts)
     parts[residual] = latent_variance(design, posterior, family)
     shares = shares_of(parts)
-    table = described(shares[None], ci_prob, chains_too=False)
+    table = described(shares[None], ci_prob)
     table.insert(0, "group", list(parts))
     if by_group:
         found = pair_correlations(design, posterior)
         draws = np.stack([found.get(name, np.full(len(shares), np.nan)) for name in parts], axis=-1)
-        own = described(draws[None], ci_prob, chains_too=False)[["mean", "lower", "upper"]]
+        own = described(draws[None], ci_prob)[["mean", "lower", "upper"]]
         table[CORRELATION] = own.to_numpy()
     if not family.conjugate:
         table["note"] = [f"on the {family.link} scale: {family.latent_note}" if n == residual else "" for n in parts]
@@ -63,7 +61,7 @@ def shares_of(parts: Mapping[str, Floats]) -> Floats:
     return np.where(bound.all(axis=-1, keepdims=True), shares, ~bound)
 
 
-def pair_correlations(design: Design, posterior: xr.Dataset) -> dict[str, Floats]:
+def pair_correlations(design: Design, posterior: Posterior) -> dict[str, Floats]:
     """Return, for each factor, the correlation of two different rows of one level drawn at random, by draw.
 
     It is the mean covariance of such pairs over the mean variance of their rows, given the sds, correlations and sigma;
@@ -71,9 +69,9 @@ def pair_correlations(design: Design, posterior: xr.Dataset) -> dict[str, Floats
     """
     factors = factor_columns(design)
     gaussian = design.family.conjugate
-    residual = drawn(posterior, "sigma") ** 2 if gaussian else latent_variance(design, posterior, design.family)
+    residual = posterior.parameters["sigma"] ** 2 if gaussian else latent_variance(design, posterior, design.family)
     weights = design.weights if gaussian else np.ones(design.n)
-    spreads = [covariances(posterior, own.name) for own in factors]
+    spreads = [posterior.covariance(own.name) for own in factors]
     found = {}
     for one in factors:
         partners = np.bincount(one.codes)[one.codes] - 1.0

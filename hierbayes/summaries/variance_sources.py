@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from hierbayes.design.design import Design
+from hierbayes.design.levels import FactorColumns, factor_columns
 from hierbayes.design.table import Categorical, Floats, Ints, as_factor
 from hierbayes.design.units import WEAK, response_units
 from hierbayes.expressions.syntax import Call, Name
 from hierbayes.formula import show
 from hierbayes.formula.syntax import Formula, Term
+from hierbayes.posterior import Posterior
 from hierbayes.summaries.classical_tests import TermTest
-from hierbayes.summaries.covariances import FactorColumns, chunks, coefficients, covariances, drawn, factor_columns
+from hierbayes.summaries.covariances import chunks
 from hierbayes.summaries.latent import latent_variance
 from hierbayes.summaries.level_constraints import constraints, span_of
 from hierbayes.summaries.own_words import own_word
 from hierbayes.summaries.superpopulation import batch_sd
 from hierbayes.summaries.variation import row_spread
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 COLUMNS = (
     *("kind", "df", "finite_sd", "finite_lower", "finite_upper", "super_sd", "super_lower", "super_upper"),
@@ -58,7 +57,7 @@ class Source:
 def sources_table(
     design: Design,
     formula: Formula,
-    posterior: xr.Dataset,
+    posterior: Posterior,
     tests: tuple[TermTest, ...] | str | None,
     ci_prob: float,
 ) -> pd.DataFrame:
@@ -101,9 +100,9 @@ def _response_sd(design: Design) -> float:
     return response_units(design).sd
 
 
-def _population(design: Design, formula: Formula, posterior: xr.Dataset, probs: Floats, scale: float) -> list[Source]:
+def _population(design: Design, formula: Formula, posterior: Posterior, probs: Floats, scale: float) -> list[Source]:
     """Return the population terms: the part of ``X beta`` that each adds to the terms before it, over the rows."""
-    beta = coefficients(posterior, design)
+    beta = posterior.beta
     owners = np.asarray(design.terms)
     basis = span_of(np.ones((design.n, 1)), np.zeros((design.n, 0)))
     found = []
@@ -149,7 +148,7 @@ def _factor_codes(design: Design, atom: Name | Call) -> Ints | None:
     return None
 
 
-def _groups(design: Design, posterior: xr.Dataset, probs: Floats) -> list[Source]:
+def _groups(design: Design, posterior: Posterior, probs: Floats) -> list[Source]:
     factors = factor_columns(design)
     population = span_of(design.X, np.zeros((design.n, 0)))
     return [source for own in factors for source in _factor(own, factors, population, posterior, probs)]
@@ -159,7 +158,7 @@ def _factor(
     own: FactorColumns,
     factors: tuple[FactorColumns, ...],
     population: Floats,
-    posterior: xr.Dataset,
+    posterior: Posterior,
     probs: Floats,
 ) -> list[Source]:
     """Return the columns of one factor, each for what it adds to the columns before it.
@@ -169,7 +168,7 @@ def _factor(
     """
     n, found = len(own.codes), []
     basis = np.zeros((n, 0))
-    b, Sigma = drawn(posterior, f"b_{own.name}"), covariances(posterior, own.name)
+    b, Sigma = posterior.factors[own.name].b, posterior.covariance(own.name)
     for i, term in enumerate(own.terms):
         name = own.name if own.terms == ("Intercept",) else f"{own.name}[{term}]"
         column = span_of(own.Z[:, [i]], basis)
@@ -192,7 +191,7 @@ def _factor(
     return found
 
 
-def _residual(name: str, design: Design, posterior: xr.Dataset, probs: Floats, used: int) -> Source:
+def _residual(name: str, design: Design, posterior: Posterior, probs: Floats, used: int) -> Source:
     family = design.family
     columns = span_of(design.X, np.zeros((design.n, 0)))
     mean = 1 - span_of(np.ones((design.n, 1)), columns).shape[1]  # of the rows, which takes 1 df where X can hold it
@@ -202,6 +201,6 @@ def _residual(name: str, design: Design, posterior: xr.Dataset, probs: Floats, u
         own = np.quantile(np.sqrt(row_spread(design, posterior).error), probs) if family.linear else _NONE
         return Source(name, "residual", df, own, np.quantile(whole, probs), family.latent_note)
     spread = row_spread(design, posterior)
-    whole = drawn(posterior, "sigma") * np.sqrt(np.mean(1 / design.weights))
+    whole = posterior.parameters["sigma"] * np.sqrt(np.mean(1 / design.weights))
     own = np.quantile(np.sqrt(spread.error), probs)
     return Source(name, "residual", df, own, np.quantile(whole, probs))

@@ -12,8 +12,8 @@ from oracles.structures import LAPLACE, STRUCTURES, table
 from scipy import stats
 
 import hierbayes as hb
-from hierbayes.comparison.internal import internal
 from hierbayes.comparison.row_densities import row_densities
+from hierbayes.posterior.internal import internal
 
 
 @cache

@@ -11,8 +11,8 @@ from oracles.points import random_point
 from oracles.structures import STRUCTURES, table
 
 import hierbayes as hb
-from hierbayes.comparison.internal import Internal
 from hierbayes.comparison.left_out_rows import LeftOutRows
+from hierbayes.posterior.internal import Internal
 
 
 @cache

@@ -15,7 +15,6 @@ from oracles.joint_checks import _mild
 from oracles.random_designs import random_design
 
 import hierbayes as hb
-from hierbayes.comparison.internal import Internal
 from hierbayes.comparison.left_out_rows import LeftOutRows
 from hierbayes.comparison.refits import kept
 from hierbayes.comparison.restricted import restrict
@@ -25,6 +24,7 @@ from hierbayes.engines.collapsed.pack import build_tape
 from hierbayes.engines.collapsed.statistics import accumulate
 from hierbayes.engines.theta import layout
 from hierbayes.estimates import no_pooling
+from hierbayes.posterior.internal import Internal
 from hierbayes.priors import Flat, Normal
 from hierbayes.report.explorer_modes import modes_path
 from hierbayes.report.explorer_path import pooling_path

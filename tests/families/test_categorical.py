@@ -165,7 +165,8 @@ def test_draws_have_the_probabilities():
 
 def test_the_prior_predictive_has_the_mean_probabilities():
     """Over all draws of the priors: of each row the frequency is the mean of the probabilities at the same draws."""
-    from hierbayes.comparison.prior_draws import add_predictor, draw_parameters, draw_responses
+    from hierbayes.comparison.prior_draws import draw_parameters, draw_responses
+    from hierbayes.posterior.predictor import add_predictor
 
     model = STRUCTURES["slopes"].model(
         priors={"Intercept": hb.Normal(0.5, 1), "x": hb.Normal(0, 0.5), "sd_g": hb.HalfNormal(0.5)}
@@ -174,7 +175,7 @@ def test_the_prior_predictive_has_the_mean_probabilities():
     rng = np.random.default_rng(7)
     drawn = draw_parameters(problem, draws, rng)
     eta = np.zeros((draws, 2 * problem.n))
-    add_predictor(problem, drawn, slice(None), eta)
+    add_predictor(eta, problem, problem.blocks, drawn.beta, drawn.b)
     found = draw_responses(problem, drawn, rng)
     shares = np.exp(categorical.log_probabilities(categorical.apart(eta, 3)))
     gaps, swapped = [], []

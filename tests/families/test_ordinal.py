@@ -266,6 +266,7 @@ def test_probabilities_averaged_over_the_groups():
 
 
 def test_the_ribbon_of_a_new_level():
+    from hierbayes.plots.fit_like import draws_of
     from hierbayes.summaries.fans import fan_tables, score_quantile
 
     rng, size = np.random.default_rng(3), 400
@@ -277,7 +278,7 @@ def test_the_ribbon_of_a_new_level():
         found = score_quantile(ORDERED, own, mean, sd, prob)
         np.testing.assert_allclose(found, np.quantile(scores, prob, axis=0), atol=0.01)
     fit = made_up(ORDERED)
-    tables = fan_tables(fit.design, fit.posterior, "g", x="x", lines=3)
+    tables = fan_tables(fit.design, draws_of(fit), "g", x="x", lines=3)
     ribbon = tables.ribbon
     assert (ribbon["level_lower"] < ribbon["median"]).all()
     assert (ribbon["median"] < ribbon["level_upper"]).all()

@@ -15,9 +15,10 @@ from scipy.stats import gaussian_kde
 
 import hierbayes as hb
 from hierbayes.errors import DataError, ModelError
+from hierbayes.posterior.roots import lower_root
 from hierbayes.report.explorer import SCRIPTS, Explorer, as_json, explore
 from hierbayes.report.explorer_levels import MOST_LEVELS
-from hierbayes.report.explorer_path import ABOVE, BELOW, MULTIPLIERS, STEPS, lower_root
+from hierbayes.report.explorer_path import ABOVE, BELOW, MULTIPLIERS, STEPS
 
 MIDDLE, LAST = 30, 60
 

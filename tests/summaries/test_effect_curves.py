@@ -11,6 +11,7 @@ from summaries_data import schools
 
 import hierbayes as hb
 from hierbayes.families import family as by_name
+from hierbayes.plots.fit_like import draws_of
 from hierbayes.summaries.effect_curves import effect_curves, first_predictor
 
 LINK = by_name("poisson(log)")
@@ -26,7 +27,7 @@ def tables(fit, *args, family=None, **options):
     design = fit.design
     if family is not None:
         design = replace(design, schema=replace(design.schema, family=family))
-    return effect_curves(design, fit.posterior, *args, **options)
+    return effect_curves(design, draws_of(fit), *args, **options)
 
 
 def test_curves_are_predictions_for_the_population_at_the_grid(fit) -> None:

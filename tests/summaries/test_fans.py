@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +16,8 @@ from summaries_data import schools
 
 import hierbayes as hb
 from hierbayes.families import family as by_name
+from hierbayes.plots.fit_like import draws_of
+from hierbayes.posterior import posterior_of
 from hierbayes.summaries.curve_rows import OBSERVATION, along, contains, curve_parts
 from hierbayes.summaries.fans import fan_tables, mixture_quantile
 
@@ -28,8 +32,11 @@ def crossed():
     return fake_fit(FORMULA, schools(), chains=1, draws=7)
 
 
-def tables(fit, **options):
-    return fan_tables(fit.design, fit.posterior, **options)
+def tables(fit, family=None, **options):
+    design = fit.design
+    if family is not None:
+        design = replace(design, schema=replace(design.schema, family=family))
+    return fan_tables(design, draws_of(fit), **options)
 
 
 def moved(fit, data, name, value, level, factor):
@@ -216,7 +223,9 @@ def test_ribbons_of_responses_of_other_families(family) -> None:
     fit = made_up(family)
     # where there are few trials or categories, the outermost of them are the limits of wide ribbons whatever the spread
     prob = {"binomial": 0.5, "binomial(probit)": 0.5, "binomial(cloglog)": 0.5, "ordinal": 0.8}.get(str(family), 0.9)
-    ribbon = fan_tables(fit.design, calm(fit.posterior), factor="g", x="x", ci_prob=prob).ribbon
+    ribbon = fan_tables(
+        fit.design, posterior_of(calm(fit.posterior), fit.model.labels), factor="g", x="x", ci_prob=prob
+    ).ribbon
     for place in (0, len(ribbon) - 1):
         row, rng = ribbon.iloc[place], np.random.default_rng(place)
         assert holds(responses_of_new_levels(fit, row, rng), row["lower"], row["upper"], prob)

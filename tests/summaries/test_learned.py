@@ -9,11 +9,12 @@ from scipy import stats
 
 import hierbayes as hb
 from hierbayes.errors import ModelError
+from hierbayes.plots.fit_like import draws_of
 from hierbayes.summaries.learned import learned_population, mixture
 
 
 def learned(fit, factor=None, **options):
-    return learned_population(fit.design, fit.posterior, factor, **options)
+    return learned_population(fit.design, draws_of(fit), factor, **options)
 
 
 @pytest.fixture(scope="module")

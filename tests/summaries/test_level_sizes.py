@@ -10,11 +10,12 @@ from scipy import stats
 
 import hierbayes as hb
 from hierbayes.errors import ModelError
+from hierbayes.plots.fit_like import draws_of
 from hierbayes.summaries.level_sizes import SIZED, sized_tables
 
 
 def sized(fit, factor=None, ci_prob=0.95):
-    return sized_tables(fit.design, fit.spec.formula, fit.posterior, factor, ci_prob)[1]
+    return sized_tables(fit.design, fit.spec.formula, draws_of(fit), factor, ci_prob)[1]
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def test_rows_count_those_of_the_level(ragged):
 
 def test_columns_and_order_are_those_of_the_pooling_table():
     fit = fake_fit("strength ~ 1 + (1 | batch/cask)", hb.load_data("pastes"))
-    tables, table = sized_tables(fit.design, fit.spec.formula, fit.posterior, "batch:cask")
+    tables, table = sized_tables(fit.design, fit.spec.formula, draws_of(fit), "batch:cask")
     assert list(table.columns) == [*tables.table.columns, *SIZED]
     pd.testing.assert_frame_equal(table.drop(columns=SIZED), tables.table)
     assert set(table["rows"]) == {2}

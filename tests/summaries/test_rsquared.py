@@ -8,6 +8,7 @@ from fits import fake_fit
 from oracles.dense_rows import CASES, cases, every_draw
 
 import hierbayes as hb
+from hierbayes.plots.fit_like import draws_of
 from hierbayes.summaries import covariances, variation
 
 
@@ -71,9 +72,9 @@ def test_without_groups_the_four_agree():
 
 
 def test_rows_are_read_in_pieces_with_one_answer(fits, monkeypatch):
-    whole = variation.row_spread(fits["crossed"].design, fits["crossed"].posterior)
+    whole = variation.row_spread(fits["crossed"].design, draws_of(fits["crossed"]))
     monkeypatch.setattr(variation, "chunks", lambda total, width: covariances.chunks(total, width, most=width * 5))
-    pieces = variation.row_spread(fits["crossed"].design, fits["crossed"].posterior)
+    pieces = variation.row_spread(fits["crossed"].design, draws_of(fits["crossed"]))
     np.testing.assert_array_equal(whole.fitted, pieces.fitted)
     np.testing.assert_array_equal(whole.error, pieces.error)
     np.testing.assert_allclose(whole.mean_error, pieces.mean_error, rtol=1e-12)

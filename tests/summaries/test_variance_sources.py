@@ -14,7 +14,7 @@ from oracles.dense_rows import uneven
 from scipy import integrate, stats
 
 import hierbayes as hb
-from hierbayes.summaries.covariances import factor_columns
+from hierbayes.design.levels import factor_columns
 from hierbayes.summaries.level_constraints import constraints, span_of
 from hierbayes.summaries.superpopulation import batch_sd
 

@@ -8,7 +8,7 @@ means ``m_2 / m_1``), or of slopes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.design.rank import narrowed
 from hierbayes.errors import ModelError
+from hierbayes.posterior import Posterior
 from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
 from hierbayes.summaries.questions.contrast_weights import contrast_matrix
 from hierbayes.summaries.questions.grid import Averaged, average_grid, product, reference_grid
@@ -30,9 +31,6 @@ from hierbayes.summaries.questions.standardized import (
     response_means,
     row_grids,
 )
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 _DUST = 1e-12
 """A sum that is no larger than this share of its summands' sizes is 0 but for rounding."""
@@ -55,7 +53,7 @@ class Contrasts:
     average: Any = False
 
 
-def contrasts_table(posterior: xr.Dataset, design: Design, question: Contrasts) -> pd.DataFrame:
+def contrasts_table(posterior: Posterior, design: Design, question: Contrasts) -> pd.DataFrame:
     """Return contrasts of the marginal means or of slopes; see `Fit.contrasts`."""
     ci_prob, interaction = check_prob(question.ci_prob), check_flag("interaction", question.interaction)
     check_scale(question.scale, design.family, "contrasts" if question.slopes is None else "slopes")
@@ -72,7 +70,7 @@ def contrasts_table(posterior: xr.Dataset, design: Design, question: Contrasts) 
     repeated = table.loc[np.repeat(table.index, len(labels))].reset_index(drop=True)
     own = label_columns(repeated, ("contrast", *ESTIMATES, *shares))
     own.insert(0, "contrast", np.tile(np.asarray(labels, dtype=object), len(table)))
-    estimated = described(back(draws, question.scale), ci_prob, chains_too=False)
+    estimated = described(back(draws, question.scale), ci_prob)
     return pd.concat([own, estimated.assign(**shares)], axis=1)
 
 
@@ -84,7 +82,7 @@ def _check_average(question: Contrasts) -> None:
 
 
 def _draws(
-    posterior: xr.Dataset,
+    posterior: Posterior,
     design: Design,
     question: Contrasts,
     wanted: Values,

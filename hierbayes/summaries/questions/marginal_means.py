@@ -9,12 +9,13 @@ Speed and Milliken 1980, The American Statistician 34, 216-221).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from hierbayes.design.design import Design
 from hierbayes.errors import ModelError
+from hierbayes.posterior import Posterior
 from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
 from hierbayes.summaries.questions.grid import Grid, Weights, average_grid, product, reference_grid
 from hierbayes.summaries.questions.predictors import (
@@ -35,12 +36,9 @@ from hierbayes.summaries.questions.standardized import (
     row_grids,
 )
 
-if TYPE_CHECKING:
-    import xarray as xr
-
 
 def means_table(
-    posterior: xr.Dataset,
+    posterior: Posterior,
     design: Design,
     focal: Any,
     by: Any,
@@ -66,10 +64,10 @@ def means_table(
         found = average_grid(design, asked, fixed, weights)
         cells, draws = found.labels, predictor_draws(posterior, found.X, found.offset)
     labels = label_columns(cells, ESTIMATES)
-    return pd.concat([labels, described(back(draws, scale), ci_prob, chains_too=False)], axis=1)
+    return pd.concat([labels, described(back(draws, scale), ci_prob)], axis=1)
 
 
-def _over_rows(posterior: xr.Dataset, design: Design, grids: list[Grid], scale: str) -> Floats:
+def _over_rows(posterior: Posterior, design: Design, grids: list[Grid], scale: str) -> Floats:
     """Return the draws of means over rows, (chain, draw, means x splits); the split varies fastest, as in a grid."""
     if scale == "response" and not design.family.linear:
         draws = response_means(posterior, design, grids)

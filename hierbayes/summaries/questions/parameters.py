@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from hierbayes.design.design import Design
+from hierbayes.engines.assemble import labels_of
 from hierbayes.errors import ModelError
 from hierbayes.formula.names import suggest
+from hierbayes.posterior import posterior_of
 from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.own_variables import Entry, entries, entry_draws
 
@@ -66,12 +68,13 @@ class Parameters:
 
     def __init__(self, posterior: xr.Dataset, design: Design, own: Sequence[str] = ()) -> None:
         self.posterior, self.design, self.own = posterior, design, own
+        self.flat = posterior_of(posterior, labels_of(design))
         self._drawn: dict[Parameter, Floats] = {}
 
     @property
     def shape(self) -> tuple[int, int]:
         """Chains and draws."""
-        return int(self.posterior.sizes["chain"]), int(self.posterior.sizes["draw"])
+        return self.flat.shape
 
     def find(self, name: str) -> Parameter | None:
         """Return the parameter of a name, None if there is none; blanks around brackets and commas do not count.
@@ -114,30 +117,30 @@ class Parameters:
     def draws(self, parameter: Parameter) -> Floats:
         """Return the draws of a parameter, (chain, draw)."""
         if parameter not in self._drawn:
-            self._drawn[parameter] = self._draws(parameter)
+            self._drawn[parameter] = self.flat.by_chain(self._draws(parameter))
         return self._drawn[parameter]
 
     def _draws(self, parameter: Parameter) -> Floats:
         factor, index = parameter.factor, parameter.index
         match parameter.kind:
             case "coefficient":
-                return np.asarray(self.posterior["beta"].to_numpy()[..., index[0]])
+                return self.flat.beta[:, index[0]]
             case "sigma" | "family":
-                return np.asarray(self.posterior[parameter.name].to_numpy())
+                return self.flat.parameters[parameter.name]
             case "sd":
-                return np.asarray(self.posterior[f"sd_{factor}"].to_numpy()[..., index[0]])
+                return self.flat.factors[factor].sd[:, index[0]]
             case "corr":
-                return np.asarray(self.posterior[f"corr_{factor}"].to_numpy()[..., index[0], index[1]])
+                return self.flat.factors[factor].corr[:, index[0], index[1]]
             case "effect":
-                return np.asarray(self.posterior[f"b_{factor}"].to_numpy()[..., index[0], index[1]])
+                return self.flat.factors[factor].b[:, index[0], index[1]]
             case "own":
-                return entry_draws(self.posterior, Entry(parameter.name, factor, index))
+                return entry_draws(self.posterior, Entry(parameter.name, factor, index)).ravel()
         level, term, coefficient = index
-        total = np.zeros(self.shape)
+        total = np.zeros(self.flat.size)
         if term >= 0:
-            total = total + self.posterior[f"b_{factor}"].to_numpy()[..., level, term]
+            total = total + self.flat.factors[factor].b[:, level, term]
         if coefficient >= 0:
-            total = total + self.posterior["beta"].to_numpy()[..., coefficient]
+            total = total + self.flat.beta[:, coefficient]
         return total
 
     @cached_property

@@ -8,59 +8,53 @@ identity link both are what the averaged design row gives; elsewhere the average
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hierbayes.design.design import Design
 from hierbayes.design.table import Ints
 from hierbayes.families import Family
+from hierbayes.posterior import Posterior
 from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.derivatives import RowsAndSlopes, derivatives
 from hierbayes.summaries.questions.grid import Grid, plain_rows
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NUMBERS = 4_000_000
 """Numbers in an array of draws by rows that is held at a time."""
 
 
-def family_draws(posterior: xr.Dataset, family: Family) -> dict[str, Floats]:
+def family_draws(posterior: Posterior) -> dict[str, Floats]:
     """Return the draws of the family's parameters, (chain, draw, 1) each."""
-    return {name: posterior[name].to_numpy()[..., None] for name in family.parameters}
+    return {name: posterior.by_chain(values)[..., None] for name, values in posterior.parameters.items()}
 
 
-def predictor_draws(posterior: xr.Dataset, X: Floats, offset: Floats) -> Floats:
+def predictor_draws(posterior: Posterior, X: Floats, offset: Floats) -> Floats:
     """Return ``X beta + offset`` for every draw, (chain, draw, rows of X)."""
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"], len(offset))
-    if X.shape[1] == 0:
-        return np.broadcast_to(offset, shape).copy()
     with np.errstate(over="ignore", invalid="ignore"):  # what is beyond the largest double is infinite
-        return np.asarray(posterior["beta"].to_numpy() @ X.T + offset)
+        return posterior.by_chain(np.asarray(posterior.beta @ X.T + offset))
 
 
-def grid_means(posterior: xr.Dataset, design: Design, grid: Grid) -> Floats:
+def grid_means(posterior: Posterior, design: Design, grid: Grid) -> Floats:
     """Return the mean response averaged over the cells of a grid, (chain, draw, labels), group-level effects zero."""
-    own, count = family_draws(posterior, design.family), len(grid.shares)
-    found = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"], len(grid.labels)))
+    own, count = family_draws(posterior), len(grid.shares)
+    found = np.zeros((*posterior.shape, len(grid.labels)))
     for part, values in grid.frames(design):
         X, offset = plain_rows(design, values)
-        for rows in _pieces(len(offset), found.shape[0] * found.shape[1]):
+        for rows in _pieces(len(offset), posterior.size):
             means = design.family.mean(predictor_draws(posterior, X[rows], offset[rows]), own)
             place = np.arange(rows.start, rows.stop)
             _add(found[..., part], place // count, means * grid.shares[place % count])
     return found
 
 
-def grid_slopes(posterior: xr.Dataset, design: Design, grid: Grid, name: str) -> Floats:
+def grid_slopes(posterior: Posterior, design: Design, grid: Grid, name: str) -> Floats:
     """Return the slope of the mean response in a predictor, averaged over a grid's cells, (chain, draw, labels)."""
-    own, count = family_draws(posterior, design.family), len(grid.shares)
-    found = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"], len(grid.labels)))
+    own, count = family_draws(posterior), len(grid.shares)
+    found = np.zeros((*posterior.shape, len(grid.labels)))
     for part, values in grid.frames(design):
         X, offset = plain_rows(design, values)
         slopes = derivatives(design, values, name)
-        for rows in _pieces(len(offset), found.shape[0] * found.shape[1]):
+        for rows in _pieces(len(offset), posterior.size):
             steep = design.family.mean_slope(predictor_draws(posterior, X[rows], offset[rows]), own)
             steep *= predictor_draws(posterior, slopes.X[rows], slopes.offset[rows])
             place = np.arange(rows.start, rows.stop)
@@ -69,7 +63,7 @@ def grid_slopes(posterior: xr.Dataset, design: Design, grid: Grid, name: str) ->
 
 
 def row_slopes(
-    posterior: xr.Dataset, family: Family, rows: RowsAndSlopes, cells: Ints, count: int, effects: Mapping[int, Floats]
+    posterior: Posterior, family: Family, rows: RowsAndSlopes, cells: Ints, count: int, effects: Mapping[int, Floats]
 ) -> Floats:
     """Return the slope of the mean response, averaged over the rows of each cell, (chain, draw, cells).
 
@@ -81,10 +75,9 @@ def row_slopes(
     effects : mapping of int to array, shape (chain, draw, levels, k)
         The effects that count, by the place of their group-level term.
     """
-    own = family_draws(posterior, family)
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
-    found = np.zeros((*shape, count))
-    for part in _pieces(len(cells), shape[0] * shape[1]):
+    own = family_draws(posterior)
+    found = np.zeros((*posterior.shape, count))
+    for part in _pieces(len(cells), posterior.size):
         predictor = predictor_draws(posterior, rows.X[part], rows.offset[part])
         slope = predictor_draws(posterior, rows.slopes.X[part], rows.slopes.offset[part])
         for i, b in effects.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from hierbayes.design.new_rows import rows_of
 from hierbayes.design.table import Ints
 from hierbayes.errors import ModelError
 from hierbayes.formula.names import suggest
+from hierbayes.posterior import Posterior
 from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
 from hierbayes.summaries.questions.derivatives import Derivatives, RowsAndSlopes, derivatives
 from hierbayes.summaries.questions.grid import Weights, average_grid, observed, product, reference_grid
@@ -35,14 +36,11 @@ from hierbayes.summaries.questions.predictors import (
 from hierbayes.summaries.questions.response_scale import grid_slopes, predictor_draws, row_slopes
 from hierbayes.summaries.questions.scales import back, check_scale, share_above
 
-if TYPE_CHECKING:
-    import xarray as xr
-
 OWN_COLUMNS = ("predictor", "group", "level", *ESTIMATES, "prob_positive", "prob_above_1")
 
 
 def slopes_table(
-    posterior: xr.Dataset,
+    posterior: Posterior,
     design: Design,
     variable: Any,
     by: Any,
@@ -72,7 +70,7 @@ def slopes_table(
             parts.append(_over_grid(posterior, design, name, by, at, weights, curved))
     labels = pd.concat([part[0] for part in parts], ignore_index=True)
     draws = np.concatenate([part[1] for part in parts], axis=2)
-    table = pd.concat([labels, described(back(draws, scale), ci_prob, chains_too=False)], axis=1)
+    table = pd.concat([labels, described(back(draws, scale), ci_prob)], axis=1)
     return table.assign(**share_above(draws, scale))
 
 
@@ -83,7 +81,7 @@ def _check_numeric(design: Design, name: str) -> None:
 
 
 def cell_slopes(
-    posterior: xr.Dataset,
+    posterior: Posterior,
     design: Design,
     name: str,
     asked: Mapping[str, tuple[Value, ...]],
@@ -123,7 +121,7 @@ def cell_slopes(
 
 
 def _averaged_cells(
-    posterior: xr.Dataset,
+    posterior: Posterior,
     design: Design,
     name: str,
     asked: Mapping[str, tuple[Value, ...]],
@@ -154,7 +152,7 @@ def _labelled(name: str, labels: pd.DataFrame) -> pd.DataFrame:
 
 
 def _over_grid(
-    posterior: xr.Dataset, design: Design, name: str, by: Any, at: Any, weights: Weights, curved: bool
+    posterior: Posterior, design: Design, name: str, by: Any, at: Any, weights: Weights, curved: bool
 ) -> tuple[pd.DataFrame, Floats]:
     """Return labels and draws of slopes at the reference grid; of the mean response of a family that is curved."""
     fixed = fixed_values(design, at)
@@ -174,7 +172,7 @@ def _rows_at(name: str, design: Design, values: pd.DataFrame) -> tuple[Floats, F
 
 
 def _over_rows(
-    posterior: xr.Dataset, design: Design, name: str, by: Any, at: Any, groups: Any, levels: Any, curved: bool
+    posterior: Posterior, design: Design, name: str, by: Any, at: Any, groups: Any, levels: Any, curved: bool
 ) -> tuple[pd.DataFrame, Floats]:
     """Return labels and draws of slopes averaged over the rows of the fit, those of each level apart if asked."""
     within = groups is not None
@@ -209,14 +207,11 @@ def _with_rows(design: Design, values: pd.DataFrame, kept: Ints, slopes: Derivat
     return RowsAndSlopes(rows.X, rows.offset, tuple(own.Z for own in rows.groups), codes, slopes)
 
 
-def _effects_of(posterior: xr.Dataset, design: Design, groups: str) -> dict[int, Floats]:
+def _effects_of(posterior: Posterior, design: Design, groups: str) -> dict[int, Floats]:
     """Return the effects of each term of one factor, (chain, draw, levels, k), by the place of the term."""
-    effects, start, found = posterior[f"b_{groups}"].to_numpy(), 0, {}
-    for i, block in enumerate(design.groups):
-        if block.factor == groups:
-            found[i] = effects[..., start : start + len(block.terms)]
-            start += len(block.terms)
-    return found
+    return {
+        i: posterior.by_chain(posterior.blocks[i].b) for i, block in enumerate(design.groups) if block.factor == groups
+    }
 
 
 def _cells(design: Design, by: Any, groups: Any, levels: Any) -> tuple[pd.DataFrame, Ints]:
@@ -279,12 +274,12 @@ def _cell_means(cells: Ints, count: int, columns: Floats) -> Floats:
     return np.asarray(sums / np.bincount(cells, minlength=count)[:, None])
 
 
-def _group_part(posterior: xr.Dataset, design: Design, groups: str, levels: pd.Series, means: list[Floats]) -> Floats:
+def _group_part(posterior: Posterior, design: Design, groups: str, levels: pd.Series, means: list[Floats]) -> Floats:
     """Return what the group-level effects of one factor add to the slopes, (chain, draw, cells)."""
     block = design.blocks(groups)[0]
     place = {level: i for i, level in enumerate(block.levels)}
     codes = np.asarray([place[level] for level in levels], dtype=np.int64)
-    effects = posterior[f"b_{groups}"].to_numpy()
+    effects = posterior.by_chain(posterior.factors[groups].b)
     own = np.column_stack([mean for mean, each in zip(means, design.groups, strict=True) if each.factor == groups])
     total = np.zeros((*effects.shape[:2], len(codes)))
     for i in np.flatnonzero(np.any(own != 0, axis=0)):

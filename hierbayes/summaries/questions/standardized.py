@@ -7,19 +7,15 @@ rows or those of each split: the average that the data would have at a (g-comput
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from hierbayes.design.design import Design
 from hierbayes.errors import ModelError
+from hierbayes.posterior import Posterior
 from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.grid import Averaged, Grid, averaged_rows, observed, product
 from hierbayes.summaries.questions.predictors import Value, Values, levels_by_row
 from hierbayes.summaries.questions.response_scale import grid_means
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 
 def row_grids(design: Design, wanted: Values, splits: Values, fixed: dict[str, tuple[Value, ...]]) -> list[Grid]:
@@ -71,6 +67,6 @@ def averaged_over_rows(design: Design, grids: list[Grid]) -> Averaged:
     return Averaged(labels, wide, offset, parts[0].p)
 
 
-def response_means(posterior: xr.Dataset, design: Design, grids: list[Grid]) -> Floats:
+def response_means(posterior: Posterior, design: Design, grids: list[Grid]) -> Floats:
     """Return the draws of the mean response of all splits, split after split, (chain, draw, splits x labels)."""
     return np.concatenate([grid_means(posterior, design, grid) for grid in grids], axis=2)
