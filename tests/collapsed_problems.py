@@ -140,7 +140,7 @@ def random_theta(problem: Problem, rng) -> tuple[list[Floats], list[Floats], flo
             corr = np.full((k, k), b.corr_prior.value)
             np.fill_diagonal(corr, 1.0)
         corrs.append(corr)
-    held = problem.parameters[0].held
+    held = problem.kernel_parameters[0].held
     sigma = float(rng.uniform(0.5, 2)) if held is None else held
     return sds, corrs, sigma
 

@@ -19,14 +19,13 @@ from hierbayes.comparison.point_nulls import Asked, Ratio, savage_dickey
 from hierbayes.comparison.prior_parameters import PriorParameters
 from hierbayes.errors import FormulaError, ModelError
 from hierbayes.priors import NoLawError
-from hierbayes.summaries.cells import number
-from hierbayes.summaries.exporting import Tables
-from hierbayes.summaries.numbers import Floats, check_prob, mean_error, moments
-from hierbayes.summaries.printing import indent
 from hierbayes.summaries.questions.expressions import Hypothesis, Operation, evaluate
 from hierbayes.summaries.questions.linear_forms import Linear, linear_form
 from hierbayes.summaries.questions.practical import check_region
 from hierbayes.summaries.questions.reading import read
+from hierbayes.tables.cells import number
+from hierbayes.tables.exporting import Tables, indent
+from hierbayes.tables.numbers import Floats, check_prob, mean_error, moments
 
 
 @dataclass(frozen=True)

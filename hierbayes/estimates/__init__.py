@@ -8,7 +8,7 @@ from hierbayes.estimates.dummies import FixedGroups, GroupColumns, fixed_groups
 from hierbayes.estimates.levels import NoPooling, no_pooling
 from hierbayes.estimates.likelihoods import Responses, maximum_by_level, maximum_likelihood
 from hierbayes.estimates.pairs import PairedDifference, paired_difference
-from hierbayes.estimates.pooled import LeastSquares, complete_pooling, least_squares
+from hierbayes.estimates.pooled import LeastSquares, least_squares
 
 __all__ = [
     "FixedGroups",
@@ -17,7 +17,6 @@ __all__ = [
     "NoPooling",
     "PairedDifference",
     "Responses",
-    "complete_pooling",
     "fixed_groups",
     "least_squares",
     "maximum_by_level",

@@ -15,7 +15,6 @@ from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
 from hierbayes.families import Family
 from hierbayes.families.categorical import log_probabilities
-from hierbayes.summaries.numbers import ESTIMATES, check_prob, described
 from hierbayes.summaries.observed import mean_label, observed
 from hierbayes.summaries.questions.grid import Weights, average_grid
 from hierbayes.summaries.questions.predictors import (
@@ -31,6 +30,7 @@ from hierbayes.summaries.questions.predictors import (
 )
 from hierbayes.summaries.questions.response_scale import family_draws, predictor_draws
 from hierbayes.summaries.single_category import single_posterior
+from hierbayes.tables.numbers import ESTIMATES, check_prob, described
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -19,9 +19,9 @@ from hierbayes.formula.names import suggest
 from hierbayes.summaries.covariances import CHUNK, coefficients, count_draws, covariances, drawn, factor_columns, spaced
 from hierbayes.summaries.curve_rows import Along, along, contains, curve_parts
 from hierbayes.summaries.latent import latent_variance
-from hierbayes.summaries.numbers import check_prob
 from hierbayes.summaries.observed import mean_label, observed
 from hierbayes.summaries.poolings import pick_factor
+from hierbayes.tables.numbers import check_prob
 
 if TYPE_CHECKING:
     import xarray as xr

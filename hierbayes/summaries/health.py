@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hierbayes.summaries.numbers import convergence
+from hierbayes.tables.numbers import convergence
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -14,8 +14,8 @@ from hierbayes.design.table import Floats
 from hierbayes.estimates import NoPooling
 from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula.syntax import Formula
-from hierbayes.summaries.numbers import check_prob
 from hierbayes.summaries.poolings import PoolingTables, level_pieces, own_fits, pooling_tables
+from hierbayes.tables.numbers import check_prob
 
 if TYPE_CHECKING:
     import xarray as xr

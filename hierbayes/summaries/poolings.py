@@ -14,7 +14,7 @@ from hierbayes.errors import ModelError
 from hierbayes.estimates import (
     NoPooling,
     Responses,
-    complete_pooling,
+    least_squares,
     maximum_by_level,
     maximum_likelihood,
     no_pooling,
@@ -23,9 +23,9 @@ from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula.names import suggest
 from hierbayes.formula.syntax import Formula, names_in
 from hierbayes.summaries.covariances import FactorColumns, covariances
-from hierbayes.summaries.numbers import Floats, estimates
 from hierbayes.summaries.observed import mean_label, observed
 from hierbayes.summaries.shrinkage_factors import conditional_factors, row_information
+from hierbayes.tables.numbers import Floats, estimates
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -215,7 +215,7 @@ def own_fits(
     if family.name != "gaussian":
         return _own_likelihood_fits(design, pieces, mean_parameters(posterior, family), family)
     y = design.y - design.offset
-    beta = complete_pooling(y, design.X, design.weights).beta if design.coefficients else np.zeros(0)
+    beta = least_squares(y, design.X, design.weights).beta if design.coefficients else np.zeros(0)
     separate = no_pooling(
         y,
         design.X[:, ~pieces.inside],

@@ -25,8 +25,8 @@ from hierbayes.summaries.covariances import (
     spaced,
     sums_by,
 )
-from hierbayes.summaries.numbers import described
 from hierbayes.summaries.shrinkage_factors import alike
+from hierbayes.tables.numbers import described
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -14,8 +14,8 @@ from hierbayes.families.averages import average, spread
 from hierbayes.families.likelihoods import variance
 from hierbayes.summaries.covariances import chunks, coefficients, count_draws, drawn, factor_columns, spaced
 from hierbayes.summaries.latent import latent_variance, marginal_rows
-from hierbayes.summaries.numbers import described
 from hierbayes.summaries.variation import group_variances, population_variance, row_spread
+from hierbayes.tables.numbers import described
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -24,10 +24,10 @@ from hierbayes.summaries.covariances import (
     products_by,
     spaced,
 )
-from hierbayes.summaries.numbers import estimates
-from hierbayes.summaries.own_words import own_word
-from hierbayes.summaries.printing import indent
 from hierbayes.summaries.variation import row_spread
+from hierbayes.tables.exporting import indent
+from hierbayes.tables.numbers import estimates
+from hierbayes.tables.own_words import own_word
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -14,9 +14,9 @@ from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family
 from hierbayes.summaries.covariances import FactorColumns, covariances, drawn, factor_columns, inner, sums_by
 from hierbayes.summaries.latent import latent_note, latent_variance
-from hierbayes.summaries.numbers import check_flag, described
-from hierbayes.summaries.own_words import own_word
 from hierbayes.summaries.variation import group_variances, population_variance
+from hierbayes.tables.numbers import check_flag, described
+from hierbayes.tables.own_words import own_word
 
 if TYPE_CHECKING:
     import xarray as xr

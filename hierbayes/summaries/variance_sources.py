@@ -11,16 +11,16 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.design.table import Categorical, Floats, Ints, as_factor
 from hierbayes.design.units import WEAK
+from hierbayes.estimates.classical_tests import TermTest
 from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula import show
 from hierbayes.formula.syntax import Call, Formula, Name, Term
-from hierbayes.summaries.classical_tests import TermTest
 from hierbayes.summaries.covariances import FactorColumns, chunks, coefficients, covariances, drawn, factor_columns
 from hierbayes.summaries.latent import latent_note, latent_variance
 from hierbayes.summaries.level_constraints import constraints, span_of
-from hierbayes.summaries.own_words import own_word
 from hierbayes.summaries.superpopulation import batch_sd
 from hierbayes.summaries.variation import row_spread
+from hierbayes.tables.own_words import own_word
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from hierbayes.errors import FormulaError
 from hierbayes.formula.syntax import Span
-from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.parameters import Parameter
+from hierbayes.tables.numbers import Floats
 
 
 @dataclass(frozen=True)

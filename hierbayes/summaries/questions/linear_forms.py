@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hierbayes.engines.base import Problem
-from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.expressions import Node, Number, Operation, Quantity, applied
 from hierbayes.summaries.questions.parameters import Parameter
+from hierbayes.tables.numbers import Floats
 
 
 @dataclass(frozen=True)

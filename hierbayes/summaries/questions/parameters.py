@@ -15,8 +15,8 @@ from hierbayes.design.design import Design
 from hierbayes.errors import ModelError
 from hierbayes.families import GAUSSIAN, Family
 from hierbayes.formula.names import suggest
-from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.own_variables import Entry, entries, entry_draws
+from hierbayes.tables.numbers import Floats
 
 if TYPE_CHECKING:
     import xarray as xr

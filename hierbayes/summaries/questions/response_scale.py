@@ -16,9 +16,9 @@ from hierbayes.design.design import Design
 from hierbayes.design.table import Ints
 from hierbayes.families import Family
 from hierbayes.families.averages import mean_slope
-from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.derivatives import RowsAndSlopes, derivatives
 from hierbayes.summaries.questions.grid import Grid, plain_rows
+from hierbayes.tables.numbers import Floats
 
 if TYPE_CHECKING:
     import xarray as xr

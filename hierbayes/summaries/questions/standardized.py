@@ -14,10 +14,10 @@ import numpy as np
 from hierbayes.design.design import Design
 from hierbayes.errors import ModelError
 from hierbayes.families import Family
-from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.grid import Averaged, Grid, averaged_rows, observed, product
 from hierbayes.summaries.questions.predictors import Value, Values, levels_by_row
 from hierbayes.summaries.questions.response_scale import grid_means
+from hierbayes.tables.numbers import Floats
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -25,7 +25,7 @@ from hierbayes.design.table import Categorical, Column
 from hierbayes.errors import ModelError
 from hierbayes.formula import show
 from hierbayes.formula.syntax import Atom, Call, names_in
-from hierbayes.summaries.numbers import Floats
+from hierbayes.tables.numbers import Floats
 
 _SAME = 1e-10
 """A singular value or weight below this share of the largest is 0 but for rounding."""
