@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from hierbayes.studies.pooled import PoolingComparison, pooling
     from hierbayes.studies.prior_sensitivity import Sensitivity, sensitivity
     from hierbayes.studies.simulated import simulate
-    from hierbayes.summaries.exporting import export
     from hierbayes.summaries.mean_variance import variance_of_mean
+    from hierbayes.tables.exporting import export
 
 __version__ = "0.2.0.dev0"
 
@@ -87,7 +87,7 @@ _HOMES = {
     "hierbayes.studies.pooled": ("PoolingComparison", "pooling"),
     "hierbayes.studies.prior_sensitivity": ("Sensitivity", "sensitivity"),
     "hierbayes.studies.simulated": ("simulate",),
-    "hierbayes.summaries.exporting": ("export",),
+    "hierbayes.tables.exporting": ("export",),
     "hierbayes.summaries.mean_variance": ("variance_of_mean",),
 }
 _MODULES = ("plots",)

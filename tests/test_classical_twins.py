@@ -15,8 +15,8 @@ from scipy.stats import t as student
 
 import hierbayes as hb
 from hierbayes.catalogue import catalogue
+from hierbayes.estimates.side_by_side import complete_column, fixed_column
 from hierbayes.studies.classical_twins import METHODS
-from hierbayes.summaries.side_by_side import complete_column, fixed_column
 
 CLASSICAL = json.loads((Path(__file__).parent / "reference" / "classical.json").read_text())
 SLEEP = "Reaction ~ Days + (Days | Subject)"

@@ -16,18 +16,11 @@ PACKAGE = Path(__file__).resolve().parent.parent / "hierbayes"
 
 # Each room imports from itself and from the rooms before it.
 ROOMS = (
-    *("errors", "priors", "datasets", "catalogue", "expressions", "formula", "families", "spec", "design", "sources"),
-    *("engines", "sampling", "estimates", "posterior"),
-    *("summaries", "predict", "comparison", "plots", "report", "storage", "bridge"),
-    *("model", "warm", "studies", "cli", "__init__", "__main__"),
+    *("errors", "datasets", "priors", "catalogue", "expressions", "formula", "families", "spec", "design", "sources"),
+    *("engines", "sampling", "tables", "estimates", "posterior"),
+    *("summaries", "predict", "comparison", "plots", "report"),
+    *("storage", "bridge", "model", "warm", "studies", "__init__", "cli", "__main__"),
 )
-# (importer, imported): where the order of the list is impractical, with the reason.
-EXCEPTIONS = {
-    # A catalogue entry states its priors, and a prior is a frozen value that knows nothing of the catalogue.
-    ("catalogue", "priors"),
-    # The command line is a user of the public names.
-    ("cli", "__init__"),
-}
 HEAVY = (
     "pymc",
     "pytensor",
@@ -86,7 +79,7 @@ def inside(name: str) -> str:
 
 
 def is_upward(importer: str, imported: str) -> bool:
-    return ROOMS.index(imported) > ROOMS.index(importer) and (importer, imported) not in EXCEPTIONS
+    return ROOMS.index(imported) > ROOMS.index(importer)
 
 
 def upward_imports(text: str, path: Path) -> list[str]:

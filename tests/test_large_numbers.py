@@ -12,7 +12,7 @@ from fits import fake_fit
 import hierbayes as hb
 from hierbayes.errors import HierBayesWarning
 from hierbayes.predict.row_estimates import row_estimates
-from hierbayes.summaries.numbers import estimates, moments
+from hierbayes.tables.numbers import estimates, moments
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 

@@ -11,7 +11,7 @@ from linear_catalogue import linear_models
 
 import hierbayes as hb
 from hierbayes.catalogue import catalogue
-from hierbayes.estimates import complete_pooling
+from hierbayes.estimates import least_squares
 
 PAGE = (Path(__file__).parent.parent / "docs" / "few-groups.md").read_text(encoding="utf-8")
 NOTED = 0.15
@@ -82,7 +82,7 @@ class TestChapter:
     def test_ignoring_the_groups_is_over_confident(self, catalogue_fits):
         """`lm(y ~ z)` gives the mean a standard error of 0.33, the hierarchical model one of 2.98 or more."""
         data = hb.load_data("chapter_groups")
-        ignored = complete_pooling(data["y"], np.column_stack([np.ones(8), data["z"]]))
+        ignored = least_squares(data["y"], np.column_stack([np.ones(8), data["z"]]))
         assert ignored.beta == pytest.approx([2.24983, 0.89810], abs=1e-5)
         assert np.sqrt(np.diag(ignored.covariance)) == pytest.approx([0.32663, 0.05677], abs=1e-5)
         row = catalogue_fits["chapter_groups"].fixef().loc["Intercept"]

@@ -67,10 +67,10 @@ PYTHON = (
         "no pooling counts the coefficients of one level, not of all",
         "int((~parts.too_small).sum()) * own.shape[1]",
         "own.shape[1]",
-        ("tests/test_estimates.py::test_sleepstudy_unpooled_is_lmlist",),
+        ("tests/estimates/test_estimates.py::test_sleepstudy_unpooled_is_lmlist",),
     ),
     Fault(
-        "interval too wide", "summaries/numbers.py",
+        "interval too wide", "tables/numbers.py",
         "the tails of an interval are halved twice",
         "tail = (1 - check_prob(ci_prob)) / 2",
         "tail = (1 - check_prob(ci_prob)) / 4",

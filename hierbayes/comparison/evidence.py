@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hierbayes.comparison.bridges import bridge, effective, relative_error
+from hierbayes.comparison.prior_draws import every_prior
 from hierbayes.engines.base import Floats, Ints, Problem
 from hierbayes.errors import ModelError, SamplingError
 from hierbayes.priors import Flat
@@ -76,9 +77,7 @@ def refuse_improper_priors(problem: Problem) -> None:
     ------
     ModelError
     """
-    every = [*problem.beta_priors, *(own.prior for own in problem.parameters)]
-    every += [prior for block in problem.blocks for prior in block.sd_priors]
-    if any(isinstance(prior, Flat) for prior in every):
+    if any(isinstance(prior, Flat) for prior in every_prior(problem)):
         raise ModelError(
             "a flat prior is improper: its density is known only up to a constant, and so would be the marginal "
             "likelihood and every Bayes factor",

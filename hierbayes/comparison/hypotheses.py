@@ -20,13 +20,12 @@ from hierbayes.comparison.prior_parameters import PriorParameters
 from hierbayes.errors import FormulaError, ModelError
 from hierbayes.expressions.syntax import Binary, Expression, Unary
 from hierbayes.priors import NoLawError
-from hierbayes.summaries.cells import number
-from hierbayes.summaries.exporting import Tables
-from hierbayes.summaries.numbers import Floats, check_prob, mean_error, moments
-from hierbayes.summaries.printing import indent
 from hierbayes.summaries.questions.expressions import Hypothesis, Linear, evaluate, linear_form
 from hierbayes.summaries.questions.practical import check_region
 from hierbayes.summaries.questions.reading import read
+from hierbayes.tables.cells import number
+from hierbayes.tables.exporting import Tables, indent
+from hierbayes.tables.numbers import Floats, check_prob, mean_error, moments
 
 
 @dataclass(frozen=True)

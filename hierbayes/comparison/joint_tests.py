@@ -27,8 +27,8 @@ from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError
 from hierbayes.formula.names import suggest
 from hierbayes.priors import NoLawError, Normal
-from hierbayes.summaries.numbers import check_flag
 from hierbayes.summaries.questions.term_rows import TermRows, term_rows
+from hierbayes.tables.numbers import check_flag
 
 _PARTIAL = "of the part that the data determine: cells of the term are empty"
 

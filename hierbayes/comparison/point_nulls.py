@@ -13,9 +13,9 @@ from hierbayes.design.scaling import ResolvedPriors
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError
 from hierbayes.priors import NoLawError
-from hierbayes.summaries.numbers import mean_error
 from hierbayes.summaries.questions.expressions import Linear, coefficient_weights
 from hierbayes.summaries.questions.parameters import Parameters
+from hierbayes.tables.numbers import mean_error
 
 if TYPE_CHECKING:
     from hierbayes.engines.assemble import Labels

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hierbayes.comparison.prior_draws import every_prior
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.engines.density import correlation_log_density
 from hierbayes.errors import ModelError
 from hierbayes.posterior.internal import Internal, internal
-from hierbayes.priors import Custom, Prior
+from hierbayes.priors import Custom
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -45,10 +46,7 @@ def prior_densities(problem: Problem, labels: Labels, posterior: xr.Dataset) -> 
 
 
 def _refuse_custom(problem: Problem) -> None:
-    every: list[Prior | None] = [*problem.beta_priors, *(own.prior for own in problem.parameters)]
-    for block in problem.blocks:
-        every += [*block.sd_priors, block.corr_prior]
-    for prior in every:
+    for prior in every_prior(problem):
         if isinstance(prior, Custom):
             raise ModelError(
                 f"the density of the prior {prior} is known to the PyMC model only",

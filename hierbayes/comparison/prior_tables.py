@@ -13,8 +13,8 @@ from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError
 from hierbayes.sampling.tree import tree_name, true_name
-from hierbayes.summaries.numbers import estimates
-from hierbayes.summaries.own_words import coefficient_word
+from hierbayes.tables.numbers import estimates
+from hierbayes.tables.own_words import coefficient_word
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -143,6 +144,19 @@ class Design:
     def blocks(self, factor: str) -> tuple[GroupBlock, ...]:
         """The blocks of one grouping factor."""
         return tuple(block for block in self.groups if block.factor == factor)
+
+    def factor_terms(self, factor: str) -> list[str]:
+        """The terms of one grouping factor, over all its blocks."""
+        return [term for block in self.blocks(factor) for term in block.terms]
+
+    def correlated_pairs(self, factor: str) -> list[tuple[int, int]]:
+        """The pairs of a factor's terms that the model lets correlate."""
+        pairs, start = [], 0
+        for block in self.blocks(factor):
+            stop = start + len(block.terms)
+            pairs += list(combinations(range(start, stop), 2))
+            start = stop
+        return pairs
 
     def column(self, name: str) -> Column:
         """One column that the model reads."""

@@ -274,7 +274,7 @@ def prior_keys(design: Design) -> tuple[str, ...]:
     keys = ["beta", *design.coefficients, *(alike.coefficients if alike else ())]
     for factor in design.factors:
         keys.append(f"sd_{factor}")
-        terms = [term for block in design.blocks(factor) for term in block.terms]
+        terms = design.factor_terms(factor)
         terms += [term for own in (alike.groups if alike else ()) if own.factor == factor for term in own.terms]
         keys += [f"sd_{factor}[{term}]" for term in terms]
         if any(block.correlated for block in design.blocks(factor)):

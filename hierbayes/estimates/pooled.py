@@ -88,35 +88,3 @@ def least_squares(
     squares, df = float(residual @ residual), len(response) - rank
     variance = squares / df if df > 0 else np.nan
     return LeastSquares(beta, variance * found.bread, float(np.sqrt(variance)), df, rank, log_likelihood(squares, root))
-
-
-def complete_pooling(y: ArrayLike, X: ArrayLike, weights: ArrayLike | None = None) -> LeastSquares:
-    """Fit all rows as one group: the grouping factors are ignored.
-
-    Parameters
-    ----------
-    y : array (n,)
-        Response.
-    X : array (n, p)
-        The population columns.
-    weights : array (n,), optional
-        Precision weights, positive. Default 1.
-
-    Returns
-    -------
-    LeastSquares
-
-    Raises
-    ------
-    ModelError
-        If the columns of X are linearly dependent.
-    DataError
-        If shapes disagree, values are not finite or weights are not positive.
-
-    Examples
-    --------
-    >>> from hierbayes.estimates import complete_pooling
-    >>> complete_pooling([1.0, 2.0, 6.0], [[1], [1], [1]]).beta.round(6).tolist()
-    [3.0]
-    """
-    return least_squares(y, X, weights)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hierbayes.errors import ModelError
 from hierbayes.model.weighing import Weighing
 from hierbayes.sampling.sampler import Settings, settings, whole_number
-from hierbayes.summaries.numbers import check_flag
+from hierbayes.tables.numbers import check_flag
 
 if TYPE_CHECKING:
     from hierbayes.comparison.elpd import Loo

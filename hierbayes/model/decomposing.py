@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hierbayes.errors import DataError, ModelError
 from hierbayes.model.base import FitBase
-from hierbayes.summaries.numbers import check_prob
+from hierbayes.tables.numbers import check_prob
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hierbayes.summaries.classical_tests import TermTest
+    from hierbayes.estimates.classical_tests import TermTest
     from hierbayes.summaries.shrinkage_factors import PoolingFactors
 
 
@@ -183,7 +183,7 @@ class Decomposing(FitBase):
 
     def _term_tests(self) -> tuple[TermTest, ...] | str:
         """Return the classical tests of the population terms, or why there are none."""
-        from hierbayes.summaries.classical_tests import term_tests
+        from hierbayes.estimates.classical_tests import term_tests
 
         terms = self.spec.formula.population.terms
         if not terms:

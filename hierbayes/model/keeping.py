@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from hierbayes.errors import warn
 from hierbayes.model.base import FitBase
 from hierbayes.sampling.run import Draws
-from hierbayes.summaries.numbers import check_flag
+from hierbayes.tables.numbers import check_flag
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -14,7 +14,7 @@ from hierbayes.model.updated import changed, keep_data
 from hierbayes.sampling.run import Draws, Runner, draw
 from hierbayes.sampling.sampler import Settings
 from hierbayes.spec import ModelSpec
-from hierbayes.summaries.numbers import check_flag
+from hierbayes.tables.numbers import check_flag
 
 if TYPE_CHECKING:
     from hierbayes.model.fitted import Fit

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pymc
     import xarray as xr
 
-    from hierbayes.summaries.classical_fit import ClassicalFit
+    from hierbayes.estimates.classical_fit import ClassicalFit
 
 
 class Model(KeptModel):
@@ -331,8 +331,8 @@ class Model(KeptModel):
 
     def _classical(self, reml: bool) -> ClassicalFit:
         from hierbayes.engines.collapsed.likelihood import fit_ml, fit_reml
-        from hierbayes.summaries.classical_columns import poolings_of
-        from hierbayes.summaries.classical_fit import ClassicalFit
+        from hierbayes.estimates.classical_columns import poolings_of
+        from hierbayes.estimates.classical_fit import ClassicalFit
 
         if not self._spec.family.conjugate:
             raise ModelError(

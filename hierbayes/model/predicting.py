@@ -27,7 +27,7 @@ from hierbayes.predict.averages import (
 from hierbayes.predict.category_draws import CategoryDraws
 from hierbayes.predict.row_draws import residual_of
 from hierbayes.sampling.sampler import settings
-from hierbayes.summaries.numbers import check_flag, check_prob
+from hierbayes.tables.numbers import check_flag, check_prob
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from hierbayes.model.base import FitBase
 from hierbayes.plots.accessor import FitPlots, HasTables
-from hierbayes.summaries.numbers import check_flag, check_prob
 from hierbayes.summaries.own_variables import own_table
 from hierbayes.summaries.poolings import PoolingTables, pooling_tables
 from hierbayes.summaries.printing import Summary, method_line
 from hierbayes.summaries.tables import (
+    exponentials,
     fixed_effects,
     group_coefficients,
     group_effects,
     thresholds,
     variance_components,
 )
-from hierbayes.summaries.tidying import Effect, exponentials, tidied
+from hierbayes.tables.numbers import check_flag, check_prob
+from hierbayes.tables.tidying import Effect, tidied
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hierbayes.model.base import FitBase
 from hierbayes.sampling.sampler import whole_number
 from hierbayes.sampling.tree import as_group, response_name
-from hierbayes.summaries.numbers import check_prob
+from hierbayes.tables.numbers import check_prob
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from hierbayes.formula.names import suggest
 from hierbayes.plots import arviz_tree
 from hierbayes.plots.fit_like import FitLike
 from hierbayes.sampling.sampler import working
-from hierbayes.summaries.numbers import check_prob
+from hierbayes.tables.numbers import check_prob
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection

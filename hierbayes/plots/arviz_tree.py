@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hierbayes.sampling.tree import as_group, true_name
-from hierbayes.summaries.tables import correlated_pairs
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,7 +39,7 @@ def parameters(fit: FitLike, draws: xr.Dataset) -> dict[str, xr.DataArray]:
         found[f"sd_{factor}"] = f"{factor}_term"
     made = {name: _entries(fit.posterior[name], draws[name], dim) for name, dim in found.items()}
     for factor in design.factors:
-        if pairs := correlated_pairs(design, factor):
+        if pairs := design.correlated_pairs(factor):
             own, given = (_pairs(source[f"corr_{factor}"], factor, pairs) for source in (fit.posterior, draws))
             made[f"corr_{factor}"] = _entries(own, given, f"{factor}_pair")
     for name in fit.spec.family.parameters:

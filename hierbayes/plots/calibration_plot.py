@@ -10,8 +10,8 @@ import numpy as np
 from hierbayes.errors import DataError
 from hierbayes.plots import style
 from hierbayes.plots.panels import MOST, legend_outside, make_panels, outer_labels, spread
-from hierbayes.summaries.numbers import check_prob
 from hierbayes.summaries.uniformity import bands
+from hierbayes.tables.numbers import check_prob
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from hierbayes.predict.pieces import Piece, over_pieces, pieces
 from hierbayes.predict.row_draws import RowDraws
 from hierbayes.predict.row_estimates import row_estimates
 from hierbayes.sampling.memory import require_memory
-from hierbayes.summaries.numbers import ESTIMATES, check_prob
+from hierbayes.tables.numbers import ESTIMATES, check_prob
 
 if TYPE_CHECKING:
     import xarray as xr

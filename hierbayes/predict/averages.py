@@ -22,8 +22,8 @@ from hierbayes.errors import DataError, ModelError
 from hierbayes.formula.names import suggest
 from hierbayes.predict.answers import Source, check_memory, say_infinite
 from hierbayes.predict.pieces import Piece, over_pieces, pieces
-from hierbayes.summaries.numbers import ESTIMATES, check_flag, described
 from hierbayes.summaries.questions.predictors import label_columns
+from hierbayes.tables.numbers import ESTIMATES, check_flag, described
 
 if TYPE_CHECKING:
     import xarray as xr

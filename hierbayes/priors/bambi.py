@@ -261,14 +261,6 @@ def _inverse_gamma(
     return priors.InverseGamma(2 + squared, mu * (1 + squared))
 
 
-def _uniform(lower: float = 0.0, upper: float = 1.0) -> Prior:
-    return priors.Uniform(lower, upper)
-
-
-def _flat() -> Prior:
-    return priors.Flat()
-
-
 def _lkj(eta: float, n: float | None = None) -> Prior:
     return priors.LKJ(eta)
 
@@ -276,8 +268,8 @@ def _lkj(eta: float, n: float | None = None) -> Prior:
 _READERS: Mapping[str, Callable[..., Prior]] = MappingProxyType(
     {
         "Normal": _normal,
-        "Flat": _flat,
-        "HalfFlat": _flat,
+        "Flat": priors.Flat,
+        "HalfFlat": priors.Flat,
         "HalfNormal": _half_normal,
         "HalfStudentT": _half_student_t,
         "HalfCauchy": _half_cauchy,
@@ -286,7 +278,7 @@ _READERS: Mapping[str, Callable[..., Prior]] = MappingProxyType(
         "InverseGamma": _inverse_gamma,
         "LogNormal": _log_normal,
         "Lognormal": _log_normal,
-        "Uniform": _uniform,
+        "Uniform": priors.Uniform,
         "LKJ": _lkj,
         "LKJCorr": _lkj,
     }

@@ -86,11 +86,9 @@ class HalfNormal(PositivePrior):
     """Half-normal distribution: the absolute value of a Normal(0, sigma)."""
 
     code = codes.HALF_NORMAL
+    scale = "sigma"
     reaches_zero = True
     sigma: float = 1.0
-
-    def _scaled(self, factor: float) -> Self:
-        return replace(self, sigma=self.sigma * factor)
 
     def law(self, k: int = 1) -> Any:
         return scipy_law("halfnorm", scale=self.sigma)
@@ -107,12 +105,10 @@ class HalfStudentT(PositivePrior):
     """Half Student-t distribution with `nu` degrees of freedom and scale `sigma`."""
 
     code = codes.HALF_T
+    scale = "sigma"
     reaches_zero = True
     nu: float = 3.0
     sigma: float = 1.0
-
-    def _scaled(self, factor: float) -> Self:
-        return replace(self, sigma=self.sigma * factor)
 
     def law(self, k: int = 1) -> Any:
         return _Folded(scipy_law("t", self.nu, scale=self.sigma))
@@ -130,11 +126,9 @@ class HalfCauchy(PositivePrior):
     """Half-Cauchy distribution with scale `beta`."""
 
     code = codes.HALF_CAUCHY
+    scale = "beta"
     reaches_zero = True
     beta: float = 1.0
-
-    def _scaled(self, factor: float) -> Self:
-        return replace(self, beta=self.beta * factor)
 
     def law(self, k: int = 1) -> Any:
         return scipy_law("halfcauchy", scale=self.beta)
@@ -151,11 +145,9 @@ class Exponential(PositivePrior):
     """Exponential distribution with rate `lam`; its mean is ``1 / lam``."""
 
     code = codes.EXPONENTIAL
+    rate = "lam"
     reaches_zero = True
     lam: float = 1.0
-
-    def _scaled(self, factor: float) -> Self:
-        return replace(self, lam=self.lam / factor)
 
     def law(self, k: int = 1) -> Any:
         return scipy_law("expon", scale=1 / self.lam)
@@ -172,11 +164,9 @@ class Gamma(PositivePrior):
     """Gamma distribution with shape `alpha` and rate `beta`; its mean is ``alpha / beta``."""
 
     code = codes.GAMMA
+    rate = "beta"
     alpha: float = 2.0
     beta: float = 1.0
-
-    def _scaled(self, factor: float) -> Self:
-        return replace(self, beta=self.beta / factor)
 
     def law(self, k: int = 1) -> Any:
         return scipy_law("gamma", self.alpha, scale=1 / self.beta)
@@ -193,11 +183,9 @@ class InverseGamma(PositivePrior):
     """Inverse gamma distribution with shape `alpha` and scale `beta`, of the sd itself."""
 
     code = codes.INVERSE_GAMMA
+    scale = "beta"
     alpha: float = 3.0
     beta: float = 1.0
-
-    def _scaled(self, factor: float) -> Self:
-        return replace(self, beta=self.beta * factor)
 
     def law(self, k: int = 1) -> Any:
         return scipy_law("invgamma", self.alpha, scale=self.beta)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -33,6 +33,8 @@ class Prior:
         What it may be the prior of: ``real``, ``positive`` or ``correlation``.
     signed : tuple of str
         Those of its parameters that may have either sign; the others are positive.
+    scale, rate : str
+        The one of its parameters that is multiplied, or divided, where the number is multiplied.
     code : int
         By which the kernels know the law of a positive number, see `codes`; -1 where they do not.
     parametric : bool
@@ -45,6 +47,8 @@ class Prior:
 
     fits: ClassVar[tuple[str, ...]] = ()
     signed: ClassVar[tuple[str, ...]] = ()
+    scale: ClassVar[str] = ""
+    rate: ClassVar[str] = ""
     code: ClassVar[int] = -1
     parametric: ClassVar[bool] = True
     drawable: ClassVar[bool] = True
@@ -79,6 +83,10 @@ class Prior:
         return self if factor == 1 else self._scaled(factor)
 
     def _scaled(self, factor: float) -> Self:
+        if self.scale:
+            return replace(self, **{self.scale: getattr(self, self.scale) * factor})
+        if self.rate:
+            return replace(self, **{self.rate: getattr(self, self.rate) / factor})
         raise ModelError(f"the prior {self} has no scale that could be multiplied by {factor:g}")
 
     def widened(self, name: str, factor: float) -> Self:

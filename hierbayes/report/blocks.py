@@ -9,7 +9,7 @@ from html import escape
 
 import pandas as pd
 
-from hierbayes.summaries.cells import cells
+from hierbayes.tables.cells import cells
 
 LONG = 32
 """A cell with more signs is broken into lines."""

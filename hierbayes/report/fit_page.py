@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pandas as pd
 
 from hierbayes.errors import DataError, ModelError
+from hierbayes.estimates.classical_columns import METHODS, classical_columns, side_by_side
+from hierbayes.estimates.pairs import paired_test
 from hierbayes.report.blocks import MINUS, Block, Code, Listing, Maths, Table, Words
 from hierbayes.report.level_tables import level_tables
 from hierbayes.report.mathml import mathml
@@ -15,8 +17,6 @@ from hierbayes.report.page import Page, Section, page
 from hierbayes.report.pictures import pictures
 from hierbayes.report.question import question, rows_in_use, variation
 from hierbayes.report.sampler_checks import checks, verdict
-from hierbayes.summaries.classical_columns import METHODS, classical_columns, side_by_side
-from hierbayes.summaries.pairs import paired_test
 from hierbayes.summaries.printing import plain_fixed, random_effects
 
 if TYPE_CHECKING:

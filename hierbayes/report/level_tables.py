@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from hierbayes.report.blocks import Block, Table
-from hierbayes.summaries.cells import number
+from hierbayes.tables.cells import number
 
 MOST_LEVELS = 60
 MOST_TERMS = 3

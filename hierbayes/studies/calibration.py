@@ -15,6 +15,7 @@ import numpy as np
 from hierbayes.comparison.prior_draws import drawable
 from hierbayes.design.scaling import prior_table
 from hierbayes.errors import ModelError, SamplingError
+from hierbayes.estimates.plain import plain_design
 from hierbayes.model import Fit, Model
 from hierbayes.sampling.memory import require_memory
 from hierbayes.sampling.sampler import Settings, counting, quiet_libraries, settings, whole_number
@@ -24,7 +25,6 @@ from hierbayes.studies.calibration_samplers import sample_by
 from hierbayes.studies.calibration_sets import RankedSet, Task, rank_sets
 from hierbayes.studies.calibration_store import Store, header_of
 from hierbayes.studies.worlds import PriorSource
-from hierbayes.summaries.plain import plain_design
 
 FEWEST = 20
 """Data sets without which the ranks say nothing."""

@@ -25,7 +25,6 @@ from hierbayes.sampling.sampler import Trace
 from hierbayes.sampling.tree import named_tree, with_true_names
 from hierbayes.studies.truths import Address, addresses
 from hierbayes.studies.worlds import PriorSource, World
-from hierbayes.summaries.side_by_side import factor_terms
 
 KINDS = ("parameter", "effect", "loglik", "new level")
 
@@ -72,7 +71,7 @@ def _smallest_level(design: Design, factor: str) -> list[Address]:
     level = int(np.argmin(np.bincount(block.codes, minlength=block.n_levels)))
     return [
         Address(f"b_{factor}[{block.levels[level]}, {term}]", f"b_{factor}", (level, k))
-        for k, term in enumerate(factor_terms(design, factor))
+        for k, term in enumerate(design.factor_terms(factor))
     ]
 
 

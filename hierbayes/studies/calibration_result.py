@@ -12,9 +12,8 @@ import pandas as pd
 
 from hierbayes.studies.calibration_quantities import Quantity
 from hierbayes.studies.calibration_sets import RankedSet
-from hierbayes.summaries.exporting import Tables
-from hierbayes.summaries.printing import indent
 from hierbayes.summaries.uniformity import SIMULATIONS, bands, central_coverage, chi_square
+from hierbayes.tables.exporting import Tables, indent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,19 +10,18 @@ import numpy as np
 import pandas as pd
 
 from hierbayes.errors import ModelError
+from hierbayes.estimates.classical_columns import IN_TABLE, METHODS, classical_columns, refuse_others, side_by_side
+from hierbayes.estimates.pairs import PairedTest, paired_test
+from hierbayes.estimates.side_by_side import CRITERIA, Column, parameters
 from hierbayes.model import Fit, Model
-from hierbayes.summaries.classical_columns import IN_TABLE, METHODS, classical_columns, refuse_others, side_by_side
-from hierbayes.summaries.exporting import Tables
-from hierbayes.summaries.numbers import check_prob
-from hierbayes.summaries.pairs import PairedTest, paired_test
 from hierbayes.summaries.poolings import pick_factor
-from hierbayes.summaries.printing import indent
-from hierbayes.summaries.side_by_side import CRITERIA, Column, parameters
-from hierbayes.summaries.tidying import NUMBERS
+from hierbayes.tables.exporting import Tables, indent
+from hierbayes.tables.numbers import check_prob
+from hierbayes.tables.tidying import NUMBERS
 
 if TYPE_CHECKING:
     from hierbayes.design.design import Design
-    from hierbayes.summaries.classical_fit import ClassicalFit
+    from hierbayes.estimates.classical_fit import ClassicalFit
 
 
 @dataclass(frozen=True, repr=False)

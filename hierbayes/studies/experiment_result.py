@@ -17,8 +17,7 @@ from hierbayes.studies.replicates import Outcome, Trial
 from hierbayes.studies.scores import level_coverage, level_table, parameter_coverage, parameter_table
 from hierbayes.studies.truths import addresses
 from hierbayes.studies.worlds import FixedSource, named_truth, plain
-from hierbayes.summaries.exporting import Tables
-from hierbayes.summaries.printing import indent
+from hierbayes.tables.exporting import Tables, indent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -18,8 +18,8 @@ from hierbayes.studies.experiment_result import Experiment
 from hierbayes.studies.plans import Plan, make_plan
 from hierbayes.studies.replicates import METHODS, Outcome, Trial, check_engine, repeat_once
 from hierbayes.studies.worlds import make_source
-from hierbayes.summaries.numbers import check_prob
 from hierbayes.summaries.poolings import pick_factor
+from hierbayes.tables.numbers import check_prob
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -16,7 +16,7 @@ from hierbayes.formula.names import suggest
 from hierbayes.model import Fit, Model
 from hierbayes.sampling.run import draw
 from hierbayes.sampling.sampler import Settings, counting, settings
-from hierbayes.summaries.numbers import check_prob, convergence, estimates
+from hierbayes.tables.numbers import check_prob, convergence, estimates
 
 if TYPE_CHECKING:
     import pandas as pd

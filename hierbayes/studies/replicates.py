@@ -15,14 +15,14 @@ from hierbayes.design.scaling import ResolvedPriors, resolve
 from hierbayes.design.table import Floats
 from hierbayes.engines.assemble import assemble
 from hierbayes.errors import ModelError
-from hierbayes.estimates import Responses, complete_pooling, maximum_by_level, maximum_likelihood, no_pooling
+from hierbayes.estimates import Responses, least_squares, maximum_by_level, maximum_likelihood, no_pooling
+from hierbayes.estimates.side_by_side import complete_column, fixed_column
 from hierbayes.sampling.run import Runner
 from hierbayes.sampling.sampler import Settings, Trace
 from hierbayes.studies.plans import Plan
 from hierbayes.studies.truths import Address, addresses
 from hierbayes.studies.worlds import FixedSource, PriorSource, World
-from hierbayes.summaries.numbers import estimates
-from hierbayes.summaries.side_by_side import complete_column, fixed_column
+from hierbayes.tables.numbers import estimates
 
 METHODS = ("complete", "no", "partial", "reml")
 NUMBERS = ("estimate", "sd", "lower", "upper")
@@ -165,7 +165,7 @@ def _least_squares_levels(trial: Trial, design: Design, levels: LevelSpan) -> di
     y, p, J = design.y - design.offset, len(design.coefficients), levels.n_levels
     beta, spread, df = np.zeros(p), np.zeros((p, p)), 0
     if p:
-        pooled = complete_pooling(y, design.X, design.weights)
+        pooled = least_squares(y, design.X, design.weights)
         beta, spread, df = pooled.beta, pooled.covariance, pooled.df
     found = {}
     if "complete" in trial.methods:
@@ -220,8 +220,8 @@ def _sampled_levels(trial: Trial, found: Trace, levels: LevelSpan) -> Floats:
 
 def _reml(trial: Trial, design: Design) -> Floats:
     from hierbayes.engines.collapsed.likelihood import fit_reml
-    from hierbayes.summaries.classical_fit import ClassicalFit
-    from hierbayes.summaries.side_by_side import likelihood_column
+    from hierbayes.estimates.classical_fit import ClassicalFit
+    from hierbayes.estimates.side_by_side import likelihood_column
 
     problem, _ = assemble(design, trial.priors if trial.priors is not None else resolve(trial.plan.spec, design))
     fit = ClassicalFit(trial.plan.spec.formula.text, design, problem, fit_reml(problem))

@@ -14,8 +14,6 @@ from hierbayes.design.parameters import family_names
 from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
 from hierbayes.formula.names import suggest
-from hierbayes.summaries.side_by_side import factor_terms
-from hierbayes.summaries.tables import correlated_pairs
 
 
 @dataclass(frozen=True)
@@ -66,9 +64,9 @@ def addresses(design: Design) -> tuple[Address, ...]:
     """Return every parameter of a model but the effects, in the order of `side_by_side.parameters`."""
     found = [Address(name, "beta", (k,)) for k, name in enumerate(design.coefficients)]
     for factor in design.factors:
-        terms = factor_terms(design, factor)
+        terms = design.factor_terms(factor)
         found += [Address(f"sd_{factor}[{term}]", f"sd_{factor}", (j,)) for j, term in enumerate(terms)]
-        for i, j in correlated_pairs(design, factor):
+        for i, j in design.correlated_pairs(factor):
             found.append(Address(f"corr_{factor}[{terms[i]}, {terms[j]}]", f"corr_{factor}", (i, j)))
     return (*found, *(Address(name, name, ()) for name in family_names(design)))
 
@@ -176,7 +174,7 @@ def _blocks(reader: _Reader, design: Design) -> tuple[tuple[Floats, ...], tuple[
     sds, corrs = {}, {}
     for factor in design.factors:
         blocks = design.blocks(factor)
-        terms = factor_terms(design, factor)
+        terms = design.factor_terms(factor)
         own = _named(f"sd_{factor}", reader.take(f"sd_{factor}"), terms)
         unknown = next((term for term in own if term not in terms), None)
         if unknown is not None:

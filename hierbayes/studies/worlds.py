@@ -21,7 +21,6 @@ from hierbayes.posterior import places_of
 from hierbayes.posterior.roots import lower_root
 from hierbayes.studies.plans import Plan
 from hierbayes.studies.truths import Address, Truth, addresses, read_truth
-from hierbayes.summaries.side_by_side import factor_terms
 
 EFFECTS, RESIDUALS, PRIORS = 0x6566, 0x7265, 0x7072
 """Keep the random numbers of group-level effects, of residuals and of draws from the priors apart."""
@@ -109,7 +108,7 @@ def plain(design: Design, world: World) -> dict[str, Any]:
     """
     found: dict[str, Any] = {"beta": dict(zip(design.coefficients, world.values["beta"].tolist(), strict=True))}
     for factor in design.factors:
-        terms = factor_terms(design, factor)
+        terms = design.factor_terms(factor)
         sd, b = world.values[f"sd_{factor}"].tolist(), world.values[f"b_{factor}"]
         found[f"sd_{factor}"] = dict(zip(terms, sd, strict=True))
         if f"corr_{factor}" in world.values:

@@ -13,11 +13,10 @@ from hierbayes.design.table import Floats
 from hierbayes.engines.assemble import labels_of
 from hierbayes.posterior import FactorDraws, Posterior, places_of, posterior_of
 from hierbayes.summaries.latent import latent_variance
-from hierbayes.summaries.numbers import check_prob, estimates
-from hierbayes.summaries.own_words import own_word
-from hierbayes.summaries.tables import correlated_pairs
 from hierbayes.summaries.variance_shares import shares_of
 from hierbayes.summaries.variation import group_variances
+from hierbayes.tables.numbers import check_prob, estimates
+from hierbayes.tables.own_words import own_word
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -114,7 +113,7 @@ def _components(design: Design, draws: Posterior) -> tuple[list[_Name], list[Flo
             unit = scale if np.isin(columns[:, i], (0.0, 1.0)).all() else f"{scale} per unit of {bare[i]}"
             names.append(("sd", factor, term, "", unit))
             values.append(sd[:, i])
-        for i, j in correlated_pairs(design, factor):
+        for i, j in design.correlated_pairs(factor):
             names.append(("corr", factor, terms[i], terms[j], ""))
             values.append(draws.factors[factor].corr[:, i, j])
     for name in design.family.parameters:
@@ -147,7 +146,7 @@ def one_draw(design: Design, table: pd.DataFrame) -> Posterior:
         corr = np.full((len(sds), len(sds)), np.nan)
         np.fill_diagonal(corr, 1.0)
         own = rows.loc[rows["kind"] == "corr", "mean"].to_numpy(dtype=float)
-        for (i, j), value in zip(correlated_pairs(design, factor), own, strict=True):
+        for (i, j), value in zip(design.correlated_pairs(factor), own, strict=True):
             corr[i, j] = corr[j, i] = value
         factors[factor] = FactorDraws(np.zeros((1, 0, len(sds))), sds[None], corr[None])
     sigma = table.loc[table["kind"] == "sigma", "mean"].to_numpy(dtype=float)

@@ -15,7 +15,6 @@ from hierbayes.design.table import Floats
 from hierbayes.errors import ModelError
 from hierbayes.families.categorical import log_probabilities
 from hierbayes.posterior import Posterior
-from hierbayes.summaries.numbers import ESTIMATES, check_prob, described
 from hierbayes.summaries.observed import mean_label, observed
 from hierbayes.summaries.questions.grid import Weights, average_grid
 from hierbayes.summaries.questions.predictors import (
@@ -30,6 +29,7 @@ from hierbayes.summaries.questions.predictors import (
     split_values,
 )
 from hierbayes.summaries.questions.response_scale import family_draws, predictor_draws
+from hierbayes.tables.numbers import ESTIMATES, check_prob, described
 
 POINTS = 60
 """Points of a curve along a numeric predictor."""

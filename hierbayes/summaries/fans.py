@@ -20,9 +20,9 @@ from hierbayes.posterior import Posterior
 from hierbayes.summaries.covariances import CHUNK, spaced
 from hierbayes.summaries.curve_rows import Along, along, contains, curve_parts
 from hierbayes.summaries.latent import latent_variance
-from hierbayes.summaries.numbers import check_prob
 from hierbayes.summaries.observed import mean_label, observed
 from hierbayes.summaries.poolings import pick_factor
+from hierbayes.tables.numbers import check_prob
 
 MIXED = 2000
 """Draws of which the ribbons are made, evenly spaced."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hierbayes.summaries.numbers import Floats, convergence
+from hierbayes.tables.numbers import Floats, convergence
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -13,8 +13,8 @@ from hierbayes.estimates import NoPooling
 from hierbayes.families import Family
 from hierbayes.formula.syntax import Formula
 from hierbayes.posterior import Posterior
-from hierbayes.summaries.numbers import check_prob
 from hierbayes.summaries.poolings import PoolingTables, level_span, own_fits, pooling_tables
+from hierbayes.tables.numbers import check_prob
 
 SIZED = ["rows", "no_lower", "no_upper"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from hierbayes.summaries.numbers import CONVERGENCE, ESTIMATES, Floats, described
+from hierbayes.tables.numbers import CONVERGENCE, ESTIMATES, Floats, described
 
 if TYPE_CHECKING:
     import xarray as xr

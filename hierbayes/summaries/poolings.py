@@ -15,7 +15,7 @@ from hierbayes.errors import ModelError
 from hierbayes.estimates import (
     NoPooling,
     Responses,
-    complete_pooling,
+    least_squares,
     maximum_by_level,
     maximum_likelihood,
     no_pooling,
@@ -24,9 +24,9 @@ from hierbayes.expressions.syntax import names_in
 from hierbayes.formula.names import suggest
 from hierbayes.formula.syntax import Formula
 from hierbayes.posterior import Posterior
-from hierbayes.summaries.numbers import Floats, estimates
 from hierbayes.summaries.observed import mean_label, observed
 from hierbayes.summaries.shrinkage_factors import conditional_factors, row_information
+from hierbayes.tables.numbers import Floats, estimates
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def own_fits(design: Design, pieces: LevelSpan, posterior: Posterior) -> tuple[F
     if not design.family.conjugate:
         return _own_likelihood_fits(design, pieces, posterior.typical_parameters)
     y = design.y - design.offset
-    beta = complete_pooling(y, design.X, design.weights).beta if design.coefficients else np.zeros(0)
+    beta = least_squares(y, design.X, design.weights).beta if design.coefficients else np.zeros(0)
     separate = no_pooling(
         y,
         design.X[:, ~pieces.inside],

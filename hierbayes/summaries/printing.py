@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hierbayes.summaries.cells import number as number
-from hierbayes.summaries.exporting import Tables
-from hierbayes.summaries.tidying import stacked
+from hierbayes.tables.cells import number
+from hierbayes.tables.exporting import Tables, indent
+from hierbayes.tables.tidying import stacked
 
 THRESHOLDS = "(of the latent variable less its intercept, with {} interval)"
 """What the thresholds of an ordinal model are; the first one is minus the intercept."""
@@ -107,11 +107,6 @@ class Summary(Tables):
         head = f"<p><strong>{escape(self.title)}</strong><br><code>{escape(self.formula)}</code></p>"
         tail = f"<p><small>{escape(self.method)}</small></p>{said}"
         return f"<div>{head}{first if len(components) else ''}<p>{escape(self.counts)}</p>{rest}{tail}</div>"
-
-
-def indent(text: str) -> str:
-    """Indent every line by one blank."""
-    return "\n".join(f" {line}" for line in text.splitlines())
 
 
 def plain_fixed(fixed: pd.DataFrame) -> pd.DataFrame:

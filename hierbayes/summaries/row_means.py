@@ -17,8 +17,8 @@ from hierbayes.formula.names import suggest
 from hierbayes.posterior import Posterior
 from hierbayes.sampling.sampler import counting
 from hierbayes.summaries.covariances import chunks, products_by, spaced, sums_by
-from hierbayes.summaries.numbers import described
 from hierbayes.summaries.shrinkage_factors import alike
+from hierbayes.tables.numbers import described
 
 QUANTITIES = ("variance", "sd", "effective_n", "ratio")
 

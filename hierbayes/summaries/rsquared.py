@@ -10,8 +10,8 @@ from hierbayes.design.table import Floats
 from hierbayes.posterior import Posterior
 from hierbayes.summaries.covariances import chunks, spaced
 from hierbayes.summaries.latent import latent_variance, marginal_rows
-from hierbayes.summaries.numbers import described
 from hierbayes.summaries.variation import group_variances, population_variance, row_spread
+from hierbayes.tables.numbers import described
 
 MOST = 20_000_000
 """Rows times draws of the marginal R2 of a curved link; with more, evenly spaced draws stand for all."""

@@ -13,10 +13,10 @@ from hierbayes.design.table import Floats, Ints
 from hierbayes.posterior import Posterior
 from hierbayes.sampling.sampler import counting
 from hierbayes.summaries.covariances import chunks, products_by, spaced
-from hierbayes.summaries.numbers import estimates
-from hierbayes.summaries.own_words import own_word
-from hierbayes.summaries.printing import indent
 from hierbayes.summaries.variation import row_spread
+from hierbayes.tables.exporting import indent
+from hierbayes.tables.numbers import estimates
+from hierbayes.tables.own_words import own_word
 
 TERMS = ["group", "term", "size", "factor"]
 LEVELS = ["group", "level", "term", "rows", "factor", "lower", "upper", "variance_left"]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from hierbayes.design.design import Design
+from hierbayes.errors import ModelError
+from hierbayes.families import GAUSSIAN, Family
 from hierbayes.posterior import Posterior
 from hierbayes.summaries.health import Agreement
-from hierbayes.summaries.numbers import CONVERGENCE, ESTIMATES, Floats, described
-from hierbayes.summaries.own_words import own_word
+from hierbayes.summaries.questions.scales import back
+from hierbayes.tables.numbers import CONVERGENCE, ESTIMATES, Floats, described
+from hierbayes.tables.own_words import own_word
+from hierbayes.tables.tidying import by_level, joined
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -45,12 +50,12 @@ def variance_components(posterior: Posterior, design: Design, ci_prob: float, ag
     draws: list[Floats] = []
     places: list[tuple[str, tuple[int, ...]]] = []
     for factor in design.factors:
-        terms = [term for block in design.blocks(factor) for term in block.terms]
+        terms = design.factor_terms(factor)
         own = posterior.factors[factor]
         rows += [(factor, term, "", "sd") for term in terms]
         draws += [own.sd[:, i] for i in range(len(terms))]
         places += [(f"sd_{factor}", (i,)) for i in range(len(terms))]
-        for i, j in correlated_pairs(design, factor):
+        for i, j in design.correlated_pairs(factor):
             rows.append((factor, terms[i], terms[j], "corr"))
             draws.append(own.corr[:, i, j])
             places.append((f"corr_{factor}", (i, j)))
@@ -67,23 +72,35 @@ def variance_components(posterior: Posterior, design: Design, ci_prob: float, ag
     return pd.concat([names, estimated.assign(**known)], axis=1)
 
 
-def correlated_pairs(design: Design, factor: str) -> list[tuple[int, int]]:
-    """Return the pairs of a factor's terms that the model lets correlate."""
-    pairs, start = [], 0
-    for block in design.blocks(factor):
-        k = len(block.terms)
-        pairs += [(start + i, start + j) for i in range(k) for j in range(i + 1, k)]
-        start += k
-    return pairs
+def exponentials(posterior: Posterior, family: Family, coefficients: Sequence[str], ci_prob: float) -> pd.DataFrame:
+    """Return the estimates of the exponentials of the coefficients.
+
+    Raises
+    ------
+    ModelError
+        If they are no ratios under this family.
+    """
+    if not family.exponentials:
+        instead = '; for a response in logarithms fit the response itself with family="lognormal"'
+        raise ModelError(
+            f"exponentiate=True is for the links log, logit and cloglog, and that of {family.name} is {family.link}: "
+            "the exponential of a coefficient is no ratio of means there",
+            f"leave it out{instead if family == GAUSSIAN else ''}",
+        )
+    if not coefficients:
+        return pd.DataFrame(columns=ESTIMATES, index=pd.Index([]), dtype=float)
+    table = described(back(posterior.by_chain(posterior.beta), "odds"), ci_prob)
+    table.index = pd.Index(list(coefficients))
+    return table
 
 
 def group_effects(posterior: Posterior, design: Design, ci_prob: float) -> pd.DataFrame:
     """Return the deviation of every level of every factor, one row for each level and term."""
     parts = []
     for factor in design.factors:
-        terms = [term for block in design.blocks(factor) for term in block.terms]
+        terms = design.factor_terms(factor)
         parts.append(_by_level(posterior.factors[factor].b, factor, design, terms, ci_prob))
-    return _joined(parts)
+    return joined(parts)
 
 
 def group_coefficients(posterior: Posterior, design: Design, ci_prob: float) -> pd.DataFrame:
@@ -93,7 +110,7 @@ def group_coefficients(posterior: Posterior, design: Design, ci_prob: float) -> 
     """
     parts = []
     for factor in design.factors:
-        terms = [term for block in design.blocks(factor) for term in block.terms]
+        terms = design.factor_terms(factor)
         deviations = posterior.factors[factor].b
         names = list(dict.fromkeys((*design.coefficients, *terms)))
         total = np.zeros((*deviations.shape[:2], len(names)))
@@ -102,23 +119,9 @@ def group_coefficients(posterior: Posterior, design: Design, ci_prob: float) -> 
         for i, term in enumerate(terms):
             total[..., names.index(term)] += deviations[..., i]
         parts.append(_by_level(total, factor, design, names, ci_prob))
-    return _joined(parts)
+    return joined(parts)
 
 
 def _by_level(draws: Floats, factor: str, design: Design, terms: list[str], ci_prob: float) -> pd.DataFrame:
-    levels = design.blocks(factor)[0].levels
-    names = pd.DataFrame(
-        {
-            "group": factor,
-            "level": np.repeat(np.asarray(levels, dtype=object), len(terms)),
-            "term": np.tile(np.asarray(terms, dtype=object), len(levels)),
-        }
-    )
     flat = draws.reshape(1, len(draws), -1)
-    return pd.concat([names, described(flat, ci_prob)], axis=1)
-
-
-def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    if not parts:
-        return pd.DataFrame(columns=["group", "level", "term", *ESTIMATES])
-    return pd.concat(parts, ignore_index=True)
+    return by_level(factor, design.blocks(factor)[0].levels, terms, described(flat, ci_prob))

@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from scipy import stats
 
-from hierbayes.summaries.numbers import Floats
+from hierbayes.tables.numbers import Floats
 
 SIMULATIONS = 20_000
 """Curves of uniform numbers behind each p value: none is smaller than 1 / (SIMULATIONS + 1)."""

@@ -14,9 +14,9 @@ from hierbayes.errors import ModelError
 from hierbayes.posterior import Posterior
 from hierbayes.summaries.covariances import inner, sums_by
 from hierbayes.summaries.latent import latent_variance
-from hierbayes.summaries.numbers import check_flag, described
-from hierbayes.summaries.own_words import own_word
 from hierbayes.summaries.variation import group_variances, population_variance
+from hierbayes.tables.numbers import check_flag, described
+from hierbayes.tables.own_words import own_word
 
 KINDS = ("adjusted", "unadjusted")
 CORRELATION = ["correlation", "correlation_lower", "correlation_upper"]

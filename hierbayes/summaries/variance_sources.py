@@ -12,17 +12,17 @@ from hierbayes.design.design import Design
 from hierbayes.design.levels import FactorColumns, factor_columns
 from hierbayes.design.table import Categorical, Floats, Ints, as_factor
 from hierbayes.design.units import WEAK, response_units
+from hierbayes.estimates.classical_tests import TermTest
 from hierbayes.expressions.syntax import Call, Name
 from hierbayes.formula import show
 from hierbayes.formula.syntax import Formula, Term
 from hierbayes.posterior import Posterior
-from hierbayes.summaries.classical_tests import TermTest
 from hierbayes.summaries.covariances import chunks
 from hierbayes.summaries.latent import latent_variance
 from hierbayes.summaries.level_constraints import constraints, span_of
-from hierbayes.summaries.own_words import own_word
 from hierbayes.summaries.superpopulation import batch_sd
 from hierbayes.summaries.variation import row_spread
+from hierbayes.tables.own_words import own_word
 
 COLUMNS = (
     *("kind", "df", "finite_sd", "finite_lower", "finite_upper", "super_sd", "super_lower", "super_upper"),

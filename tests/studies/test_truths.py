@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import hierbayes as hb
+from hierbayes.estimates.side_by_side import parameters
 from hierbayes.studies.plans import make_plan
 from hierbayes.studies.truths import addresses, read_truth
-from hierbayes.summaries.side_by_side import parameters
 
 SLOPES = {"Intercept": 250, "Days": 10, "sd_Subject": [25, 6], "corr_Subject": 0.2, "sigma": 24}
 
@@ -108,7 +108,7 @@ def test_a_coefficient_called_sigma_stands_in_beta():
     with pytest.raises(hb.ModelError, match=r"beta\[sigma\]"):
         read_truth({"Intercept": 1, "sigma": 2}, design)
     found = read_truth({"beta": {"Intercept": 1, "sigma": 2}, "sigma": 3}, design)
-    assert (found.beta.tolist(), found.sigma) == ([1, 2], 3)
+    assert (found.beta.tolist(), found.parameters["sigma"]) == ([1, 2], 3)
 
 
 def test_parameters_have_the_names_and_order_of_the_classical_tables(slopes, mixed):

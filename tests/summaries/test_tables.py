@@ -8,8 +8,8 @@ import pytest
 from fits import fake_fit
 
 import hierbayes as hb
-from hierbayes.summaries.numbers import convergence, estimates
 from hierbayes.summaries.printing import method_line
+from hierbayes.tables.numbers import convergence, estimates
 
 ESTIMATES = ["mean", "sd", "median", "lower", "upper"]
 CHAINS = ["ess_bulk", "ess_tail", "r_hat"]

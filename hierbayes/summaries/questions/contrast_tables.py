@@ -17,7 +17,6 @@ from hierbayes.design.design import Design
 from hierbayes.design.rank import narrowed
 from hierbayes.errors import ModelError
 from hierbayes.posterior import Posterior
-from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
 from hierbayes.summaries.questions.contrast_weights import contrast_matrix
 from hierbayes.summaries.questions.grid import Averaged, average_grid, product, reference_grid
 from hierbayes.summaries.questions.marginal_means import apart
@@ -31,6 +30,7 @@ from hierbayes.summaries.questions.standardized import (
     response_means,
     row_grids,
 )
+from hierbayes.tables.numbers import ESTIMATES, Floats, check_flag, check_prob, described
 
 _DUST = 1e-12
 """A sum that is no larger than this share of its summands' sizes is 0 but for rounding."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from hierbayes.errors import ModelError
 from hierbayes.formula.names import suggest
-from hierbayes.summaries.numbers import Floats
+from hierbayes.tables.numbers import Floats
 
 KINDS = ("pairwise", "reference", "sequential", "mean", "polynomial")
 

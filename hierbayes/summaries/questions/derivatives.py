@@ -16,9 +16,9 @@ from hierbayes.design.design import Design
 from hierbayes.design.new_rows import rows_of
 from hierbayes.design.rank import narrowed
 from hierbayes.design.table import Ints
-from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.grid import CHUNK
 from hierbayes.summaries.questions.predictors import numbers_of
+from hierbayes.tables.numbers import Floats
 
 STEP = 1e-3
 """Distance between the points, in sds of the predictor."""

@@ -13,8 +13,8 @@ from hierbayes.engines.base import Problem
 from hierbayes.errors import FormulaError
 from hierbayes.expressions.evaluate import applied, fold, linear_sum, literal
 from hierbayes.expressions.syntax import Expression, Name
-from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.parameters import Parameter
+from hierbayes.tables.numbers import Floats
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from hierbayes.design.design import Design
 from hierbayes.design.new_rows import rows_of
 from hierbayes.design.rank import narrowed
 from hierbayes.errors import ModelError
-from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.predictors import Value, levels_by_row, numbers_of, predictors, values_of
+from hierbayes.tables.numbers import Floats
 
 Weights = Literal["equal", "proportional"]
 

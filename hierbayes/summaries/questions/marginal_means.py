@@ -16,7 +16,6 @@ import pandas as pd
 from hierbayes.design.design import Design
 from hierbayes.errors import ModelError
 from hierbayes.posterior import Posterior
-from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
 from hierbayes.summaries.questions.grid import Grid, Weights, average_grid, product, reference_grid
 from hierbayes.summaries.questions.predictors import (
     Value,
@@ -35,6 +34,7 @@ from hierbayes.summaries.questions.standardized import (
     response_means,
     row_grids,
 )
+from hierbayes.tables.numbers import ESTIMATES, Floats, check_flag, check_prob, described
 
 
 def means_table(

@@ -16,8 +16,8 @@ from hierbayes.engines.assemble import labels_of
 from hierbayes.errors import ModelError
 from hierbayes.formula.names import suggest
 from hierbayes.posterior import posterior_of
-from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.own_variables import Entry, entries, entry_draws
+from hierbayes.tables.numbers import Floats
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -15,10 +15,10 @@ import pandas as pd
 
 from hierbayes.design.stacked import one_each
 from hierbayes.errors import ModelError
-from hierbayes.summaries.numbers import Floats, check_prob
 from hierbayes.summaries.questions.expressions import evaluate
 from hierbayes.summaries.questions.parameters import Parameter, Parameters
 from hierbayes.summaries.questions.reading import read
+from hierbayes.tables.numbers import Floats, check_prob
 
 COLUMNS = ("quantity", "low", "high", "lower", "upper", "below", "in_rope", "above", "in_rope_ci", "decision")
 

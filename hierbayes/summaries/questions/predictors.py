@@ -15,7 +15,7 @@ from hierbayes.design.table import Column, Numeric, as_factor
 from hierbayes.errors import ModelError
 from hierbayes.expressions.syntax import names_in
 from hierbayes.formula.names import suggest
-from hierbayes.summaries.numbers import Floats
+from hierbayes.tables.numbers import Floats
 
 Value = float | str
 Values = dict[str, tuple[Value, ...]]

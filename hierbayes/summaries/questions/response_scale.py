@@ -15,9 +15,9 @@ from hierbayes.design.design import Design
 from hierbayes.design.table import Ints
 from hierbayes.families import Family
 from hierbayes.posterior import Posterior
-from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.derivatives import RowsAndSlopes, derivatives
 from hierbayes.summaries.questions.grid import Grid, plain_rows
+from hierbayes.tables.numbers import Floats
 
 NUMBERS = 4_000_000
 """Numbers in an array of draws by rows that is held at a time."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from hierbayes.errors import ModelError
 from hierbayes.families import Family
-from hierbayes.summaries.numbers import Floats, share_positive
+from hierbayes.tables.numbers import Floats, share_positive
 
 Scale = Literal["link", "response", "odds", "ratio"]
 SCALES = ("link", "response", "odds", "ratio")

@@ -20,7 +20,6 @@ from hierbayes.design.table import Ints
 from hierbayes.errors import ModelError
 from hierbayes.formula.names import suggest
 from hierbayes.posterior import Posterior
-from hierbayes.summaries.numbers import ESTIMATES, Floats, check_flag, check_prob, described
 from hierbayes.summaries.questions.derivatives import Derivatives, RowsAndSlopes, derivatives
 from hierbayes.summaries.questions.grid import Weights, average_grid, observed, product, reference_grid
 from hierbayes.summaries.questions.predictors import (
@@ -35,6 +34,7 @@ from hierbayes.summaries.questions.predictors import (
 )
 from hierbayes.summaries.questions.response_scale import grid_slopes, predictor_draws, row_slopes
 from hierbayes.summaries.questions.scales import back, check_scale, share_above
+from hierbayes.tables.numbers import ESTIMATES, Floats, check_flag, check_prob, described
 
 OWN_COLUMNS = ("predictor", "group", "level", *ESTIMATES, "prob_positive", "prob_above_1")
 

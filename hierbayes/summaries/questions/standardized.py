@@ -12,10 +12,10 @@ import numpy as np
 from hierbayes.design.design import Design
 from hierbayes.errors import ModelError
 from hierbayes.posterior import Posterior
-from hierbayes.summaries.numbers import Floats
 from hierbayes.summaries.questions.grid import Averaged, Grid, averaged_rows, observed, product
 from hierbayes.summaries.questions.predictors import Value, Values, levels_by_row
 from hierbayes.summaries.questions.response_scale import grid_means
+from hierbayes.tables.numbers import Floats
 
 
 def row_grids(design: Design, wanted: Values, splits: Values, fixed: dict[str, tuple[Value, ...]]) -> list[Grid]:

@@ -26,7 +26,7 @@ from hierbayes.errors import ModelError
 from hierbayes.expressions.syntax import Call, names_in
 from hierbayes.formula import show
 from hierbayes.formula.syntax import Atom
-from hierbayes.summaries.numbers import Floats
+from hierbayes.tables.numbers import Floats
 
 _SAME = 1e-10
 """A singular value or weight below this share of the largest is 0 but for rounding."""

@@ -9,14 +9,12 @@ import pandas as pd
 from scipy.special import chdtri, stdtrit
 
 from hierbayes.design.design import Design
-from hierbayes.design.levels import factor_columns
 from hierbayes.errors import ModelError
-from hierbayes.estimates import GroupColumns, NoPooling, complete_pooling, fixed_groups, no_pooling
-from hierbayes.summaries.classical_fit import ClassicalFit
-from hierbayes.summaries.numbers import Floats
-from hierbayes.summaries.own_words import coefficient_word, own_word
-from hierbayes.summaries.tables import correlated_pairs
-from hierbayes.summaries.tidying import NUMBERS, Tabled, component, tidied
+from hierbayes.estimates import GroupColumns, NoPooling, fixed_groups, least_squares, no_pooling
+from hierbayes.estimates.classical_fit import ClassicalFit
+from hierbayes.tables.numbers import Floats
+from hierbayes.tables.own_words import coefficient_word, own_word
+from hierbayes.tables.tidying import NUMBERS, Tabled, by_level, component, tidied
 
 CRITERIA = ["loglik", "parameters", "aic", "bic", "criterion", "df_residual"]
 MOST_NAMED = 5
@@ -47,18 +45,13 @@ def parameters(design: Design) -> pd.DataFrame:
     """Return the rows of the comparison: parameter, effect, group, term; coefficients, sds and correlations, sigma."""
     rows = [(coefficient_word(name, ["sigma"]), "fixed", "", name) for name in design.coefficients]
     for factor in design.factors:
-        terms = factor_terms(design, factor)
+        terms = design.factor_terms(factor)
         rows += [(f"sd_{factor}[{term}]", "ran_pars", factor, component("sd", term, "")) for term in terms]
-        for i, j in correlated_pairs(design, factor):
+        for i, j in design.correlated_pairs(factor):
             shown = component("corr", terms[i], terms[j])
             rows.append((f"corr_{factor}[{terms[i]}, {terms[j]}]", "ran_pars", factor, shown))
     rows.append(("sigma", "ran_pars", own_word("Residual", design.factors), component("sigma", "", "")))
     return pd.DataFrame(rows, columns=["parameter", "effect", "group", "term"])
-
-
-def factor_terms(design: Design, factor: str) -> list[str]:
-    """Return the terms of a factor over all its blocks."""
-    return [term for block in design.blocks(factor) for term in block.terms]
 
 
 def tidy_column(method: str, fit: Tabled, ci_prob: float) -> Column:
@@ -69,13 +62,7 @@ def tidy_column(method: str, fit: Tabled, ci_prob: float) -> Column:
 def likelihood_column(fit: ClassicalFit, ci_prob: float) -> Column:
     """Return the column of a REML or ML fit."""
     column = tidy_column(fit.method, fit, ci_prob)
-    criteria = {
-        "loglik": fit.loglik,
-        "parameters": fit.estimates.parameters,
-        "aic": fit.aic,
-        "bic": fit.bic,
-        "criterion": fit.criterion,
-    }
+    criteria = _criteria(fit.loglik, fit.estimates.parameters, fit.design.n)
     table = fit.varcorr()
     zero = table[(table["kind"] == "sd") & (table["mean"] == 0)]
     names = [f"sd_{row.group}[{row.term}]" for row in zero.itertuples()]
@@ -85,9 +72,8 @@ def likelihood_column(fit: ClassicalFit, ci_prob: float) -> Column:
         else "a correlation matrix has no inverse"
     )
     notes = (said,) if fit.singular else ()
-    return Column(
-        column.method, column.numbers, criteria, (*notes, f"{fit.method}: {fit.doubt}") if fit.doubt else notes
-    )
+    doubts = (f"{fit.method}: {fit.doubt}",) if fit.doubt else ()
+    return Column(column.method, column.numbers, criteria, (*notes, *doubts))
 
 
 def complete_column(design: Design, ci_prob: float) -> Column:
@@ -97,7 +83,7 @@ def complete_column(design: Design, ci_prob: float) -> Column:
     if p == 0:
         return Column("complete", numbers, notes=("complete: there are no population-level coefficients",))
     try:
-        found = complete_pooling(design.y - design.offset, design.X, design.weights)
+        found = least_squares(design.y - design.offset, design.X, design.weights)
     except ModelError as error:
         return Column("complete", numbers, notes=(f"complete: {error.what}",))
     numbers[:p] = _with_limits(found.beta, _roots(found.covariance), found.df, ci_prob)
@@ -109,7 +95,10 @@ def fixed_column(design: Design, ci_prob: float) -> Column:
     """Return least squares with the groups as fixed effects that sum to zero."""
     numbers = _empty(design)
     p = len(design.coefficients)
-    groups = [GroupColumns(own.Z, own.codes, own.n_levels) for own in factor_columns(design)]
+    groups = [
+        GroupColumns(np.hstack([block.Z for block in blocks]), blocks[0].codes, blocks[0].n_levels)
+        for blocks in map(design.blocks, design.factors)
+    ]
     try:
         found = fixed_groups(design.y - design.offset, design.X, groups, design.weights)
     except ModelError as error:
@@ -176,13 +165,13 @@ def _fill_means(numbers: Floats, design: Design, kept: Floats, terms: list[str],
 def _fill_spreads(numbers: Floats, design: Design, factor: str, kept: Floats, terms: list[str]) -> None:
     rows = parameters(design)
     places = {name: i for i, name in enumerate(rows["parameter"])}
-    own = factor_terms(design, factor)
+    own = design.factor_terms(factor)
     if len(kept) < 2:
         return
     for term in own:
         if term in terms:
             numbers[places[f"sd_{factor}[{term}]"], 0] = kept[:, terms.index(term)].std(ddof=1)
-    for i, j in correlated_pairs(design, factor):
+    for i, j in design.correlated_pairs(factor):
         if len(kept) > 2 and own[i] in terms and own[j] in terms:
             pair = kept[:, [terms.index(own[i]), terms.index(own[j])]]
             if np.all(np.ptp(pair, axis=0) > 0):
@@ -191,17 +180,10 @@ def _fill_spreads(numbers: Floats, design: Design, factor: str, kept: Floats, te
 
 
 def _levels(found: NoPooling, factor: str, levels: tuple[str, ...], terms: list[str], ci_prob: float) -> pd.DataFrame:
-    J, k = found.coef.shape
-    names = pd.DataFrame(
-        {
-            "group": factor,
-            "level": np.repeat(np.asarray(levels, dtype=object), k),
-            "term": np.tile(np.asarray(terms, dtype=object), J),
-            "rows": np.repeat(found.counts, k),
-        }
-    )
     numbers = _with_limits(found.coef.reshape(-1), found.se.reshape(-1), found.df, ci_prob)
-    return pd.concat([names, pd.DataFrame(numbers, columns=NUMBERS)], axis=1)
+    table = pd.DataFrame(numbers, columns=NUMBERS)
+    table.insert(0, "rows", np.repeat(found.counts, len(terms)))
+    return by_level(factor, levels, terms, table)
 
 
 def _constant(design: Design, codes: np.ndarray, factor: str) -> list[str]:
@@ -223,13 +205,13 @@ def _separate_loglik(found: NoPooling, design: Design, terms: list[str]) -> tupl
     return half - design.n / 2 * (float(np.log(2 * np.pi * squares / design.n)) + 1), count, design.n
 
 
-def _criteria(loglik: float, count: int, n: int, df: int) -> dict[str, float]:
-    if not np.isfinite(loglik) or df <= 0:
-        return {"parameters": count, "df_residual": df}
-    aic, bic = -2 * loglik + 2 * count, -2 * loglik + float(np.log(n)) * count
-    return {
-        "loglik": loglik, "parameters": count, "aic": aic, "bic": bic, "criterion": -2 * loglik, "df_residual": df
-    }  # fmt: skip
+def _criteria(loglik: float, count: int, n: int, df: int | None = None) -> dict[str, float]:
+    own = {"parameters": float(count)} | ({} if df is None else {"df_residual": float(df)})
+    if not np.isfinite(loglik) or (df is not None and df <= 0):
+        return own
+    criterion = -2 * loglik
+    bic = criterion + float(np.log(n)) * count
+    return {**own, "loglik": loglik, "aic": criterion + 2 * count, "bic": bic, "criterion": criterion}
 
 
 def _no_freedom(method: str, df: int) -> list[str]:

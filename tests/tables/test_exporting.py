@@ -13,8 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import hierbayes as hb
-from hierbayes.summaries.cells import cells
-from hierbayes.summaries.exporting import export
+from hierbayes.tables.cells import cells
+from hierbayes.tables.exporting import export
 
 HOSTILE = [
     "<script>alert(1)</script>",

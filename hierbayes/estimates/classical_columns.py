@@ -10,9 +10,8 @@ import pandas as pd
 
 from hierbayes.design.design import Design
 from hierbayes.errors import DataError, ModelError
-from hierbayes.summaries.cells import number
-from hierbayes.summaries.classical_fit import ClassicalFit
-from hierbayes.summaries.side_by_side import (
+from hierbayes.estimates.classical_fit import ClassicalFit
+from hierbayes.estimates.side_by_side import (
     Column,
     complete_column,
     fixed_column,
@@ -21,7 +20,8 @@ from hierbayes.summaries.side_by_side import (
     separate_column,
     tidy_column,
 )
-from hierbayes.summaries.tidying import NUMBERS, Tabled
+from hierbayes.tables.cells import number
+from hierbayes.tables.tidying import NUMBERS, Tabled
 
 METHODS = ("complete", "separate", "fixed", "REML", "ML", "posterior")
 IN_TABLE = {"loglik": "log-likelihood", "aic": "AIC", "bic": "BIC", "criterion": "-2 log-likelihood"}

@@ -16,13 +16,12 @@ from hierbayes.design.design import Design
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.engines.collapsed.curvature import Components, components
 from hierbayes.engines.collapsed.estimates import Estimates
-from hierbayes.summaries.cells import number
-from hierbayes.summaries.exporting import Tables
-from hierbayes.summaries.numbers import ESTIMATES, check_prob
-from hierbayes.summaries.own_words import own_word
-from hierbayes.summaries.plain import plain_design, plain_problem
-from hierbayes.summaries.printing import indent
-from hierbayes.summaries.tidying import Effect, tidied
+from hierbayes.estimates.plain import plain_design, plain_problem
+from hierbayes.tables.cells import number
+from hierbayes.tables.exporting import Tables, indent
+from hierbayes.tables.numbers import check_prob
+from hierbayes.tables.own_words import own_word
+from hierbayes.tables.tidying import Effect, by_level, joined, tidied
 
 
 @dataclass(frozen=True)
@@ -145,15 +144,11 @@ class ClassicalFit(Tables):
             own = deviations[deviations["group"] == factor].pivot(index="level", columns="term", values="mean")
             levels = self.design.blocks(factor)[0].levels
             own = own.reindex(list(levels))
-            varying = [term for block in self.design.blocks(factor) for term in block.terms]
+            varying = self.design.factor_terms(factor)
             terms = list(dict.fromkeys((*self.design.coefficients, *varying)))
             total = np.column_stack([fixed.get(t, 0.0) + (own[t] if t in own else np.zeros(len(own))) for t in terms])
-            parts.append(_by_level(factor, levels, tuple(terms), total, np.full(total.shape, np.nan), ci_prob))
-        return (
-            pd.concat(parts, ignore_index=True)
-            if parts
-            else pd.DataFrame(columns=["group", "level", "term", *ESTIMATES])
-        )
+            parts.append(_by_level(factor, levels, terms, total, np.full(total.shape, np.nan), ci_prob))
+        return joined(parts)
 
     @property
     def _title(self) -> str:
@@ -253,25 +248,15 @@ def _wald(estimate: Floats, error: Floats, ci_prob: float) -> pd.DataFrame:
 
 
 def _by_level(
-    factor: str, levels: tuple[str, ...], terms: tuple[str, ...], values: Floats, errors: Floats, ci_prob: float
+    factor: str, levels: tuple[str, ...], terms: Sequence[str], values: Floats, errors: Floats, ci_prob: float
 ) -> pd.DataFrame:
-    names = pd.DataFrame(
-        {
-            "group": factor,
-            "level": np.repeat(np.asarray(levels, dtype=object), len(terms)),
-            "term": np.tile(np.asarray(terms, dtype=object), len(levels)),
-        }
-    )
-    return pd.concat([names, _wald(values.reshape(-1), errors.reshape(-1), ci_prob)], axis=1)
+    return by_level(factor, levels, terms, _wald(values.reshape(-1), errors.reshape(-1), ci_prob))
 
 
 def _ordered(parts: list[pd.DataFrame], design: Design) -> pd.DataFrame:
     """Put the blocks of one factor together, level by level, as the posterior's table has them."""
-    if not parts:
-        return pd.DataFrame(columns=["group", "level", "term", *ESTIMATES])
-    joined = pd.concat(parts, ignore_index=True)
-    place = {(f, level): i for f in design.factors for i, level in enumerate(design.blocks(f)[0].levels)}
-    order = {factor: i for i, factor in enumerate(design.factors)}
-    keys = [(order[g], place[g, level]) for g, level in zip(joined["group"], joined["level"], strict=True)]
-    rank = sorted(range(len(keys)), key=keys.__getitem__)
-    return joined.iloc[rank].reset_index(drop=True)
+    whole = joined(parts)
+    names = [(factor, level) for factor in design.factors for level in design.blocks(factor)[0].levels]
+    place = {name: i for i, name in enumerate(names)}
+    keys = [place[name] for name in zip(whole["group"], whole["level"], strict=True)]
+    return whole.iloc[np.argsort(keys, kind="stable")].reset_index(drop=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from hierbayes.errors import DataError, ModelError
-from hierbayes.summaries.cells import Cells, cells
+from hierbayes.tables.cells import Cells, cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -233,3 +233,8 @@ def _html_cell(tag: str, text: str, numeric: bool, top: bool = False, bottom: bo
     side = "right" if numeric else "left"
     style = f"{rules}padding:1pt 6pt;text-align:{side};white-space:nowrap"
     return f'<{tag} style="{style}">{escape(_one_line(text))}</{tag}>'
+
+
+def indent(text: str) -> str:
+    """Indent every line by one blank."""
+    return "\n".join(f" {line}" for line in text.splitlines())

@@ -9,10 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hierbayes.errors import ModelError
-from hierbayes.families import GAUSSIAN, Family
-from hierbayes.posterior import Posterior
-from hierbayes.summaries.numbers import ESTIMATES, described
-from hierbayes.summaries.questions.scales import back
+from hierbayes.tables.numbers import ESTIMATES
 
 Effect = Literal["fixed", "ran_pars", "ran_vals", "ran_coefs", "own"]
 EFFECTS = ("fixed", "ran_pars", "ran_vals", "ran_coefs")
@@ -61,28 +58,6 @@ def tidied(
     return stacked({effect: table for effect, table in found.items() if table is not None}, estimate, medians)
 
 
-def exponentials(posterior: Posterior, family: Family, coefficients: Sequence[str], ci_prob: float) -> pd.DataFrame:
-    """Return the estimates of the exponentials of the coefficients.
-
-    Raises
-    ------
-    ModelError
-        If they are no ratios under this family.
-    """
-    if not (family.exponentials):
-        instead = '; for a response in logarithms fit the response itself with family="lognormal"'
-        raise ModelError(
-            f"exponentiate=True is for the links log, logit and cloglog, and that of {family.name} is {family.link}: "
-            "the exponential of a coefficient is no ratio of means there",
-            f"leave it out{instead if family == GAUSSIAN else ''}",
-        )
-    if not coefficients:
-        return pd.DataFrame(columns=ESTIMATES, index=pd.Index([]), dtype=float)
-    table = described(back(posterior.by_chain(posterior.beta), "odds"), ci_prob)
-    table.index = pd.Index(list(coefficients))
-    return table
-
-
 def stacked(
     tables: dict[str, pd.DataFrame], estimate: str | None = None, medians: Collection[str] = ("ran_pars",)
 ) -> pd.DataFrame:
@@ -118,6 +93,25 @@ def _levels(table: pd.DataFrame) -> pd.DataFrame:
 def _components(table: pd.DataFrame) -> pd.DataFrame:
     terms = [component(*row) for row in table[["kind", "term", "term2"]].itertuples(index=False)]
     return pd.DataFrame({"group": table["group"], "term": pd.Series(terms, dtype=object)})
+
+
+def by_level(factor: str, levels: Sequence[str], terms: Sequence[str], numbers: pd.DataFrame) -> pd.DataFrame:
+    """Return numbers of every level and, within it, every term with their names: group, level and term."""
+    names = pd.DataFrame(
+        {
+            "group": factor,
+            "level": np.repeat(np.asarray(levels, dtype=object), len(terms)),
+            "term": np.tile(np.asarray(terms, dtype=object), len(levels)),
+        }
+    )
+    return pd.concat([names, numbers], axis=1)
+
+
+def joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return tables of levels as one, without rows where there are no groups."""
+    if not parts:
+        return pd.DataFrame(columns=["group", "level", "term", *ESTIMATES])
+    return pd.concat(parts, ignore_index=True)
 
 
 def component(kind: str, term: str, term2: str) -> str:

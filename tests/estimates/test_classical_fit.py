@@ -415,7 +415,7 @@ def test_what_depends_on_a_classical_fit_survives_an_exact_one():
     rng = np.random.default_rng(5)
     g = np.repeat(np.arange(6), 5)
     model = hb.Model("y ~ 1 + (1 | g)", pd.DataFrame({"y": rng.normal(size=6)[g], "g": g}), priors=PROPER)
-    from hierbayes.summaries.classical_columns import _likelihood
+    from hierbayes.estimates.classical_columns import _likelihood
 
     assert "exactly" in _likelihood(model, "REML").notes[0]
 
