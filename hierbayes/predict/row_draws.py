@@ -142,7 +142,7 @@ def response_of(family: Family, posterior: Posterior, rows: Rows, seed: int) -> 
         for start in range(piece.start, piece.stop, STEP):
             own = slice(start - piece.start, min(start + STEP, piece.stop) - piece.start)
             rng = generator(seed, "noise", str(start // STEP))
-            trials = at_rows(rows.trials, piece.rows, own, None)
+            trials = at_rows(rows.trials, piece.rows, (own, None))
             drawn[own] = family.draw(drawn[own], posterior.parameters, rng, trials=trials)
         return drawn
 
@@ -184,7 +184,7 @@ def residual_of(family: Family, posterior: Posterior, rows: Rows, standardized: 
             left *= np.sqrt(rows.weights[piece.rows])[:, None]
             left /= posterior.parameters["sigma"]
             return left
-        trials = at_rows(rows.trials, piece.rows, None)
+        trials = at_rows(rows.trials, (piece.rows, None))
         sd = np.sqrt(family.variance(drawn, posterior.parameters, trials=trials))
         return np.asarray(left / (sd if trials is None else sd / trials))
 

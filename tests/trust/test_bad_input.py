@@ -72,17 +72,17 @@ def test_a_prediction_from_bad_input(fit, name: str) -> None:
 OPTIONS = "test_an_option_out_of_range_is_named_before_anything_is_compiled"
 # What other tests prove, by their file, name and, where there are several, a word of the parameter.
 ELSEWHERE = {
-    "draws=0": ("test_sampling.py", OPTIONS, '("draws", 0)'),
-    "chains=0": ("test_sampling.py", OPTIONS, '("chains", 0)'),
-    "tune=0": ("test_sampling.py", OPTIONS, '("tune", 0)'),
+    "draws=0": ("sampling/test_sampling.py", OPTIONS, '("draws", 0)'),
+    "chains=0": ("sampling/test_sampling.py", OPTIONS, '("chains", 0)'),
+    "tune=0": ("sampling/test_sampling.py", OPTIONS, '("tune", 0)'),
     "a negative seed": (
-        "test_sampling.py", OPTIONS, '("seed", -1)'
+        "sampling/test_sampling.py", OPTIONS, '("seed", -1)'
     ),
-    "an unknown option": ("test_sampling.py", "test_unknown_option_is_named", "sampels"),
+    "an unknown option": ("sampling/test_sampling.py", "test_unknown_option_is_named", "sampels"),
     "Ctrl-C while sampling": (
-        "test_sampling.py", "test_interruption_keeps_the_draws_so_far_and_harms_no_later_fit", "interrupted_soon"
+        "sampling/test_sampling.py", "test_interruption_keeps_the_draws_so_far_and_harms_no_later_fit", "interrupted_soon"
     ),
-    "Ctrl-C before the first draw": ("test_sampling.py", "test_interruption_before_the_first_draw_is_an_error", ""),
+    "Ctrl-C before the first draw": ("sampling/test_sampling.py", "test_interruption_before_the_first_draw_is_an_error", ""),
     "Ctrl-C while writing": ("storage/test_file.py", "test_an_interruption_leaves_nothing", "KeyboardInterrupt"),
     "an output folder that cannot be written": (
         "test_cli.py", "test_a_directory_that_cannot_be_written_is_found_before_the_model_is_built", "cannot write"
@@ -102,7 +102,7 @@ ELSEWHERE = {
     "a CSV file that is none": ("test_datasets.py", "test_a_table_that_cannot_be_read_is_named", ""),
     "a specification that is none": ("test_catalogue.py", "test_a_bad_specification_is_told_what_is_wrong", "nested"),
     "flat priors without a posterior": (
-        "test_priors.py", "test_flat_priors_are_refused_where_the_posterior_would_be_improper", "two groups"
+        "priors/test_priors.py", "test_flat_priors_are_refused_where_the_posterior_would_be_improper", "two groups"
     ),
     "the caller's table": ("design/test_columns.py", "test_the_frame_is_never_changed_nor_tied_to_the_design", ""),
 }  # fmt: skip
