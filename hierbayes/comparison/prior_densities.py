@@ -3,21 +3,17 @@
 # mypy: allow-untyped-calls
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Block, Floats, Problem
 from hierbayes.errors import ModelError
-from hierbayes.posterior.internal import Internal, internal
+from hierbayes.posterior import Posterior
+from hierbayes.posterior.internal import Internal
 from hierbayes.priors import LKJ, Custom, Fixed, Flat, Normal, Prior
 
-if TYPE_CHECKING:
-    import xarray as xr
 
-
-def prior_densities(problem: Problem, labels: Labels, posterior: xr.Dataset) -> dict[str, Floats]:
+def prior_densities(problem: Problem, labels: Labels, posterior: Posterior) -> dict[str, Floats]:
     """Return log prior densities by variable of the posterior, shape (chains, draws, entries or nothing).
 
     Densities are those of the prior as it is stated: of the coefficients and sds of the centred columns where columns
@@ -30,8 +26,7 @@ def prior_densities(problem: Problem, labels: Labels, posterior: xr.Dataset) -> 
         If a prior is known to the PyMC model only.
     """
     _refuse_custom(problem)
-    drawn = internal(problem, labels, posterior)
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
+    drawn = posterior.internal(problem)
     found = {"sigma": scalar_densities(problem.sigma_prior, drawn.sigma)} if problem.has_sigma else {}
     for name, prior, values in zip(problem.aux, problem.aux_priors, drawn.aux, strict=True):
         found[name] = scalar_densities(prior, values)
@@ -41,7 +36,7 @@ def prior_densities(problem: Problem, labels: Labels, posterior: xr.Dataset) -> 
         )
     for factor, members in labels.grouped.items():
         found |= _factor(problem, factor, members, drawn)
-    return {name: values.reshape(*shape, *values.shape[1:]) for name, values in found.items()}
+    return {name: posterior.by_chain(values) for name, values in found.items()}
 
 
 def _refuse_custom(problem: Problem) -> None:
