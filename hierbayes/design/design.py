@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
@@ -186,7 +186,7 @@ class Design:
 
         if not self.groups:
             return sparse.csr_matrix((len(self.offset), 0))
-        return sparse.csr_matrix(sparse.hstack([_sparse_block(block) for block in self.groups], format="csr"))
+        return sparse.csr_matrix(sparse.hstack([sparse_columns(block) for block in self.groups], format="csr"))
 
     @cached_property
     def Z_names(self) -> tuple[str, ...]:
@@ -225,8 +225,21 @@ class Design:
         return str(self.table().to_html(index=False))
 
 
-def _sparse_block(block: GroupBlock) -> sparse.csr_matrix:
-    """Return a block with the columns of each row at its level."""
+class Levelled(Protocol):
+    """Columns that vary by level: one group-level term, or all of a factor."""
+
+    @property
+    def Z(self) -> Floats: ...
+
+    @property
+    def codes(self) -> Ints: ...
+
+    @property
+    def n_levels(self) -> int: ...
+
+
+def sparse_columns(block: Levelled) -> sparse.csr_matrix:
+    """Return the columns of each row at its level, shape (n, levels times columns), level after level."""
     from scipy import sparse
 
     n, k = block.Z.shape

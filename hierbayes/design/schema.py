@@ -109,7 +109,7 @@ class Schema:
     columns: tuple[ColumnSchema, ...]
     states: Mapping[str, Mapping[str, Any]]
     groups: tuple[GroupSchema, ...]
-    family: Family = GAUSSIAN
+    family: Family
     response_levels: tuple[str, ...] = ()
     dropped: tuple[Dropped, ...] = ()
 

@@ -111,15 +111,15 @@ def of_draws(
     `design` holds the response that was fitted.
     """
     posterior = with_true_names(named_tree(trace, labels, problem)["posterior"].to_dataset())
-    draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-    found = np.empty((draws, len(quantities)))
+    drawn = posterior_of(posterior, labels)
+    found = np.empty((drawn.size, len(quantities)))
     for i, each in enumerate(quantities):
         if each.address is not None:
             found[:, i] = each.address.of(trace.draws).ravel()
         elif each.kind == "loglik":
-            found[:, i] = sum(values.sum(axis=1) for _, values in row_densities(design, labels, posterior))
+            found[:, i] = sum(values.sum(axis=1) for _, values in row_densities(design, drawn))
         else:
-            found[:, i] = _predicted(design, posterior_of(posterior, labels), seed)
+            found[:, i] = _predicted(design, drawn, seed)
     return found
 
 
