@@ -77,7 +77,7 @@ def write_formula(formula: Formula, design: Design) -> Written:
     parts += [f"({_part(part, written)} | {':'.join(map(_name, factor))})" for factor, part in bars.items()]
     counted = list(counts(design, formula))
     response = _expression(formula.response, written) if not counted else _name(counted[0])
-    if design.trials is not None:
+    if design.family.counts_trials:
         response = f"p({response}, {_name(counted[1])})"
     written.text = f"{response} ~ {' + '.join(parts)}"
     return written
@@ -91,7 +91,7 @@ def counts(design: Design, formula: Formula) -> dict[str, Ints]:
     if not design.family.whole:
         return {}
     parts: list[tuple[Expression, str, Floats]] = [(formula.response, "response", design.y)]
-    if formula.trials is not None and design.trials is not None:
+    if formula.trials is not None and design.family.counts_trials:
         parts += [(formula.trials, "trials", design.trials)]
     right = {name.name for node in formula.right() for name in names_in(node)}
     found: dict[str, Ints] = {}

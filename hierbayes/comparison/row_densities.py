@@ -55,7 +55,7 @@ def row_densities(
 def _densities(design: Design, own: Mapping[str, Floats], rows: slice, found: Floats) -> Floats:
     """Return the log densities of rows at their linear predictors, which are overwritten."""
     family = design.family
-    if family.unordered:
+    if not family.has_mean:
         return np.asarray(family.log_likelihood(design.y[rows], found, own, design.weights[rows]))
     if not family.conjugate:
         trials = at_rows(design.trials, rows)

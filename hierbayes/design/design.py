@@ -198,7 +198,7 @@ class Design:
     def table(self) -> pd.DataFrame:
         """Return one row for each array of the design: name, shape and columns."""
         ones = f"1 is {self.modelled!r}, 0 is {self.schema.response_levels[0]!r}" if self.modelled is not None else ""
-        if self.family.ordered:
+        if self.family.has_thresholds:
             ones = " < ".join(self.categories)
         elif self.categories:
             ones = f"{', '.join(self.categories[1:])}, each against {self.categories[0]}"
@@ -207,7 +207,7 @@ class Design:
             ("y", self.response, f"{self.n}", ones),
             ("X", "population", f"{n} x {len(self.coefficients)}", ", ".join(self.coefficients)),
         ]
-        if self.trials is not None and self.schema.formula.trials is not None:
+        if self.family.counts_trials and self.schema.formula.trials is not None:
             rows.append(("trials", show(self.schema.formula.trials), f"{self.n}", ""))
         for block in self.groups:
             shape = f"{n} x {len(block.terms)}, {block.n_levels} levels"

@@ -307,11 +307,7 @@ def _typical_size(problem: Problem) -> float:
 
     It is 1 behind a logarithm or a logit.
     """
-    if problem.link != "identity":
-        return 1.0
-    y = problem.likelihood.on_location(problem.y) - problem.offset
-    size = float(np.std(y))
-    return size if size > 0 and math.isfinite(size) else 1.0
+    return problem.likelihood.typical_size(problem.y, problem.offset)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -84,7 +84,7 @@ def tree_of(fit: FitLike, effects: bool) -> xr.DataTree:
 
 def _whole(fit: FitLike, responses: xr.Dataset) -> xr.Dataset:
     """Return the numbers of categories as whole numbers, by which ArviZ tells what is discrete."""
-    return responses.astype(np.int64) if fit.design.family.unordered else responses
+    return responses.astype(np.int64) if not fit.design.family.has_mean else responses
 
 
 def with_prior(fit: FitLike, tree: xr.DataTree, draws: int, seed: int | None) -> None:
