@@ -13,6 +13,7 @@ import hierbayes as hb
 from hierbayes.errors import ModelError
 from hierbayes.families import Family
 from hierbayes.families.likelihoods import log_likelihood
+from hierbayes.plots.fit_like import draws_of
 from hierbayes.report.explorer import explore
 from hierbayes.report.explorer_anchor import find_anchor
 from hierbayes.report.explorer_path import MULTIPLIERS
@@ -28,7 +29,7 @@ FAMILIES = [
 def modes(fit, position, factor):
     """Return beta and all effects at the mode, as given, by a general minimiser on dense matrices in v."""
     problem, design = fit.model.problem, fit.design
-    anchor = find_anchor(problem, design, fit.posterior, factor)
+    anchor = find_anchor(problem, design, draws_of(fit), factor)
     own = {name: float(np.median(fit.posterior[name])) for name in design.family.parameters}
     roots = []
     for block, covariance in zip(design.groups, anchor.covariances, strict=True):
