@@ -91,7 +91,7 @@ def counts(design: Design, formula: Formula) -> dict[str, Ints]:
     if not design.family.whole:
         return {}
     parts: list[tuple[Expression, str, Floats]] = [(formula.response, "response", design.y)]
-    if formula.trials is not None and .family.counts_trials:
+    if formula.trials is not None and design.trials is not None:
         parts += [(formula.trials, "trials", design.trials)]
     right = {name.name for node in formula.right() for name in names_in(node)}
     found: dict[str, Ints] = {}

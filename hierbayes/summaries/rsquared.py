@@ -54,7 +54,7 @@ def _conditional(design: Design, posterior: Posterior) -> Floats:
         eta, given = posterior.linear_predictor(design, design.groups, part), posterior.at(part)
         fitted = design.family.mean(eta, given).var(axis=1, ddof=1)
         noise = np.broadcast_to(design.family.variance(eta, given, trials=design.trials), eta.shape)
-        if .family.counts_trials:
+        if design.trials is not None:
             noise = noise / design.trials**2
         found[part] = fitted / (fitted + noise.mean(axis=1))
     return found
