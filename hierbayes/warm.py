@@ -36,9 +36,9 @@ def warm() -> None:
 
 def _joint() -> None:
     """Compile the joint engine: all families share its functions."""
-    from hierbayes.engines.joint.entries import functions
+    from hierbayes.engines.joint.entries import DENSITY
 
-    functions()
+    _ = DENSITY.functions
 
 
 def _surrogate() -> None:

@@ -8,6 +8,7 @@ others of the same space.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,3 +150,22 @@ class Expanded:
     beta: Floats
     b: tuple[Floats, ...]
     aux: tuple[Floats, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What the sampler gave back.
+
+    Attributes
+    ----------
+    draws : mapping of str to array, each of shape (chain, draw, ...)
+    stats : mapping of str to array, each of shape (chain, draw)
+    gradients : int
+        Evaluations of the gradient, warm-up included.
+    interrupted : bool
+    """
+
+    draws: dict[str, NDArray[Any]]
+    stats: dict[str, NDArray[Any]]
+    gradients: int
+    interrupted: bool

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -63,6 +64,15 @@ class Theta:
         return tuple(c @ c.T for c in self.factors)
 
 
+class Tables(NamedTuple):
+    """Where everything lies in theta, as compiled functions read it; see `ThetaLayout`."""
+
+    scalar_ints: Ints
+    scalar_floats: Floats
+    block_ints: Ints
+    etas: Floats
+
+
 @dataclass(frozen=True)
 class ThetaLayout:
     """Where everything lies in theta, as flat arrays for the compiled functions.
@@ -90,6 +100,11 @@ class ThetaLayout:
     block_ints: Ints
     etas: Floats
     factors: Floats
+
+    @property
+    def tables(self) -> Tables:
+        """The tables for the compiled functions."""
+        return Tables(self.scalar_ints, self.scalar_floats, self.block_ints, self.etas)
 
     @property
     def sigma(self) -> int:
@@ -196,15 +211,12 @@ def unpack_draws(
 
     One row of theta is one draw; the other parameters are a tuple of arrays (draws,).
     """
-    from hierbayes.engines.entries import unpack_many
+    from hierbayes.engines.collapsed.entries import unpack_many
 
     draws = len(theta)
     values = np.empty((draws, len(layout.scalar_ints)))
     factors = np.tile(layout.factors, (draws, 1))
-    unpack_many(
-        layout.scalar_ints, layout.scalar_floats, layout.block_ints, layout.etas,
-        np.ascontiguousarray(theta, dtype=np.float64), values, factors,
-    )  # fmt: skip
+    unpack_many(layout.tables, np.ascontiguousarray(theta, dtype=np.float64), values, factors)
     sds, corrs = [], []
     for k, first, _, flat in layout.block_ints:
         sds.append(values[:, first : first + k].copy())
@@ -260,10 +272,8 @@ def _evaluate(layout: ThetaLayout, theta: Floats) -> tuple[Floats, Floats, Float
     slopes = np.empty(len(layout.scalar_ints))
     factors = layout.factors.copy()
     grad = np.zeros(layout.dim)
-    density = unpack_theta(
-        layout.scalar_ints, layout.scalar_floats, layout.block_ints, layout.etas,
-        np.ascontiguousarray(theta, dtype=np.float64), sds, slopes, factors, grad,
-    )  # fmt: skip
+    theta = np.ascontiguousarray(theta, dtype=np.float64)
+    density = unpack_theta(layout.tables, theta, sds, slopes, factors, grad)
     return sds, slopes, factors, float(sds[layout.sigma]), float(density)
 
 
@@ -333,11 +343,12 @@ def _log_sech(x):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def unpack_theta(scalar_ints, scalar_floats, block_ints, etas, theta, values, slopes, factors, grad):
+def unpack_theta(tables, theta, values, slopes, factors, grad):
     """Fill the scalars, ``d log scalar / d theta``, the correlation factors and the gradient of the log prior.
 
     Returns the log prior density of theta. `factors` comes in as `ThetaLayout.factors`.
     """
+    scalar_ints, scalar_floats, block_ints, etas = tables
     total = 0.0
     for i in range(scalar_ints.shape[0]):
         place = scalar_ints[i, 2]
@@ -374,12 +385,12 @@ def unpack_theta(scalar_ints, scalar_floats, block_ints, etas, theta, values, sl
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def unpack_rows(scalar_ints, scalar_floats, block_ints, etas, theta, values, factors):
+def unpack_rows(tables, theta, values, factors):
     """Fill rows of `values`, the sds, sigma and others, and of flat correlation factors from rows of theta."""
     slopes = np.empty(values.shape[1])
     grad = np.zeros(theta.shape[1])
     for d in range(theta.shape[0]):
-        unpack_theta(scalar_ints, scalar_floats, block_ints, etas, theta[d], values[d], slopes, factors[d], grad)
+        unpack_theta(tables, theta[d], values[d], slopes, factors[d], grad)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -13,10 +13,11 @@ from hierbayes.design.design import Design
 from hierbayes.design.scaling import ResolvedPriors, resolve
 from hierbayes.design.table import Floats, Ints
 from hierbayes.engines.assemble import assemble
+from hierbayes.engines.base import Trace
 from hierbayes.errors import ModelError
 from hierbayes.estimates import Responses, complete_pooling, maximum_by_level, maximum_likelihood, no_pooling
 from hierbayes.sampling.run import Runner
-from hierbayes.sampling.sampler import Settings, Trace
+from hierbayes.sampling.sampler import Settings
 from hierbayes.studies.plans import Plan
 from hierbayes.studies.truths import Address, addresses
 from hierbayes.studies.worlds import FixedSource, PriorSource, World

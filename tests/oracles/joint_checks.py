@@ -13,7 +13,7 @@ from oracles.random_designs import random_design
 
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.engine import JointEngine
-from hierbayes.engines.joint.entries import Hessian, laplace, log_density, size_of
+from hierbayes.engines.joint.entries import DENSITY, Hessian, laplace, size_of
 from hierbayes.engines.joint.pack import term_table
 from hierbayes.engines.joint.surface import first_guess
 from hierbayes.engines.theta import log_prior_density, unpack
@@ -113,7 +113,7 @@ def joint_gaps(seed, family=None):
     plain = Plain(engine, x[:dim])
     x[dim : dim + plain.effects] = rng.normal(size=plain.effects)
     grad = np.empty(size_of(engine.tape))
-    value, wanted = log_density(engine.tape, x, grad), plain.log_density(x[dim:])
+    value, wanted = DENSITY.log_density(engine.tape, x, grad), plain.log_density(x[dim:])
     slopes = plain.gradient(x[dim:])
     size = 1.0 + np.abs(plain.V).T @ np.abs(plain.slopes(plain.predictor(x[dim:])))
     turned = _by_theta(engine.tape, x, dim)
@@ -139,7 +139,7 @@ def _by_theta(words, x, dim, h=1e-3):
         for step, factor in zip(STEPS, FACTORS, strict=True):
             moved = x.copy()
             moved[i] += step * h
-            found[i] += factor * log_density(words, moved) / (60 * h)
+            found[i] += factor * DENSITY.log_density(words, moved) / (60 * h)
     return found
 
 

@@ -13,7 +13,7 @@ from hierbayes.engines.collapsed import tape as at
 from hierbayes.engines.collapsed.border import add_prior, cholesky_upper, nothing_left, scale_border
 from hierbayes.engines.collapsed.dense import BATCH, eliminate
 from hierbayes.engines.collapsed.kernel import FAILED, conclude, fill_lam, layer_table, matrix, sparse_forward
-from hierbayes.engines.theta import unpack_theta
+from hierbayes.engines.theta import Tables, unpack_theta
 
 
 @dataclass(frozen=True)
@@ -67,17 +67,13 @@ def lam_at(ints, floats, theta, lam):
     scalars = ints[at.AT_SCALAR_INTS]
     sds = np.empty(sds_count)
     factors = floats[ints[at.AT_FACTORS] : ints[at.AT_FACTORS] + flat_count].copy()
-    log_prior = unpack_theta(
+    tables = Tables(
         ints[scalars : scalars + 3 * sds_count].reshape(sds_count, 3),
         matrix(floats, ints[at.AT_SCALAR_FLOATS], sds_count, 5),
         blocks,
         floats[ints[at.AT_ETAS] : ints[at.AT_ETAS] + blocks.shape[0]],
-        theta,
-        sds,
-        np.empty(sds_count),
-        factors,
-        np.zeros(ints[at.DIM]),
     )
+    log_prior = unpack_theta(tables, theta, sds, np.empty(sds_count), factors, np.zeros(ints[at.DIM]))
     sigma = sds[sds_count - 1]
     fill_lam(ints, blocks, layer_table(ints), sds, factors, sigma, lam)
     return log_prior, sigma

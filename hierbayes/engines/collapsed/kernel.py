@@ -35,7 +35,7 @@ from hierbayes.engines.collapsed.border import (
 from hierbayes.engines.collapsed.dense import BATCH, eliminate, first_moment
 from hierbayes.engines.collapsed.descend import descend
 from hierbayes.engines.collapsed.lapack import LARGE, large_cholesky, large_inverse
-from hierbayes.engines.theta import push_moment, unpack_theta
+from hierbayes.engines.theta import Tables, push_moment, unpack_theta
 
 FAILED = -math.inf
 
@@ -269,17 +269,13 @@ def log_density(ints, floats, x, grad):
     slopes = np.empty(sds_count)
     factors = floats[ints[at.AT_FACTORS] : ints[at.AT_FACTORS] + flat_count].copy()
     scalar_ints = ints[scalars : scalars + 3 * sds_count].reshape(sds_count, 3)
-    value = unpack_theta(
+    tables = Tables(
         scalar_ints,
         matrix(floats, ints[at.AT_SCALAR_FLOATS], sds_count, 5),
         blocks,
         floats[ints[at.AT_ETAS] : ints[at.AT_ETAS] + blocks_count],
-        theta,
-        sds,
-        slopes,
-        factors,
-        pull,
     )
+    value = unpack_theta(tables, theta, sds, slopes, factors, pull)
     sigma = sds[sds_count - 1]
     lam = np.empty(ints[at.MOMENTS])
     moments = np.zeros(ints[at.MOMENTS] if grad.shape[0] > 0 else 0)

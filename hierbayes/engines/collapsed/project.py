@@ -4,9 +4,23 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+
+from hierbayes.engines.base import Floats, Ints
+
+
+class FirstLayer(NamedTuple):
+    """The rows of the first layer: row i of the border holds ``edge_values[i, e]`` in column ``edge_columns[i, e]``."""
+
+    order: Ints
+    starts: Ints
+    z: Floats
+    tail: Floats
+    edge_columns: Ints
+    edge_values: Floats
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -62,12 +76,13 @@ def project_out(q, t, c):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def project_levels(order, starts, z, tail, edge_columns, edge_values, q_border, r, c, gram, q_out, residual_out):
+def project_levels(layer, q_border, r, c, gram, q_out, residual_out):
     """Factor every level: `r` packed (k (k + 1) / 2, levels), `c` (k m, levels), `gram` (m, m) of the residuals.
 
-    Row i of the border holds ``edge_values[i, e]`` in column ``edge_columns[i, e]``. Where `q_out` has rows, the
+    Where `q_out` has rows, the
     orthonormal columns and the residuals of `tail` are kept, in the order of the rows.
     """
+    order, starts, z, tail, edge_columns, edge_values = layer
     k = z.shape[1]
     m = q_border + tail.shape[1]
     for level in range(starts.shape[0] - 1):

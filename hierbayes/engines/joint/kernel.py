@@ -23,7 +23,7 @@ from hierbayes.engines.joint.following import pull_following
 from hierbayes.engines.joint.moving import move
 from hierbayes.engines.joint.moving_reverse import gather_coefficients, gather_terms, retrace, spread_count
 from hierbayes.engines.joint.rows import part, pass_over_rows, term_table
-from hierbayes.engines.theta import push_moment, unpack_theta
+from hierbayes.engines.theta import Tables, push_moment, unpack_theta
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -45,17 +45,13 @@ def unpacked(ints, floats, theta, values, slopes, factors, pull):
     """Fill what `theta.unpack_theta` fills; returns the log prior density of theta."""
     scalars, terms = ints[at.SCALARS], ints[at.TERMS]
     factors[:] = part(floats, ints[at.AT_FACTORS], ints[at.FLAT])
-    return unpack_theta(
+    tables = Tables(
         scalar_table(ints),
         part(floats, ints[at.AT_SCALAR_FLOATS], 5 * scalars).reshape(scalars, 5),
         block_table(ints),
         part(floats, ints[at.AT_ETAS], terms),
-        theta,
-        values,
-        slopes,
-        factors,
-        pull,
     )
+    return unpack_theta(tables, theta, values, slopes, factors, pull)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
