@@ -46,11 +46,9 @@ def _surrogate() -> None:
     import numpy as np
 
     from hierbayes.engines.base import Block, Problem
+    from hierbayes.engines.collapsed.conditional import Conditional
     from hierbayes.engines.collapsed.mode import find_mode
-    from hierbayes.engines.collapsed.pack import build_tape
-    from hierbayes.engines.collapsed.statistics import accumulate
     from hierbayes.engines.collapsed.surrogate import fit_surrogate, sample_by_surrogate
-    from hierbayes.engines.theta import layout
     from hierbayes.priors import HalfNormal, Normal
 
     rng = np.random.default_rng(1)
@@ -62,7 +60,7 @@ def _surrogate() -> None:
         Block(ones, codes, int(codes.max()) + 1, (HalfNormal(1.0),), None, one) for codes in (student, lecturer)
     )
     problem = Problem(y, ones, np.zeros(len(y)), np.ones(len(y)), (Normal(0.0, 10.0),), one, blocks, HalfNormal(1.0))
-    words = build_tape(problem, accumulate(problem, sparse=True), layout(problem))
+    words = Conditional(problem, sparse=True).tape
     mode = find_mode(words, starts=1)
     sample_by_surrogate(words, fit_surrogate(words, mode, 1, 1), 6, 1, 1, 1)
 

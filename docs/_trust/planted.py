@@ -99,7 +99,7 @@ def _objects(room: Path) -> list[str]:
     from hierbayes.engines.joint import entries as joint
 
     sources = stale.kernel_digest(room)
-    with _ONE_AT_A_TIME, mock.patch.object(native, "digest", return_value=sources):
+    with _ONE_AT_A_TIME, mock.patch.object(native, "kernel_digest", return_value=sources):
         places = [native._place(own.module, own.entries) for own in (collapsed.DENSITY, joint.DENSITY)]
     return [place.name for place in places if place is not None]
 

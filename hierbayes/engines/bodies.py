@@ -1,55 +1,90 @@
-"""What the bodies of compiled entries have in common: arrays made of pointers, and the three functions of a density."""
+"""What the bodies of compiled entries have in common: arrays at addresses, and the functions of a density."""
 
-# mypy: allow-untyped-calls, allow-untyped-defs, allow-untyped-decorators, disable-error-code="call-arg"
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="call-arg, no-any-return"
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numba import carray, njit, types
 from numba.extending import intrinsic
 
+from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.collapsed.tape import HEADER, TOTAL
 
 
 @intrinsic
-def _pointer(typing_context, address):
+def _pointer(typing_context: Any, address: Any) -> Any:
     """Return an address as a pointer."""
 
-    def generate(context, builder, signature, arguments):
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
 
     return types.voidptr(types.int64), generate
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def floats_at(address, shape):
+def floats_at(address: int, shape: tuple[int, ...]) -> Floats:
     """Return the array of numbers that lies at an address."""
     return carray(_pointer(address), shape, np.float64)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def ints_at(address, shape):
+def ints_at(address: int, shape: tuple[int, ...]) -> Ints:
     """Return the array of whole numbers that lies at an address."""
     return carray(_pointer(address), shape, np.int64)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def tape_at(address):
+def tape_at(address: int) -> tuple[Ints, Floats]:
     """Return the tape that lies at an address, as whole numbers and as numbers."""
-    total = ints_at(address, (HEADER,))[TOTAL]
-    return ints_at(address, (total,)), floats_at(address, (total,))
+    total = (ints_at(address, (HEADER,))[TOTAL],)
+    return ints_at(address, total), floats_at(address, total)
 
 
-def bodies_of(log_density, chart_point):
+@njit(cache=True, nogil=True, error_model="numpy")
+def argument(call: int, i: int) -> Ints:
+    """Return the words of the i-th argument of `entries.Density.call`: a number, or a place and a shape."""
+    return ints_at(call + 24 * i, (3,))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def vector(call: int, i: int) -> Floats:
+    """Return the i-th argument as an array of numbers."""
+    word = argument(call, i)
+    return floats_at(word[0], (word[1] * word[2],))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def matrix(call: int, i: int) -> Floats:
+    """Return the i-th argument as a matrix."""
+    word = argument(call, i)
+    return floats_at(word[0], (word[1], word[2]))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def whole_vector(call: int, i: int) -> Ints:
+    """Return the i-th argument as an array of whole numbers."""
+    word = argument(call, i)
+    return ints_at(word[0], (word[1] * word[2],))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def whole_matrix(call: int, i: int) -> Ints:
+    """Return the i-th argument as a matrix of whole numbers."""
+    word = argument(call, i)
+    return ints_at(word[0], (word[1], word[2]))
+
+
+def bodies_of(log_density: Any, chart_point: Any) -> tuple[Any, Any, Any]:
     """Return the bodies of ``density``, ``value`` and ``expand`` of a kernel."""
 
-    def density(dim, x, grad, value, tape):
+    def density(dim: int, x: int, grad: int, value: int, tape: int) -> int:
         """Fill log density and gradient at x; 0 if they are finite."""
-        total = carray(tape, (HEADER,), np.int64)[TOTAL]
-        slopes = carray(grad, (dim,), np.float64)
-        found = log_density(
-            carray(tape, (total,), np.int64), carray(tape, (total,), np.float64), carray(x, (dim,), np.float64), slopes
-        )
-        carray(value, (1,), np.float64)[0] = found
+        ints, floats = tape_at(tape)
+        slopes = floats_at(grad, (dim,))
+        found = log_density(ints, floats, floats_at(x, (dim,)), slopes)
+        floats_at(value, (1,))[0] = found
         if not np.isfinite(found):
             return 4
         for i in range(dim):
@@ -57,18 +92,16 @@ def bodies_of(log_density, chart_point):
                 return 3
         return 0
 
-    def log_density_alone(dim, x, value, tape):
+    def value_alone(dim: int, x: int, value: int, tape: int) -> int:
         """Fill the log density at x."""
-        total = carray(tape, (HEADER,), np.int64)[TOTAL]
-        ints, floats = carray(tape, (total,), np.int64), carray(tape, (total,), np.float64)
-        carray(value, (1,), np.float64)[0] = log_density(ints, floats, carray(x, (dim,), np.float64), np.zeros(0))
+        ints, floats = tape_at(tape)
+        floats_at(value, (1,))[0] = log_density(ints, floats, floats_at(x, (dim,)), np.zeros(0))
         return 0
 
-    def expand(dim, expanded, x, out, tape):
+    def expand(dim: int, expanded: int, x: int, out: int, tape: int) -> int:
         """Fill what is kept of the draw at the chart's point x."""
-        total = carray(tape, (HEADER,), np.int64)[TOTAL]
-        ints, floats = carray(tape, (total,), np.int64), carray(tape, (total,), np.float64)
-        chart_point(ints, floats, carray(x, (dim,), np.float64), carray(out, (expanded,), np.float64))
+        ints, floats = tape_at(tape)
+        chart_point(ints, floats, floats_at(x, (dim,)), floats_at(out, (expanded,)))
         return 0
 
-    return density, log_density_alone, expand
+    return density, value_alone, expand

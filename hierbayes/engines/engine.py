@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from types import MappingProxyType
+from importlib import import_module
 from typing import Any, ClassVar, Protocol, Self
 
 from hierbayes.engines.assemble import Labels
@@ -110,25 +110,18 @@ class Engine(ABC):
         return sum(levels * k for levels, k in self.sizes) + self.problem.p
 
 
-def _collapsed(problem: Problem, labels: Labels) -> Engine:
-    from hierbayes.engines.collapsed.engine import CollapsedEngine
-
-    return CollapsedEngine(problem, labels)
-
-
-def _joint(problem: Problem, labels: Labels) -> Engine:
-    from hierbayes.engines.joint.engine import JointEngine
-
-    return JointEngine(problem, labels)
-
-
-def _pymc(problem: Problem, labels: Labels) -> Engine:
-    from hierbayes.engines.pymc_engine import PymcEngine
-
-    return PymcEngine(problem, labels)
-
-
-ENGINES: Mapping[str, Callable[[Problem, Labels], Engine]] = MappingProxyType(
-    {"collapsed": _collapsed, "joint": _joint, "pymc": _pymc}
+ENGINES = (
+    ("collapsed", "hierbayes.engines.collapsed.engine", "CollapsedEngine"),
+    ("joint", "hierbayes.engines.joint.engine", "JointEngine"),
+    ("pymc", "hierbayes.engines.pymc_engine", "PymcEngine"),
 )
-"""The engines by their names, in the order in which they are tried; each is imported on first use."""
+"""The engines in the order in which they are tried: the name of each, its module and its class."""
+
+NAMES = tuple(name for name, _, _ in ENGINES)
+
+
+def make_engine(name: str, problem: Problem, labels: Labels) -> Engine:
+    """Return an engine by its name, imported on first use."""
+    _, module, kind = ENGINES[NAMES.index(name)]
+    engine: Engine = getattr(import_module(module), kind)(problem, labels)
+    return engine

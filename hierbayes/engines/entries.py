@@ -17,7 +17,7 @@ import numpy as np
 from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.native import load
 
-_OF_A_DENSITY = {"density": "ipppp", "value": "ippp", "expand": "iippp"}
+_OF_A_DENSITY = {"density": "iiiii", "value": "iiii", "expand": "iiiii"}
 
 
 class Density:
@@ -35,7 +35,7 @@ class Density:
 
     def __init__(self, module: str, size: Callable[[Ints], int], others: tuple[str, ...]) -> None:
         self.module, self.size = module, size
-        self.entries = _OF_A_DENSITY | dict.fromkeys(others, "p")
+        self.entries = _OF_A_DENSITY | dict.fromkeys(others, "i")
 
     @cached_property
     def functions(self) -> dict[str, Any]:
@@ -47,9 +47,11 @@ class Density:
         return int(ctypes.cast(self.functions[name], ctypes.c_void_p).value or 0)
 
     def call(self, name: str, *arguments: int | Floats | Ints) -> None:
-        """Call another function with numbers and arrays: it is given these numbers, and where these arrays lie."""
-        words = [each if isinstance(each, int) else _at(each) for each in arguments]
-        self.functions[name](_at(np.array(words, dtype=np.int64)))
+        """Call another function. An argument has three words: a number, or a place, rows and columns."""
+        words = np.zeros((len(arguments), 3), dtype=np.int64)
+        for word, each in zip(words, arguments, strict=True):
+            word[:] = (each, 1, 1) if isinstance(each, int) else (_at(each), *each.shape, 1)[:3]
+        self.functions[name](_at(words))
 
     def log_density(self, words: Ints, x: Floats, grad: Floats | None = None) -> float:
         """Return a tape's log density at x and fill its gradient."""

@@ -8,7 +8,7 @@ With partial correlations ``tanh(x)`` the Cholesky factor of the correlation mat
 independent with densities proportional to ``sech(x_ij) ** (k - j + 2 eta - 2)`` (j from 0).
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import math
@@ -337,13 +337,13 @@ def _typical_size(problem: Problem) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _log_sech(x):
+def _log_sech(x: float) -> float:
     a = abs(x)
     return _LOG_2 - a - math.log1p(math.exp(-2 * a))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def unpack_theta(tables, theta, values, slopes, factors, grad):
+def unpack_theta(tables: Tables, theta: Floats, values: Floats, slopes: Floats, factors: Floats, grad: Floats) -> float:
     """Fill the scalars, ``d log scalar / d theta``, the correlation factors and the gradient of the log prior.
 
     Returns the log prior density of theta. `factors` comes in as `ThetaLayout.factors`.
@@ -385,7 +385,7 @@ def unpack_theta(tables, theta, values, slopes, factors, grad):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def unpack_rows(tables, theta, values, factors):
+def unpack_rows(tables: Tables, theta: Floats, values: Floats, factors: Floats) -> None:
     """Fill rows of `values`, the sds, sigma and others, and of flat correlation factors from rows of theta."""
     slopes = np.empty(values.shape[1])
     grad = np.zeros(theta.shape[1])
@@ -394,7 +394,9 @@ def unpack_rows(tables, theta, values, factors):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def push_moment(k, moment, factor, theta, place, by_log_sd, grad):
+def push_moment(
+    k: int, moment: Floats, factor: Floats, theta: Floats, place: int, by_log_sd: Floats, grad: Floats
+) -> None:
     """Turn the moment matrix M of a block into derivatives in log sd and in the partial correlations.
 
     ``d log p = tr(M' K)`` for ``dL = L K``. `by_log_sd` is filled, and `grad` is added to from `place` on (unless -1).

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem, Trace
-from hierbayes.engines.engine import ENGINES, Engine
+from hierbayes.engines.engine import NAMES, Engine, make_engine
 from hierbayes.errors import ModelError
 from hierbayes.sampling import sampler
 from hierbayes.sampling.memory import require_memory
@@ -71,7 +71,7 @@ class Runner:
     def engine(self, name: str) -> Engine:
         """Return an engine by its name."""
         if name not in self._engines:
-            self._engines[name] = ENGINES[name](self.problem, self.labels)
+            self._engines[name] = make_engine(name, self.problem, self.labels)
         return self._engines[name]
 
     @property
@@ -105,8 +105,8 @@ class Runner:
         """
         if engine == "auto":
             return self._first(progress)
-        if engine not in tuple(ENGINES):
-            available = ", ".join(map(repr, ("auto", *ENGINES)))
+        if engine not in NAMES:
+            available = ", ".join(map(repr, ("auto", *NAMES)))
             raise ModelError(f"engine={engine!r} is not available", f"available: {available}")
         refused = _refusal(self.engine(engine), progress)
         if refused is not None:
@@ -117,7 +117,7 @@ class Runner:
         """Return the first engine that takes the model and is not too slow, and its merit or what held others back."""
         reasons: list[str] = []
         suited: list[str] = []
-        for engine in map(self.engine, ENGINES):
+        for engine in map(self.engine, NAMES):
             reason = _refusal(engine, progress) or engine.cost()
             if reason is None:
                 return engine.name, engine.merit or [*suited, reasons[-1]][0]

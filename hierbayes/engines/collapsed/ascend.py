@@ -4,30 +4,38 @@ A node's covariance with what stands above it is minus its own solve times the c
 to pairs that the factor holds (Takahashi's recursion).
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-from hierbayes.engines.collapsed.descend import chain_length, locate, node_factor, small_cholesky, solve_rows
+from hierbayes.engines.base import Floats, Ints
+from hierbayes.engines.collapsed.descend import (
+    Chain,
+    Path,
+    Row,
+    empty_path,
+    locate,
+    node_factor,
+    small_cholesky,
+    solve_rows,
+)
 from hierbayes.engines.collapsed.tape import FIRST, LAM, NODES, ROLE, J, K
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def ascend(layers, nodes, cells, maps, q, p, lam, base, store, mean, cov, use_x, sigma, moments, keep):
+def ascend(
+    chain: Chain, lam: Floats, store: Floats, mean: Floats, cov: Floats, use_x: bool, sigma: float, moments: Floats,
+    keep: bool,
+) -> None:  # fmt: skip
     """Fill M of the chain's layers, from the factored `store` and the border's mean and covariance, both for b.
 
     Slots of later layers, and of the first if `keep`, become covariances of b, their last columns conditional means.
     """
-    chain = chain_length(layers)
-    ids = np.zeros(chain, np.int64)
-    offsets = np.zeros(chain, np.int64)
-    most = 1
-    for i in range(nodes.shape[0]):
-        most = max(most, nodes[i, 2])
-    places = np.zeros((chain, most), np.int64)
-    for depth in range(chain - 1, -1, -1):
+    layers, nodes, base = chain.layers, chain.nodes, chain.base
+    path = empty_path(chain)
+    for depth in range(chain.length - 1, -1, -1):
         k, role = layers[depth, K], layers[depth, ROLE]
         place = layers[depth, LAM]
         own = lam[place : place + k * k]
@@ -38,18 +46,13 @@ def ascend(layers, nodes, cells, maps, q, p, lam, base, store, mean, cov, use_x,
         v = np.empty((k, k))
         r = np.empty((k, k))
         for level in range(layers[depth, J]):
-            node = layers[depth, NODES] + level
-            slot, first, count = nodes[node, 0], nodes[node, 1], nodes[node, 2]
-            above = locate(layers, chain, depth, level, nodes, maps, ids, offsets, places)
-            wide = above + count + p + 1
+            row = locate(chain, depth, level, path)
+            slot, wide, first = row.slot, row.wide, nodes[layers[depth, NODES] + level, 1]
             u = store[slot + k * k : slot + k * k + k * wide].reshape(k, wide)
-            own_cells = cells[first : first + count]
+            cells = chain.cells[first : first + row.cells]
             pulled = np.zeros((k, wide))
-            residual(k, depth, chain, layers, nodes, ids, offsets, above, count, p, q, own_cells, u, store, mean, e)
-            spread_rows(
-                k, depth, chain, layers, nodes, ids, offsets, places, above, count, p, q, use_x, own_cells, u, store,
-                cov, pulled,
-            )  # fmt: skip
+            residual(chain, path, row, cells, u, store, mean, e)
+            spread_rows(chain, path, row, cells, use_x, u, store, cov, pulled)
             for i in range(k):
                 for j in range(k):
                     dot = 0.0
@@ -94,7 +97,7 @@ def ascend(layers, nodes, cells, maps, q, p, lam, base, store, mean, cov, use_x,
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def whitened(k, lam, block, factor):
+def whitened(k: int, lam: Floats, block: Floats, factor: Floats) -> Floats:
     """Return ``F = G^-1/2 R Lam`` of one level of the first layer."""
     f = np.zeros((k, k))
     for i in range(k):
@@ -106,7 +109,9 @@ def whitened(k, lam, block, factor):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def keep_first(k, lam, block, factor, slot, wide, e, s, store):
+def keep_first(
+    k: int, lam: Floats, block: Floats, factor: Floats, slot: int, wide: int, e: Floats, s: Floats, store: Floats
+) -> None:
     """Put a level's conditional covariance and mean of b into its slot; ``s`` is ``U Cov U'``."""
     f = whitened(k, lam, block, factor)
     v = np.zeros(k)
@@ -123,7 +128,7 @@ def keep_first(k, lam, block, factor, slot, wide, e, s, store):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sandwich(k, lam, middle, out):
+def sandwich(k: int, lam: Floats, middle: Floats, out: Floats) -> None:
     """Fill ``Lam' middle Lam``."""
     for i in range(k):
         for j in range(k):
@@ -135,8 +140,12 @@ def sandwich(k, lam, middle, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def residual(k, depth, chain, layers, nodes, ids, offsets, above, count, p, q, cells, u, store, mean, e):
+def residual(
+    chain: Chain, path: Path, row: Row, cells: Ints, u: Floats, store: Floats, mean: Floats, e: Floats
+) -> None:
     """Fill ``e = u_y - U b`` with the conditional means of everything above."""
+    k, above, count, p, q = row.k, row.above, row.cells, chain.p, chain.q
+    nodes, ids, offsets = chain.nodes, path.ids, path.offsets
     for i in range(k):
         s = u[i, above + count + p]
         for c in range(count):
@@ -144,8 +153,8 @@ def residual(k, depth, chain, layers, nodes, ids, offsets, above, count, p, q, c
         for c in range(p):
             s -= u[i, above + count + c] * mean[q + c]
         e[i] = s
-    for t in range(depth + 1, chain):
-        kt = layers[t, K]
+    for t in range(row.depth + 1, chain.length):
+        kt = chain.layers[t, K]
         slot = nodes[ids[t], 0]
         wide_t = above - offsets[t] - kt + nodes[ids[t], 2] + p + 1
         for a in range(kt):
@@ -156,9 +165,12 @@ def residual(k, depth, chain, layers, nodes, ids, offsets, above, count, p, q, c
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def spread_rows(
-    k, depth, chain, layers, nodes, ids, offsets, places, above, count, p, q, use_x, cells, u, store, cov, pulled
-):
+    chain: Chain, path: Path, row_of: Row, cells: Ints, use_x: bool, u: Floats, store: Floats, cov: Floats,
+    pulled: Floats,
+) -> None:  # fmt: skip
     """Fill ``pulled = U Cov`` over the columns of a node's row."""
+    k, above, count, p, q = row_of.k, row_of.above, row_of.cells, chain.p, chain.q
+    nodes, ids, offsets, places = chain.nodes, path.ids, path.offsets, path.places
     tail = above + count
     for a in range(count):
         row = cells[a]
@@ -181,8 +193,8 @@ def spread_rows(
             for b in range(p):
                 for i in range(k):
                     pulled[i, tail + b] += u[i, tail + a] * cov[q + a, q + b]
-    for t in range(depth + 1, chain):
-        kt, start = layers[t, K], offsets[t]
+    for t in range(row_of.depth + 1, chain.length):
+        kt, start = chain.layers[t, K], offsets[t]
         slot, cells_t = nodes[ids[t], 0], nodes[ids[t], 2]
         above_t = above - start - kt
         wide_t = above_t + cells_t + p + 1
@@ -209,7 +221,7 @@ def spread_rows(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def solve_back(k, factor, e, pulled, s, wide):
+def solve_back(k: int, factor: Floats, e: Floats, pulled: Floats, s: Floats, wide: int) -> None:
     """Overwrite e, `pulled` with ``factor^-T`` times themselves and s with ``factor^-T s factor^-1``."""
     for i in range(k - 1, -1, -1):
         d = 1.0 / factor[i * k + i]
@@ -236,7 +248,7 @@ def solve_back(k, factor, e, pulled, s, wide):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def store_node(k, lam, slot, wide, e, s, pulled, store):
+def store_node(k: int, lam: Floats, slot: int, wide: int, e: Floats, s: Floats, pulled: Floats, store: Floats) -> None:
     """Put a node's covariances and mean of b into its slot."""
     for i in range(k):
         mean = 0.0

@@ -7,26 +7,64 @@ as the square of B: where an effect is a million times the residuals four digits
 their last axis, so that each step is one loop over a batch of levels that the compiler turns into vector instructions.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
+from hierbayes.engines.base import Floats
+
 BATCH = 64
 
 
+class Dense(NamedTuple):
+    """The first layer: `r` packed (k (k + 1) / 2, levels), and `c` (k m, levels), m the width of all else."""
+
+    k: int
+    levels: int
+    m: int
+    r: Floats
+    c: Floats
+
+
+class Batch(NamedTuple):
+    """Work space for one batch: B, G's factor and ``U = G^-1/2 C``; it keeps the last one."""
+
+    b: Floats
+    g: Floats
+    u: Floats
+
+
+class Spread(NamedTuple):
+    """Work space for the moments of one batch, see `spread`."""
+
+    e: Floats
+    y: Floats
+    s: Floats
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def upper(k, a, b):
+def empty_batch(layer: Dense) -> Batch:
+    """Return work space for one batch."""
+    k, lanes = layer.k, min(layer.levels, BATCH)
+    return Batch(np.empty((k * k, lanes)), np.empty((k * k, lanes)), np.empty((k * layer.m, lanes)))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def upper(k: int, a: int, b: int) -> int:
     """Return the place of entry (a, b), ``a <= b``, of a packed upper triangle of order k."""
     return a * k - (a * (a - 1)) // 2 + b - a
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def factor_batch(k, m, first, size, r, c, lam, b, g, u):
+def factor_batch(layer: Dense, first: int, size: int, lam: Floats, batch: Batch) -> None:
     """Fill B, the Cholesky factor of G (its diagonal inverted) and ``U = G^-1/2 C`` for one batch of levels."""
+    k, _, m, r, c = layer
+    b, g, u = batch
     for i in range(k):
         for j in range(k):
             row = i * k + j
@@ -81,18 +119,17 @@ def factor_batch(k, m, first, size, r, c, lam, b, g, u):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def eliminate(k, levels, m, r, c, lam, b, g, u, gram):
-    """Add the first layer's share to the border `gram`; return half the log determinant of its G.
-
-    `b`, `g`, `u` are work space for one batch and keep the last one.
-    """
+def eliminate(layer: Dense, lam: Floats, batch: Batch, gram: Floats) -> float:
+    """Add the first layer's share to the border `gram`; return half the log determinant of its G."""
+    k, levels, m = layer.k, layer.levels, layer.m
+    g, u = batch.g, batch.u
     pairs = m * (m + 1) // 2
     total = np.zeros((pairs, min(levels, BATCH)))
     product = np.ones(min(levels, BATCH))
     half_log_det = 0.0
     for first in range(0, levels, BATCH):
         size = min(BATCH, levels - first)
-        factor_batch(k, m, first, size, r, c, lam, b, g, u)
+        factor_batch(layer, first, size, lam, batch)
         for i in range(k):
             d = i * k + i
             for n in range(size):
@@ -114,34 +151,36 @@ def eliminate(k, levels, m, r, c, lam, b, g, u, gram):
     pair = 0
     for x in range(m):
         for y in range(x, m):
-            s = 0.0
+            value = 0.0
             for n in range(total.shape[1]):
-                s += total[pair, n]
-            gram[x, y] += s
+                value += total[pair, n]
+            gram[x, y] += value
             if y != x:
-                gram[y, x] += s
+                gram[y, x] += value
             pair += 1
     return half_log_det
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def first_moment(k, levels, m, r, c, lam, mean, w, columns, sigma, b, g, u, moment):
+def first_moment(
+    layer: Dense, lam: Floats, mean: Floats, w: Floats, columns: int, sigma: float, batch: Batch, moment: Floats
+) -> None:
     """Fill the k by k moment matrix M of the first layer.
 
     `mean` and `w` hold the border's conditional mean and a factor ``W W'`` of its covariance, both for b, not v.
     """
+    k, levels, r, g = layer.k, layer.levels, layer.r, batch.g
     lanes = min(levels, BATCH)
-    e = np.empty((k, lanes))
-    y = np.empty((k, lanes))
-    s = np.empty((k * k, lanes))
+    work = Spread(np.empty((k, lanes)), np.empty((k, lanes)), np.empty((k * k, lanes)))
+    s = work.s
     f = np.empty((k * k, lanes))
     v = np.empty((k, lanes))
     total = np.zeros((k * k, lanes))
     for first in range(0, levels, BATCH):
         size = min(BATCH, levels - first)
         if levels > BATCH:
-            factor_batch(k, m, first, size, r, c, lam, b, g, u)
-        spread(k, m, size, u, mean, w, columns, sigma, e, y, s)
+            factor_batch(layer, first, size, lam, batch)
+        spread(layer, size, batch.u, mean, w, columns, sigma, work)
         for i in range(k):
             for j in range(k):
                 row = i * k + j
@@ -192,8 +231,12 @@ def first_moment(k, levels, m, r, c, lam, mean, w, columns, sigma, b, g, u, mome
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def spread(k, m, size, u, mean, w, columns, sigma, e, y, s):
+def spread(
+    layer: Dense, size: int, u: Floats, mean: Floats, w: Floats, columns: int, sigma: float, work: Spread
+) -> None:
     """Fill ``s = e e' + Y Y' - I`` with the residual e and Y = U W of a batch, both in the units of G^-1/2."""
+    k, m = layer.k, layer.m
+    e, y, s = work
     last = m - 1
     inverse = 1.0 / sigma
     for i in range(k):

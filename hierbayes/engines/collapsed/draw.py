@@ -1,6 +1,6 @@
 """One draw of beta and b from their conditional normal, given the factor at a theta."""
 
-# mypy: allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import math
@@ -12,9 +12,9 @@ from hierbayes.engines.collapsed import tape as at
 from hierbayes.engines.collapsed.ascend import residual
 from hierbayes.engines.collapsed.border import back_substitute, unscale_rows
 from hierbayes.engines.collapsed.dense import upper
-from hierbayes.engines.collapsed.descend import chain_length, locate, node_factor, small_cholesky
-from hierbayes.engines.collapsed.factor import block_table, factor_at
-from hierbayes.engines.collapsed.kernel import layer_table, matrix, sparse_parts
+from hierbayes.engines.collapsed.descend import empty_path, locate, node_factor, small_cholesky
+from hierbayes.engines.collapsed.factor import factor_at
+from hierbayes.engines.collapsed.kernel import block_table, chain_of, first_layer, layer_table
 from hierbayes.engines.collapsed.tape import EDGE, FIRST, LAM, NODES, ROLE, START, J, K
 
 
@@ -34,7 +34,7 @@ def draw_many(ints, floats, theta, normals, beta, b):  # type: ignore[no-untyped
 def draw_one(ints, floats, lam, sigma, gram, store, normals, beta, b):  # type: ignore[no-untyped-def]
     """Fill one draw of beta and of all b from what `factor_at` left; it stays fit for another draw."""
     q, p = ints[at.BORDER], ints[at.P]
-    layers, blocks = layer_table(ints), block_table(ints)
+    layers = layer_table(ints)
     w = np.empty(q + p)
     rhs = np.empty(q + p)
     for i in range(q + p):
@@ -48,21 +48,21 @@ def draw_one(ints, floats, lam, sigma, gram, store, normals, beta, b):  # type: 
             s += floats[back + p + i * p + j] * w[q + j]
         beta[i] = s
     if ints[at.SPARSE]:
-        draw_chain(ints, floats, blocks, layers, lam, sigma, normals[q + p :], w, store, b)
+        draw_chain(ints, floats, lam, sigma, normals[q + p :], w, store, b)
     elif layers.shape[0] > 0:
-        draw_levels(ints, floats, blocks, layers, lam, sigma, normals[q + p :], w, b)
+        draw_levels(ints, floats, lam, sigma, normals[q + p :], w, b)
     for t in range(layers.shape[0]):
         if layers[t, ROLE] == EDGE:
             for level in range(layers[t, J]):
                 start = layers[t, START] + level * layers[t, K]
                 own = ints[ints[at.AT_LEVELS] + level] if ints[at.THIN] > 0 and layers[t, START] == 0 else level
-                put(ints, blocks, layers, t, own, w[start : start + layers[t, K]], b)
+                put(ints, t, own, w[start : start + layers[t, K]], b)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def put(ints, blocks, layers, layer, level, values, b):  # type: ignore[no-untyped-def]
+def put(ints, layer, level, values, b):  # type: ignore[no-untyped-def]
     """Put one level's effects where its blocks keep them."""
-    places = ints[at.AT_PLACES]
+    places, blocks, layers = ints[at.AT_PLACES], block_table(ints), layer_table(ints)
     start = 0
     for t in range(blocks.shape[0]):
         own, column = ints[places + 2 * t], ints[places + 2 * t + 1]
@@ -74,12 +74,9 @@ def put(ints, blocks, layers, layer, level, values, b):  # type: ignore[no-untyp
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def draw_levels(ints, floats, blocks, layers, lam, sigma, normals, w, b):  # type: ignore[no-untyped-def]
+def draw_levels(ints, floats, lam, sigma, normals, w, b):  # type: ignore[no-untyped-def]
     """Draw the first layer's effects given the border's, one level after the other."""
-    k, levels = layers[0, K], layers[0, J]
-    m = ints[at.BORDER] + ints[at.P] + 1
-    r = matrix(floats, ints[at.AT_R], k * (k + 1) // 2, levels)
-    c = matrix(floats, ints[at.AT_TAIL], k * m, levels)
+    k, levels, m, r, c = first_layer(ints, floats)
     x = np.empty((k, k))
     a = np.empty(k * k)
     e = np.empty(k)
@@ -97,7 +94,7 @@ def draw_levels(ints, floats, blocks, layers, lam, sigma, normals, w, b):  # typ
                 x[i, j] = s
         normal_given(k, x, e, sigma, normals[level * k : level * k + k], a, v)
         times_lam(k, lam, v)
-        put(ints, blocks, layers, 0, level, v, b)
+        put(ints, 0, level, v, b)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -136,25 +133,18 @@ def times_lam(k, lam, v):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def draw_chain(ints, floats, blocks, layers, lam, sigma, normals, w, store, b):  # type: ignore[no-untyped-def]
+def draw_chain(ints, floats, lam, sigma, normals, w, store, b):  # type: ignore[no-untyped-def]
     """Draw the chain's effects given the border's, the last layer first."""
-    q, p = ints[at.BORDER], ints[at.P]
-    nodes, cells, maps = sparse_parts(ints)
-    base = floats[ints[at.AT_TAIL] : ints[at.AT_TAIL] + ints[at.STORE]]
-    chain = chain_length(layers)
-    ids = np.zeros(chain, np.int64)
-    offsets = np.zeros(chain, np.int64)
-    most = 1
-    for i in range(nodes.shape[0]):
-        most = max(most, nodes[i, 2])
+    chain = chain_of(ints, floats)
+    layers, nodes, base = chain.layers, chain.nodes, chain.base
+    path = empty_path(chain)
     widest = 1
-    for t in range(chain):
+    for t in range(chain.length):
         widest = max(widest, layers[t, K])
-    places = np.zeros((chain, most), np.int64)
     # The means of what stands above give way to its draws until the first layer is done.
     means = np.empty(nodes.shape[0] * widest)
     used = 0
-    for depth in range(chain - 1, -1, -1):
+    for depth in range(chain.length - 1, -1, -1):
         k, role = layers[depth, K], layers[depth, ROLE]
         own = lam[layers[depth, LAM] : layers[depth, LAM] + k * k]
         e = np.empty(k)
@@ -162,12 +152,10 @@ def draw_chain(ints, floats, blocks, layers, lam, sigma, normals, w, store, b): 
         a = np.empty(k * k)
         for level in range(layers[depth, J]):
             node = layers[depth, NODES] + level
-            slot, first, count = nodes[node, 0], nodes[node, 1], nodes[node, 2]
-            above = locate(layers, chain, depth, level, nodes, maps, ids, offsets, places)
-            wide = above + count + p + 1
+            row = locate(chain, depth, level, path)
+            slot, wide, first = row.slot, row.wide, nodes[node, 1]
             u = store[slot + k * k : slot + k * k + k * wide].reshape(k, wide)
-            own_cells = cells[first : first + count]
-            residual(k, depth, chain, layers, nodes, ids, offsets, above, count, p, q, own_cells, u, store, w, e)
+            residual(chain, path, row, chain.cells[first : first + row.cells], u, store, w, e)
             if role == FIRST and k == 1:
                 x = base[slot] * own[0]
                 root = math.sqrt(1.0 + x * x)
@@ -196,18 +184,19 @@ def draw_chain(ints, floats, blocks, layers, lam, sigma, normals, w, store, b): 
                     last = slot + k * k + i * wide + wide - 1
                     means[node * widest + i] = store[last]
                     store[last] = v[i]
-            put(ints, blocks, layers, depth, level, v, b)
-    restore(layers, chain, nodes, p, widest, means, store)
+            put(ints, depth, level, v, b)
+    restore(chain, widest, means, store)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def restore(layers, chain, nodes, p, widest, means, store):  # type: ignore[no-untyped-def]
+def restore(chain, widest, means, store):  # type: ignore[no-untyped-def]
     """Put the last columns of the chain's later layers back."""
+    layers, nodes = chain.layers, chain.nodes
     above = 0
-    for depth in range(chain - 1, 0, -1):
+    for depth in range(chain.length - 1, 0, -1):
         k = layers[depth, K]
         for node in range(layers[depth, NODES], layers[depth, NODES] + layers[depth, J]):
-            slot, wide = nodes[node, 0], above + nodes[node, 2] + p + 1
+            slot, wide = nodes[node, 0], above + nodes[node, 2] + chain.p + 1
             for i in range(k):
                 store[slot + k * k + i * wide + wide - 1] = means[node * widest + i]
         above += k

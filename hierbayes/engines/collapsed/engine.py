@@ -15,12 +15,13 @@ from functools import cached_property
 import numpy as np
 
 from hierbayes.engines.base import Expanded, Floats, Ints, Problem, Trace
+from hierbayes.engines.collapsed.conditional import Conditional
 from hierbayes.engines.collapsed.entries import DENSITY
 from hierbayes.engines.collapsed.lapack import LARGE
 from hierbayes.engines.collapsed.mode import Mode, find_mode, rough_curvatures
-from hierbayes.engines.collapsed.pack import build_tape, with_chart
+from hierbayes.engines.collapsed.pack import with_chart
 from hierbayes.engines.collapsed.recover import Recovered, by_block, recover
-from hierbayes.engines.collapsed.statistics import Statistics, accumulate
+from hierbayes.engines.collapsed.statistics import Statistics
 from hierbayes.engines.collapsed.threads import one_blas_thread, usable_cores
 from hierbayes.engines.compiled import CompiledEngine, uncompiled
 from hierbayes.engines.engine import Sampler, Settings
@@ -91,14 +92,19 @@ class CollapsedEngine(CompiledEngine):
         return self.covariance_numbers
 
     @cached_property
-    def statistics(self) -> Statistics:
-        """The sufficient statistics; raises ModelError where the dense border would be too large."""
-        return accumulate(self.problem)
+    def conditional(self) -> Conditional:
+        """What is known given theta; raises ModelError where the dense border would be too large."""
+        return Conditional(self.problem)
 
-    @cached_property
+    @property
+    def statistics(self) -> Statistics:
+        """The sufficient statistics."""
+        return self.conditional.statistics
+
+    @property
     def tape(self) -> Ints:
         """Everything that the compiled density reads, flat, without a chart."""
-        return build_tape(self.problem, self.statistics, self.layout)
+        return self.conditional.tape
 
     @property
     def dear(self) -> bool:

@@ -16,18 +16,14 @@ DENSITY = Density("hierbayes.engines.collapsed.callables", _size, ("project", "d
 
 def project_levels(layer: tuple[Floats | Ints, ...], border: int, *into: Floats) -> None:
     """Factor every level of the first layer, `project.FirstLayer`; see `project.project_levels`."""
-    _, starts, z, tail, columns, _ = layer
-    sizes = len(z), z.shape[1], len(starts) - 1, tail.shape[1], columns.shape[1], border, len(into[-1])
-    DENSITY.call("project", *sizes, *layer, *into)
+    DENSITY.call("project", *layer, border, *into)
 
 
 def draw_many(words: Ints, theta: Floats, normals: Floats, beta: Floats, b: Floats) -> None:
     """Fill rows of `beta` and `b` from rows of `theta` and of standard normal numbers; see `draw.draw_many`."""
-    DENSITY.call("draw", len(theta), theta.shape[1], b.shape[1], words, theta, normals, beta, b)
+    DENSITY.call("draw", words, theta, normals, beta, b)
 
 
 def unpack_many(tables: tuple[Floats | Ints, ...], theta: Floats, values: Floats, factors: Floats) -> None:
     """Fill rows of sds and correlation factors from rows of theta, by `theta.Tables`; see `theta.unpack_rows`."""
-    scalars, _, blocks, _ = tables
-    sizes = len(theta), theta.shape[1], len(scalars), len(blocks), factors.shape[1]
-    DENSITY.call("unpack", *sizes, *tables, theta, values, factors)
+    DENSITY.call("unpack", *tables, theta, values, factors)

@@ -19,7 +19,7 @@ from hierbayes.engines.compiled import CompiledEngine, uncompiled
 from hierbayes.engines.engine import Sampler, Settings
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.arrange import KINDS, Rows, arrange
-from hierbayes.engines.joint.cells import find_cells
+from hierbayes.engines.joint.cells import Cells, find_cells
 from hierbayes.engines.joint.charting import with_chart
 from hierbayes.engines.joint.entries import DENSITY, size_of
 from hierbayes.engines.joint.moving_chart import acceptance, moves, with_moving_chart
@@ -82,21 +82,33 @@ class JointEngine(CompiledEngine):
     @cached_property
     def tape(self) -> Ints:
         """Everything that the compiled density reads, without a chart."""
-        return build_tape(self.problem, self.rows, find_cells(self.problem, self.rows), self.layout)
+        return build_tape(self.problem, self.rows, self.cells, self.layout)
+
+    @cached_property
+    def cells(self) -> Cells:
+        """Where the largest term meets the border."""
+        return find_cells(self.problem, self.rows)
+
+    @cached_property
+    def spans(self) -> list[tuple[int, int, int, int]]:
+        """Of each term, in the order of w, its block, its levels, its columns, and where its effects start."""
+        table = term_table(self.problem, self.rows)
+        return [(block, levels, k, start) for levels, k, start, block in table[:, : at.BLOCK + 1].tolist()]
+
+    def surface(self) -> Surface:
+        """Return the marginal density of theta by Laplace's approximation, with its search for modes at the start."""
+        _, levels, k, _ = self.spans[0] if self.spans else (0, 0, 0, 0)
+        return Surface(self.tape, first_guess(self.rows, int(self.tape[at.EFFECTS])), levels, k)
 
     @cached_property
     def peak(self) -> Peak | None:
         """The mode of theta's marginal density by Laplace's approximation; None where it was not found."""
-        terms = term_table(self.problem, self.rows)
-        levels, k = (int(terms[0, at.LEVELS]), int(terms[0, at.K])) if len(terms) else (0, 0)
-        start = first_guess(self.rows, int(self.tape[at.EFFECTS]))
-        surface, far = Surface(self.tape, start, levels, k), far_start(self.problem, self.layout)
+        surface, far = self.surface(), far_start(self.problem, self.layout)
         with one_blas_thread():
             found = find_peak(surface, rough_curvatures(self.problem, self.layout, np.zeros(self.layout.dim)))
             if far is None:
                 return found
-            beyond = Surface(self.tape, start, levels, k)
-            return better(found, find_peak(beyond, rough_curvatures(self.problem, self.layout, far), far))
+            return better(found, find_peak(self.surface(), rough_curvatures(self.problem, self.layout, far), far))
 
     @cached_property
     def charted(self) -> Ints:
@@ -146,9 +158,8 @@ class JointEngine(CompiledEngine):
         dim, effects = int(self.tape[at.DIM]), int(self.tape[at.EFFECTS])
         sds, corrs, sigma, aux = unpack_draws(self.layout, drawn[:, :dim])
         b: list[Floats] = [np.zeros(0)] * len(self.problem.blocks)
-        for term in term_table(self.problem, self.rows):
-            levels, k, start = int(term[at.LEVELS]), int(term[at.K]), dim + int(term[at.START])
-            b[term[at.BLOCK]] = drawn[:, start : start + levels * k].reshape(len(drawn), levels, k)
+        for block, levels, k, start in self.spans:
+            b[block] = drawn[:, dim + start : dim + start + levels * k].reshape(len(drawn), levels, k)
         return Expanded(sds, corrs, sigma, drawn[:, dim + effects :], tuple(b), aux)
 
     def point(self, value: Theta, beta: Floats, b: tuple[Floats, ...]) -> Floats:
@@ -156,11 +167,10 @@ class JointEngine(CompiledEngine):
         x = np.zeros(size_of(self.tape))
         dim, effects = int(self.tape[at.DIM]), int(self.tape[at.EFFECTS])
         x[:dim] = pack(self.layout, value)
-        for term in term_table(self.problem, self.rows):
-            block = term[at.BLOCK]
+        for block, _, _, start in self.spans:
             L = value.sds[block][:, None] * value.factors[block]
             v = np.linalg.solve(L, b[block].T).T
-            x[dim + int(term[at.START]) :][: v.size] = v.ravel()
+            x[dim + start :][: v.size] = v.ravel()
         x[dim + effects :] = beta
         return x
 

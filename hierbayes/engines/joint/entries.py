@@ -43,8 +43,8 @@ class Hessian:
 
 def laplace(words: Ints, theta: Floats, into: Hessian) -> float:
     """Return the log marginal density of theta by Laplace's approximation and fill `into`; NaN where it fails."""
-    value = np.empty(1)
-    _call("laplace", words, theta, into.w, into, value)
+    value, theta = np.empty(1), np.ascontiguousarray(theta, dtype=np.float64)
+    DENSITY.call("laplace", words, theta, into.w, into.levels.reshape(-1), into.coupling, into.border, value)
     return float(value[0])
 
 
@@ -73,11 +73,7 @@ class Working:
 def working(words: Ints, theta: Floats, mode: Hessian) -> Working:
     """Return the working model at theta and the mode of (v, beta) there."""
     found = Working(*(np.empty_like(array) for array in (mode.levels, mode.coupling, mode.border, mode.w)))
-    _call("working", words, theta, mode.w, found, found.target)
+    theta = np.ascontiguousarray(theta, dtype=np.float64)
+    parts = found.levels.reshape(-1), found.coupling, found.border
+    DENSITY.call("working", words, theta, mode.w, *parts, found.target)
     return found
-
-
-def _call(name: str, words: Ints, theta: Floats, w: Floats, parts: Hessian | Working, last: Floats) -> None:
-    theta, blocks = np.ascontiguousarray(theta, dtype=np.float64), (parts.levels, parts.coupling, parts.border)
-    sizes = len(theta), len(w), parts.levels.size, parts.coupling.size, len(parts.border)
-    DENSITY.call(name, *sizes, words, theta, w, *blocks, last)
