@@ -13,7 +13,6 @@ from numba import njit
 from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.collapsed.descend import (
     Chain,
-    Path,
     Row,
     empty_path,
     locate,
@@ -33,9 +32,9 @@ def ascend(
 
     Slots of later layers, and of the first if `keep`, become covariances of b, their last columns conditional means.
     """
-    layers, nodes, base = chain.layers, chain.nodes, chain.base
-    path = empty_path(chain)
-    for depth in range(chain.length - 1, -1, -1):
+    layers, nodes, all_cells, maps, base, length, q, p = chain
+    path = empty_path(nodes, length)
+    for depth in range(length - 1, -1, -1):
         k, role = layers[depth, K], layers[depth, ROLE]
         place = layers[depth, LAM]
         own = lam[place : place + k * k]
@@ -46,13 +45,16 @@ def ascend(
         v = np.empty((k, k))
         r = np.empty((k, k))
         for level in range(layers[depth, J]):
-            row = locate(chain, depth, level, path)
-            slot, wide, first = row.slot, row.wide, nodes[layers[depth, NODES] + level, 1]
+            node = layers[depth, NODES] + level
+            slot, first, count = nodes[node, 0], nodes[node, 1], nodes[node, 2]
+            above = locate(layers, length, depth, level, nodes, maps, path)
+            wide = above + count + p + 1
+            row = Row(k, depth, length, above, count, q, p, use_x)
             u = store[slot + k * k : slot + k * k + k * wide].reshape(k, wide)
-            cells = chain.cells[first : first + row.cells]
+            cells = all_cells[first : first + count]
             pulled = np.zeros((k, wide))
-            residual(chain, path, row, cells, u, store, mean, e)
-            spread_rows(chain, path, row, cells, use_x, u, store, cov, pulled)
+            residual(row, layers, nodes, path, cells, u, store, mean, e)
+            spread_rows(row, layers, nodes, path, cells, u, store, cov, pulled)
             for i in range(k):
                 for j in range(k):
                     dot = 0.0
@@ -141,11 +143,10 @@ def sandwich(k: int, lam: Floats, middle: Floats, out: Floats) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def residual(
-    chain: Chain, path: Path, row: Row, cells: Ints, u: Floats, store: Floats, mean: Floats, e: Floats
-) -> None:
+    at: Row, layers: Ints, nodes: Ints, path: Ints, cells: Ints, u: Floats, store: Floats, mean: Floats, e: Floats,
+) -> None:  # fmt: skip
     """Fill ``e = u_y - U b`` with the conditional means of everything above."""
-    k, above, count, p, q = row.k, row.above, row.cells, chain.p, chain.q
-    nodes, ids, offsets = chain.nodes, path.ids, path.offsets
+    k, above, count, p, q = at.k, at.above, at.cells, at.p, at.q
     for i in range(k):
         s = u[i, above + count + p]
         for c in range(count):
@@ -153,24 +154,22 @@ def residual(
         for c in range(p):
             s -= u[i, above + count + c] * mean[q + c]
         e[i] = s
-    for t in range(row.depth + 1, chain.length):
-        kt = chain.layers[t, K]
-        slot = nodes[ids[t], 0]
-        wide_t = above - offsets[t] - kt + nodes[ids[t], 2] + p + 1
+    for t in range(at.depth + 1, at.chain):
+        kt, offset = layers[t, K], path[t, 1]
+        slot = nodes[path[t, 0], 0]
+        wide_t = above - offset - kt + nodes[path[t, 0], 2] + p + 1
         for a in range(kt):
             x = store[slot + kt * kt + a * wide_t + wide_t - 1]
             for i in range(k):
-                e[i] -= u[i, offsets[t] + a] * x
+                e[i] -= u[i, offset + a] * x
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def spread_rows(
-    chain: Chain, path: Path, row_of: Row, cells: Ints, use_x: bool, u: Floats, store: Floats, cov: Floats,
-    pulled: Floats,
+    at: Row, layers: Ints, nodes: Ints, path: Ints, cells: Ints, u: Floats, store: Floats, cov: Floats, pulled: Floats,
 ) -> None:  # fmt: skip
     """Fill ``pulled = U Cov`` over the columns of a node's row."""
-    k, above, count, p, q = row_of.k, row_of.above, row_of.cells, chain.p, chain.q
-    nodes, ids, offsets, places = chain.nodes, path.ids, path.offsets, path.places
+    k, above, count, p, q = at.k, at.above, at.cells, at.p, at.q
     tail = above + count
     for a in range(count):
         row = cells[a]
@@ -182,20 +181,20 @@ def spread_rows(
             for i in range(k):
                 pulled[i, above + b] += u[i, above + a] * x
                 pulled[i, above + a] += u[i, above + b] * x
-        if use_x:
+        if at.use_x:
             for c in range(p):
                 x = cov[row, q + c]
                 for i in range(k):
                     pulled[i, tail + c] += u[i, above + a] * x
                     pulled[i, above + a] += u[i, tail + c] * x
-    if use_x:
+    if at.use_x:
         for a in range(p):
             for b in range(p):
                 for i in range(k):
                     pulled[i, tail + b] += u[i, tail + a] * cov[q + a, q + b]
-    for t in range(row_of.depth + 1, chain.length):
-        kt, start = chain.layers[t, K], offsets[t]
-        slot, cells_t = nodes[ids[t], 0], nodes[ids[t], 2]
+    for t in range(at.depth + 1, at.chain):
+        kt, start = layers[t, K], path[t, 1]
+        slot, cells_t = nodes[path[t, 0], 0], nodes[path[t, 0], 2]
         above_t = above - start - kt
         wide_t = above_t + cells_t + p + 1
         for a in range(kt):
@@ -210,7 +209,7 @@ def spread_rows(
                     pulled[i, start + kt + b] += own * x
                     gained += u[i, start + kt + b] * x
                 for c in range(count):
-                    x = store[row + above_t + places[t, c]]
+                    x = store[row + above_t + path[t, 2 + c]]
                     pulled[i, above + c] += own * x
                     gained += u[i, above + c] * x
                 for c in range(p):

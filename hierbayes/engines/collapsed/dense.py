@@ -21,37 +21,21 @@ from hierbayes.engines.base import Floats
 BATCH = 64
 
 
-class Dense(NamedTuple):
-    """The first layer: `r` packed (k (k + 1) / 2, levels), and `c` (k m, levels), m the width of all else."""
+class Shape(NamedTuple):
+    """Columns of the first layer, width of all else, and how many of its columns have a covariance.
+
+    Whole numbers alone: tuples of arrays took a tenth of a small model's gradient.
+    """
 
     k: int
-    levels: int
     m: int
-    r: Floats
-    c: Floats
-
-
-class Batch(NamedTuple):
-    """Work space for one batch: B, G's factor and ``U = G^-1/2 C``; it keeps the last one."""
-
-    b: Floats
-    g: Floats
-    u: Floats
-
-
-class Spread(NamedTuple):
-    """Work space for the moments of one batch, see `spread`."""
-
-    e: Floats
-    y: Floats
-    s: Floats
+    columns: int
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def empty_batch(layer: Dense) -> Batch:
-    """Return work space for one batch."""
-    k, lanes = layer.k, min(layer.levels, BATCH)
-    return Batch(np.empty((k * k, lanes)), np.empty((k * k, lanes)), np.empty((k * layer.m, lanes)))
+def empty_batch(k: int, m: int, levels: int) -> Floats:
+    """Return work space for a batch: B, then the factor of G, then ``U = G^-1/2 C``, as the last one left them."""
+    return np.empty((2 * k * k + k * m, min(levels, BATCH)))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -61,10 +45,9 @@ def upper(k: int, a: int, b: int) -> int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def factor_batch(layer: Dense, first: int, size: int, lam: Floats, batch: Batch) -> None:
+def factor_batch(k: int, m: int, first: int, size: int, r: Floats, c: Floats, lam: Floats, batch: Floats) -> None:
     """Fill B, the Cholesky factor of G (its diagonal inverted) and ``U = G^-1/2 C`` for one batch of levels."""
-    k, _, m, r, c = layer
-    b, g, u = batch
+    b, g, u = batch[: k * k], batch[k * k : 2 * k * k], batch[2 * k * k :]
     for i in range(k):
         for j in range(k):
             row = i * k + j
@@ -119,17 +102,16 @@ def factor_batch(layer: Dense, first: int, size: int, lam: Floats, batch: Batch)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def eliminate(layer: Dense, lam: Floats, batch: Batch, gram: Floats) -> float:
+def eliminate(k: int, m: int, r: Floats, c: Floats, lam: Floats, batch: Floats, gram: Floats) -> float:
     """Add the first layer's share to the border `gram`; return half the log determinant of its G."""
-    k, levels, m = layer.k, layer.levels, layer.m
-    g, u = batch.g, batch.u
+    levels, g, u = r.shape[1], batch[k * k : 2 * k * k], batch[2 * k * k :]
     pairs = m * (m + 1) // 2
     total = np.zeros((pairs, min(levels, BATCH)))
     product = np.ones(min(levels, BATCH))
     half_log_det = 0.0
     for first in range(0, levels, BATCH):
         size = min(BATCH, levels - first)
-        factor_batch(layer, first, size, lam, batch)
+        factor_batch(k, m, first, size, r, c, lam, batch)
         for i in range(k):
             d = i * k + i
             for n in range(size):
@@ -163,24 +145,27 @@ def eliminate(layer: Dense, lam: Floats, batch: Batch, gram: Floats) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def first_moment(
-    layer: Dense, lam: Floats, mean: Floats, w: Floats, columns: int, sigma: float, batch: Batch, moment: Floats
-) -> None:
+    shape: Shape, r: Floats, c: Floats, lam: Floats, mean: Floats, w: Floats, sigma: float, batch: Floats,
+    moment: Floats,
+) -> None:  # fmt: skip
     """Fill the k by k moment matrix M of the first layer.
 
     `mean` and `w` hold the border's conditional mean and a factor ``W W'`` of its covariance, both for b, not v.
     """
-    k, levels, r, g = layer.k, layer.levels, layer.r, batch.g
+    k, m, levels = shape.k, shape.m, r.shape[1]
+    g, u = batch[k * k : 2 * k * k], batch[2 * k * k :]
     lanes = min(levels, BATCH)
-    work = Spread(np.empty((k, lanes)), np.empty((k, lanes)), np.empty((k * k, lanes)))
-    s = work.s
+    e = np.empty((k, lanes))
+    y = np.empty((k, lanes))
+    s = np.empty((k * k, lanes))
     f = np.empty((k * k, lanes))
     v = np.empty((k, lanes))
     total = np.zeros((k * k, lanes))
     for first in range(0, levels, BATCH):
         size = min(BATCH, levels - first)
         if levels > BATCH:
-            factor_batch(layer, first, size, lam, batch)
-        spread(layer, size, batch.u, mean, w, columns, sigma, work)
+            factor_batch(k, m, first, size, r, c, lam, batch)
+        spread(shape, size, u, mean, w, sigma, e, y, s)
         for i in range(k):
             for j in range(k):
                 row = i * k + j
@@ -232,11 +217,10 @@ def first_moment(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def spread(
-    layer: Dense, size: int, u: Floats, mean: Floats, w: Floats, columns: int, sigma: float, work: Spread
+    shape: Shape, size: int, u: Floats, mean: Floats, w: Floats, sigma: float, e: Floats, y: Floats, s: Floats
 ) -> None:
     """Fill ``s = e e' + Y Y' - I`` with the residual e and Y = U W of a batch, both in the units of G^-1/2."""
-    k, m = layer.k, layer.m
-    e, y, s = work
+    k, m, columns = shape
     last = m - 1
     inverse = 1.0 / sigma
     for i in range(k):

@@ -34,23 +34,21 @@ class Chain(NamedTuple):
     p: int
 
 
-class Path(NamedTuple):
-    """For each later layer the node above the one at hand, its offset in the row, and where it has the row's cells."""
-
-    ids: Ints
-    offsets: Ints
-    places: Ints
-
-
 class Row(NamedTuple):
-    """The row of a node: the columns of its ancestors, its cells, the coefficients and the response."""
+    """The row of a node: whole numbers alone, for a tuple of arrays would cost time at each of its nodes.
+
+    Its columns are those of its ancestors, `above` of them, its cells, the coefficients and the response. `use_x` says
+    whether the coefficients have a covariance.
+    """
 
     k: int
     depth: int
-    slot: int
+    chain: int
     above: int
     cells: int
-    wide: int
+    q: int
+    p: int
+    use_x: bool
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -63,39 +61,36 @@ def chain_length(layers: Ints) -> int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def empty_path(chain: Chain) -> Path:
+def empty_path(nodes: Ints, chain: int) -> Ints:
     """Return work space for `locate`."""
     most = 1
-    for i in range(chain.nodes.shape[0]):
-        most = max(most, chain.nodes[i, 2])
-    return Path(
-        np.zeros(chain.length, np.int64), np.zeros(chain.length, np.int64), np.zeros((chain.length, most), np.int64)
-    )
+    for i in range(nodes.shape[0]):
+        most = max(most, nodes[i, 2])
+    return np.zeros((chain, 2 + most), np.int64)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def locate(chain: Chain, depth: int, level: int, path: Path) -> Row:
+def locate(layers: Ints, chain: int, depth: int, level: int, nodes: Ints, maps: Ints, path: Ints) -> int:
     """Fill, for every later layer of the chain, the node above this one, its offset in the row, and its cells' places.
 
-    ``places[t, c]`` is where cell c of this node stands among the cells of its ancestor in layer t. Returns the row.
+    ``path[t, 2 + c]`` is where cell c of this node stands among the cells of its ancestor in layer t.
     """
-    layers, nodes = chain.layers, chain.nodes
     node = layers[depth, NODES] + level
     first, count = nodes[node, 1], nodes[node, 2]
     for c in range(count):
-        path.places[depth, c] = c
+        path[depth, 2 + c] = c
     offset = 0
     below = node
-    for t in range(depth + 1, chain.length):
+    for t in range(depth + 1, chain):
         above = layers[t, NODES] + nodes[below, 3]
-        path.ids[t] = above
-        path.offsets[t] = offset
+        path[t, 0] = above
+        path[t, 1] = offset
         offset += layers[t, K]
         start = first if t == depth + 1 else nodes[below, 1]
         for c in range(count):
-            path.places[t, c] = chain.maps[start + path.places[t - 1, c]]
+            path[t, 2 + c] = maps[start + path[t - 1, 2 + c]]
         below = above
-    return Row(layers[depth, K], depth, nodes[node, 0], offset, count, offset + count + chain.p + 1)
+    return offset
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -145,20 +140,23 @@ def descend(chain: Chain, lam: Floats, store: Floats, gram: Floats) -> float:
 
     Returns half the log determinant of what was eliminated.
     """
-    layers, nodes = chain.layers, chain.nodes
-    path = empty_path(chain)
+    layers, nodes, cells, maps, _, length, q, p = chain
+    path = empty_path(nodes, length)
     widest = 1
-    for t in range(chain.length):
+    for t in range(length):
         widest = max(widest, layers[t, K])
     factor = np.empty(widest * widest)
     half_log_det = 0.0
-    for depth in range(chain.length):
+    for depth in range(length):
         k, role = layers[depth, K], layers[depth, ROLE]
         own = lam[layers[depth, LAM] : layers[depth, LAM] + k * k]
         sign = 1.0 if role == FIRST else -1.0
         for level in range(layers[depth, J]):
-            row = locate(chain, depth, level, path)
-            slot, wide, first = row.slot, row.wide, nodes[layers[depth, NODES] + level, 1]
+            node = layers[depth, NODES] + level
+            slot, first, count = nodes[node, 0], nodes[node, 1], nodes[node, 2]
+            above = locate(layers, length, depth, level, nodes, maps, path)
+            wide = above + count + p + 1
+            row = Row(k, depth, length, above, count, q, p, True)
             node_factor(role, k, own, store[slot : slot + k * k], factor)
             half_log_det += small_cholesky(k, factor)
             u = store[slot + k * k : slot + k * k + k * wide].reshape(k, wide)
@@ -171,8 +169,8 @@ def descend(chain: Chain, lam: Floats, store: Floats, gram: Floats) -> float:
                             s += own[h * k + i] * u[h, c]
                         u[i, c] = s
             solve_rows(k, wide, factor, u)
-            hand_up(chain, path, row, sign, u, store)
-            hand_over(row, chain.cells[first : first + row.cells], chain.q, sign, u, gram)
+            hand_up(row, layers, nodes, path, sign, u, store)
+            hand_over(row, cells[first : first + count], sign, u, gram)
     return half_log_det
 
 
@@ -190,36 +188,34 @@ def solve_rows(k: int, wide: int, factor: Floats, u: Floats) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def hand_up(chain: Chain, path: Path, row_of: Row, sign: float, u: Floats, store: Floats) -> None:
+def hand_up(at: Row, layers: Ints, nodes: Ints, path: Ints, sign: float, u: Floats, store: Floats) -> None:
     """Add a node's Schur complement to the slots of its ancestors."""
-    k, above, count, width = row_of.k, row_of.above, row_of.cells, chain.p + 1
-    nodes, ids, offsets, places = chain.nodes, path.ids, path.offsets, path.places
-    for t in range(row_of.depth + 1, chain.length):
-        kt = chain.layers[t, K]
-        slot, cells_t = nodes[ids[t], 0], nodes[ids[t], 2]
-        above_t = above - offsets[t] - kt
+    k, above, count, width = at.k, at.above, at.cells, at.p + 1
+    for t in range(at.depth + 1, at.chain):
+        kt, offset = layers[t, K], path[t, 1]
+        slot, cells_t = nodes[path[t, 0], 0], nodes[path[t, 0], 2]
+        above_t = above - offset - kt
         wide_t = above_t + cells_t + width
         for a in range(kt):
             row = slot + kt * kt + a * wide_t
             for i in range(k):
-                x = sign * u[i, offsets[t] + a]
+                x = sign * u[i, offset + a]
                 if x == 0.0:
                     continue
                 for b in range(kt):
-                    store[slot + a * kt + b] += x * u[i, offsets[t] + b]
+                    store[slot + a * kt + b] += x * u[i, offset + b]
                 for b in range(above_t):
-                    store[row + b] += x * u[i, offsets[t] + kt + b]
+                    store[row + b] += x * u[i, offset + kt + b]
                 for c in range(count):
-                    store[row + above_t + places[t, c]] += x * u[i, above + c]
+                    store[row + above_t + path[t, 2 + c]] += x * u[i, above + c]
                 for c in range(width):
                     store[row + above_t + cells_t + c] += x * u[i, above + count + c]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def hand_over(row_of: Row, cells: Ints, q: int, sign: float, u: Floats, gram: Floats) -> None:
+def hand_over(at: Row, cells: Ints, sign: float, u: Floats, gram: Floats) -> None:
     """Add a node's Schur complement to the upper triangle of the border."""
-    k, above, count = row_of.k, row_of.above, row_of.cells
-    width = row_of.wide - above - count
+    k, above, count, width, q = at.k, at.above, at.cells, at.p + 1, at.q
     # Places without a sign spare the compiler a test for negative ones at every multiplication.
     places = cells.view(np.uint64)
     stop = np.uint64(count)

@@ -12,9 +12,9 @@ from hierbayes.engines.collapsed import tape as at
 from hierbayes.engines.collapsed.ascend import residual
 from hierbayes.engines.collapsed.border import back_substitute, unscale_rows
 from hierbayes.engines.collapsed.dense import upper
-from hierbayes.engines.collapsed.descend import empty_path, locate, node_factor, small_cholesky
+from hierbayes.engines.collapsed.descend import Row, empty_path, locate, node_factor, small_cholesky
 from hierbayes.engines.collapsed.factor import factor_at
-from hierbayes.engines.collapsed.kernel import block_table, chain_of, first_layer, layer_table
+from hierbayes.engines.collapsed.kernel import block_table, chain_of, layer_table, matrix
 from hierbayes.engines.collapsed.tape import EDGE, FIRST, LAM, NODES, ROLE, START, J, K
 
 
@@ -34,7 +34,7 @@ def draw_many(ints, floats, theta, normals, beta, b):  # type: ignore[no-untyped
 def draw_one(ints, floats, lam, sigma, gram, store, normals, beta, b):  # type: ignore[no-untyped-def]
     """Fill one draw of beta and of all b from what `factor_at` left; it stays fit for another draw."""
     q, p = ints[at.BORDER], ints[at.P]
-    layers = layer_table(ints)
+    layers, blocks = layer_table(ints), block_table(ints)
     w = np.empty(q + p)
     rhs = np.empty(q + p)
     for i in range(q + p):
@@ -48,21 +48,21 @@ def draw_one(ints, floats, lam, sigma, gram, store, normals, beta, b):  # type: 
             s += floats[back + p + i * p + j] * w[q + j]
         beta[i] = s
     if ints[at.SPARSE]:
-        draw_chain(ints, floats, lam, sigma, normals[q + p :], w, store, b)
+        draw_chain(ints, floats, blocks, lam, sigma, normals[q + p :], w, store, b)
     elif layers.shape[0] > 0:
-        draw_levels(ints, floats, lam, sigma, normals[q + p :], w, b)
+        draw_levels(ints, floats, blocks, lam, sigma, normals[q + p :], w, b)
     for t in range(layers.shape[0]):
         if layers[t, ROLE] == EDGE:
             for level in range(layers[t, J]):
                 start = layers[t, START] + level * layers[t, K]
                 own = ints[ints[at.AT_LEVELS] + level] if ints[at.THIN] > 0 and layers[t, START] == 0 else level
-                put(ints, t, own, w[start : start + layers[t, K]], b)
+                put(ints, blocks, layers, t, own, w[start : start + layers[t, K]], b)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def put(ints, layer, level, values, b):  # type: ignore[no-untyped-def]
+def put(ints, blocks, layers, layer, level, values, b):  # type: ignore[no-untyped-def]
     """Put one level's effects where its blocks keep them."""
-    places, blocks, layers = ints[at.AT_PLACES], block_table(ints), layer_table(ints)
+    places = ints[at.AT_PLACES]
     start = 0
     for t in range(blocks.shape[0]):
         own, column = ints[places + 2 * t], ints[places + 2 * t + 1]
@@ -74,9 +74,12 @@ def put(ints, layer, level, values, b):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def draw_levels(ints, floats, lam, sigma, normals, w, b):  # type: ignore[no-untyped-def]
+def draw_levels(ints, floats, blocks, lam, sigma, normals, w, b):  # type: ignore[no-untyped-def]
     """Draw the first layer's effects given the border's, one level after the other."""
-    k, levels, m, r, c = first_layer(ints, floats)
+    layers = layer_table(ints)
+    k, levels, m = layers[0, K], layers[0, J], ints[at.BORDER] + ints[at.P] + 1
+    r = matrix(floats, ints[at.AT_R], k * (k + 1) // 2, levels)
+    c = matrix(floats, ints[at.AT_TAIL], k * m, levels)
     x = np.empty((k, k))
     a = np.empty(k * k)
     e = np.empty(k)
@@ -94,7 +97,7 @@ def draw_levels(ints, floats, lam, sigma, normals, w, b):  # type: ignore[no-unt
                 x[i, j] = s
         normal_given(k, x, e, sigma, normals[level * k : level * k + k], a, v)
         times_lam(k, lam, v)
-        put(ints, 0, level, v, b)
+        put(ints, blocks, layers, 0, level, v, b)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -133,18 +136,17 @@ def times_lam(k, lam, v):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def draw_chain(ints, floats, lam, sigma, normals, w, store, b):  # type: ignore[no-untyped-def]
+def draw_chain(ints, floats, blocks, lam, sigma, normals, w, store, b):  # type: ignore[no-untyped-def]
     """Draw the chain's effects given the border's, the last layer first."""
-    chain = chain_of(ints, floats)
-    layers, nodes, base = chain.layers, chain.nodes, chain.base
-    path = empty_path(chain)
+    layers, nodes, cells, maps, base, length, q, p = chain_of(ints, floats)
+    path = empty_path(nodes, length)
     widest = 1
-    for t in range(chain.length):
+    for t in range(length):
         widest = max(widest, layers[t, K])
     # The means of what stands above give way to its draws until the first layer is done.
     means = np.empty(nodes.shape[0] * widest)
     used = 0
-    for depth in range(chain.length - 1, -1, -1):
+    for depth in range(length - 1, -1, -1):
         k, role = layers[depth, K], layers[depth, ROLE]
         own = lam[layers[depth, LAM] : layers[depth, LAM] + k * k]
         e = np.empty(k)
@@ -152,10 +154,12 @@ def draw_chain(ints, floats, lam, sigma, normals, w, store, b):  # type: ignore[
         a = np.empty(k * k)
         for level in range(layers[depth, J]):
             node = layers[depth, NODES] + level
-            row = locate(chain, depth, level, path)
-            slot, wide, first = row.slot, row.wide, nodes[node, 1]
+            slot, first, count = nodes[node, 0], nodes[node, 1], nodes[node, 2]
+            above = locate(layers, length, depth, level, nodes, maps, path)
+            wide = above + count + p + 1
+            row = Row(k, depth, length, above, count, q, p, True)
             u = store[slot + k * k : slot + k * k + k * wide].reshape(k, wide)
-            residual(chain, path, row, chain.cells[first : first + row.cells], u, store, w, e)
+            residual(row, layers, nodes, path, cells[first : first + count], u, store, w, e)
             if role == FIRST and k == 1:
                 x = base[slot] * own[0]
                 root = math.sqrt(1.0 + x * x)
@@ -184,19 +188,18 @@ def draw_chain(ints, floats, lam, sigma, normals, w, store, b):  # type: ignore[
                     last = slot + k * k + i * wide + wide - 1
                     means[node * widest + i] = store[last]
                     store[last] = v[i]
-            put(ints, depth, level, v, b)
-    restore(chain, widest, means, store)
+            put(ints, blocks, layers, depth, level, v, b)
+    restore(layers, length, nodes, p, widest, means, store)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def restore(chain, widest, means, store):  # type: ignore[no-untyped-def]
+def restore(layers, chain, nodes, p, widest, means, store):  # type: ignore[no-untyped-def]
     """Put the last columns of the chain's later layers back."""
-    layers, nodes = chain.layers, chain.nodes
     above = 0
-    for depth in range(chain.length - 1, 0, -1):
+    for depth in range(chain - 1, 0, -1):
         k = layers[depth, K]
         for node in range(layers[depth, NODES], layers[depth, NODES] + layers[depth, J]):
-            slot, wide = nodes[node, 0], above + nodes[node, 2] + chain.p + 1
+            slot, wide = nodes[node, 0], above + nodes[node, 2] + p + 1
             for i in range(k):
                 store[slot + k * k + i * wide + wide - 1] = means[node * widest + i]
         above += k

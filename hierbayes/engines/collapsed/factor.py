@@ -16,10 +16,8 @@ from hierbayes.engines.collapsed.kernel import (
     FAILED,
     conclude,
     fill_lam,
-    first_layer,
     layer_table,
     matrix,
-    prior_of,
     sparse_forward,
     theta_tables,
 )
@@ -65,7 +63,7 @@ def lam_at(ints: Ints, floats: Floats, theta: Floats, lam: Floats) -> tuple[floa
     count = tables.scalar_ints.shape[0]
     sds = np.empty(count)
     log_prior = unpack_theta(tables, theta, sds, np.empty(count), factors, np.zeros(ints[at.DIM]))
-    fill_lam(ints, tables.block_ints, sds, factors, sds[count - 1], lam)
+    fill_lam(ints, tables.block_ints, layer_table(ints), sds, factors, sds[count - 1], lam)
     return log_prior, sds[count - 1]
 
 
@@ -85,11 +83,14 @@ def factor_at(
         store[:] = floats[ints[at.AT_TAIL] : ints[at.AT_TAIL] + ints[at.STORE]]
         good, half_log_det = sparse_forward(ints, floats, lam, sigma, at.BAYES, store, gram)
     else:
-        layer = first_layer(ints, floats)
-        if layer.levels > 0:
-            half_log_det = eliminate(layer, lam, empty_batch(layer), gram)
-        scale_border(layer_table(ints), lam, gram)
-        add_prior(prior_of(ints, floats), q, p, sigma, gram)
+        layers, m = layer_table(ints), q + p + 1
+        if layers.shape[0] > 0:
+            k, levels = layers[0, at.K], layers[0, at.J]
+            r = matrix(floats, ints[at.AT_R], k * (k + 1) // 2, levels)
+            c = matrix(floats, ints[at.AT_TAIL], k * m, levels)
+            half_log_det = eliminate(k, m, r, c, lam, empty_batch(k, m, levels), gram)
+        scale_border(layers, lam, gram)
+        add_prior(matrix(floats, ints[at.AT_PRIOR], p + 1, p + 1), q, p, sigma, gram)
         good = cholesky_upper(gram) or nothing_left(gram)
     if not good:
         return FAILED, sigma

@@ -33,7 +33,7 @@ from hierbayes.engines.collapsed.border import (
     unscale_columns,
     unscale_rows,
 )
-from hierbayes.engines.collapsed.dense import Dense, eliminate, empty_batch, first_moment
+from hierbayes.engines.collapsed.dense import Shape, eliminate, empty_batch, first_moment
 from hierbayes.engines.collapsed.descend import Chain, chain_length, descend
 from hierbayes.engines.collapsed.lapack import LARGE, large_cholesky, large_inverse
 from hierbayes.engines.theta import Tables, push_moment, unpack_theta
@@ -74,15 +74,21 @@ def log_likelihood(
         return sparse_likelihood(ints, floats, lam, sigma, criterion, moments, by_log_sigma)
     q, p = ints[at.BORDER], ints[at.P]
     layers = layer_table(ints)
-    gram = matrix(floats, ints[at.AT_BASE], q + p + 1, q + p + 1).copy()
+    m = q + p + 1
+    gram = matrix(floats, ints[at.AT_BASE], m, m).copy()
+    prior = matrix(floats, ints[at.AT_PRIOR], p + 1, p + 1)
     half_log_det = 0.0
-    layer = first_layer(ints, floats)
-    batch = empty_batch(layer)
-    if layer.levels > 0:
-        half_log_det = eliminate(layer, lam, batch, gram)
+    k, levels = 0, 0
+    if layers.shape[0] > 0:
+        k, levels = layers[0, at.K], layers[0, at.J]
+    r = matrix(floats, ints[at.AT_R], k * (k + 1) // 2, levels)
+    c = matrix(floats, ints[at.AT_TAIL], k * m, levels)
+    batch = empty_batch(k, m, levels)
+    if levels > 0:
+        half_log_det = eliminate(k, m, r, c, lam, batch, gram)
     scale_border(layers, lam, gram)
     if criterion == at.BAYES:
-        add_prior(prior_of(ints, floats), q, p, sigma, gram)
+        add_prior(prior, q, p, sigma, gram)
     if not (cholesky_upper(gram) or (criterion == at.BAYES and nothing_left(gram))):
         return FAILED
     value = conclude(ints, floats, gram, half_log_det, sigma, criterion)
@@ -95,31 +101,15 @@ def log_likelihood(
     columns = q if criterion == at.ML else q + p
     inverse_upper(gram, q + p, w)
     outer_product(w, columns, cov)
-    border_gradient(ints, floats, gram, sigma, criterion, cov, mean, moments, by_log_sigma)
-    if layer.levels > 0:
+    by_log_sigma[0] = border_gradient(ints, layers, prior, gram, sigma, criterion, cov, mean, moments)
+    by_log_sigma[1] = gram[q + p, q + p] * gram[q + p, q + p]
+    if levels > 0:
         unscale_rows(layers, lam, w, columns)
         unscale_rows(layers, lam, mean.reshape(q + p, 1), 1)
-        first_moment(layer, lam, mean, w, columns, sigma, batch, moments)
-        for i in range(layer.k):
-            by_log_sigma[0] -= moments[i * layer.k + i]
+        first_moment(Shape(k, m, columns), r, c, lam, mean, w, sigma, batch, moments)
+        for i in range(k):
+            by_log_sigma[0] -= moments[i * k + i]
     return value
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def first_layer(ints: Ints, floats: Floats) -> Dense:
-    """Return the first layer of the dense path; it has no levels where there are no groups."""
-    layers, m = layer_table(ints), ints[at.BORDER] + ints[at.P] + 1
-    k, levels = 0, 0
-    if layers.shape[0] > 0:
-        k, levels = layers[0, at.K], layers[0, at.J]
-    r = matrix(floats, ints[at.AT_R], k * (k + 1) // 2, levels)
-    return Dense(k, levels, m, r, matrix(floats, ints[at.AT_TAIL], k * m, levels))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def prior_of(ints: Ints, floats: Floats) -> Floats:
-    """Return the prior of the coefficients: ``[P, P m; m'P, m'P m]``."""
-    return matrix(floats, ints[at.AT_PRIOR], ints[at.P] + 1, ints[at.P] + 1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -147,7 +137,7 @@ def sparse_forward(
     half_log_det = descend(chain_of(ints, floats), lam, store, gram)
     scale_upper(layer_table(ints), lam, gram)
     if criterion == at.BAYES:
-        add_prior(prior_of(ints, floats), q, p, sigma, gram)
+        add_prior(matrix(floats, ints[at.AT_PRIOR], p + 1, p + 1), q, p, sigma, gram)
     if q + p >= LARGE:
         thin, starts, columns = ints[at.THIN], ints[at.AT_THIN], ints[at.AT_THIN_COLUMNS]
         own = ints[starts : starts + thin + 1]
@@ -187,7 +177,9 @@ def sparse_likelihood(
         return value
     mean = np.empty(q + p)
     cov = border_inverse(ints, gram, q if criterion == at.ML else q + p)
-    border_gradient(ints, floats, gram, sigma, criterion, cov, mean, moments, by_log_sigma)
+    prior = matrix(floats, ints[at.AT_PRIOR], p + 1, p + 1)
+    by_log_sigma[0] = border_gradient(ints, layers, prior, gram, sigma, criterion, cov, mean, moments)
+    by_log_sigma[1] = gram[q + p, q + p] * gram[q + p, q + p]
     unscale_rows(layers, lam, cov, q + p)
     unscale_columns(layers, lam, cov)
     unscale_rows(layers, lam, mean.reshape(q + p, 1), 1)
@@ -215,11 +207,11 @@ def conclude(ints: Ints, floats: Floats, factor: Floats, half_log_det: float, si
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def border_gradient(
-    ints: Ints, floats: Floats, factor: Floats, sigma: float, criterion: int, cov: Floats, mean: Floats,
-    moments: Floats, by_log_sigma: Floats,
-) -> None:  # fmt: skip
-    """Fill the conditional mean, M of the border's layers and the share of log sigma."""
-    layers, q, p, n = layer_table(ints), ints[at.BORDER], ints[at.P], ints[at.ROWS]
+    ints: Ints, layers: Ints, prior: Floats, factor: Floats, sigma: float, criterion: int, cov: Floats, mean: Floats,
+    moments: Floats,
+) -> float:  # fmt: skip
+    """Fill the conditional mean and M of the border's layers; return the share of log sigma."""
+    q, p, n = ints[at.BORDER], ints[at.P], ints[at.ROWS]
     back_substitute(factor, q + p, factor[: q + p, q + p].copy(), mean)
     border_moments(layers, cov, mean, sigma, moments)
     rest = factor[q + p, q + p] / sigma
@@ -227,19 +219,17 @@ def border_gradient(
     if criterion != at.ML:
         total += p
     if criterion == at.BAYES:
-        total -= coefficient_terms(prior_of(ints, floats), cov, mean, q, p, sigma)
+        total -= coefficient_terms(prior, cov, mean, q, p, sigma)
     for t in range(layers.shape[0]):
         if layers[t, at.ROLE] == at.EDGE:
             for i in range(layers[t, at.K]):
                 total -= moments[layers[t, at.LAM] + i * layers[t, at.K] + i]
-    by_log_sigma[0] = total
-    by_log_sigma[1] = factor[q + p, q + p] * factor[q + p, q + p]
+    return total
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_lam(ints: Ints, blocks: Ints, sds: Floats, factors: Floats, sigma: float, lam: Floats) -> None:
+def fill_lam(ints: Ints, blocks: Ints, layers: Ints, sds: Floats, factors: Floats, sigma: float, lam: Floats) -> None:
     """Fill ``Lam = diag(sd) C / sigma`` of every layer, its blocks along the diagonal."""
-    layers = layer_table(ints)
     lam[:] = 0.0
     places = ints[at.AT_PLACES]
     for t in range(blocks.shape[0]):
@@ -271,7 +261,7 @@ def block_table(ints: Ints) -> Ints:
     return ints[place : place + 4 * blocks].reshape(blocks, 4)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def theta_tables(ints: Ints, floats: Floats) -> tuple[Tables, Floats]:
     """Return where everything lies in theta, and the factors of correlations, with 1 and 0 where they are free."""
     blocks = block_table(ints)
@@ -298,7 +288,7 @@ def log_density(ints: Ints, floats: Floats, x: Floats, grad: Floats) -> float:
     """
     dim, chart = ints[at.DIM], ints[at.AT_CHART]
     tables, factors = theta_tables(ints, floats)
-    scalar_ints, blocks = tables.scalar_ints, tables.block_ints
+    scalar_ints, blocks, layers = tables.scalar_ints, tables.block_ints, layer_table(ints)
     last = scalar_ints.shape[0] - 1
     theta = np.empty(dim)
     pull = np.zeros(dim)
@@ -309,11 +299,11 @@ def log_density(ints: Ints, floats: Floats, x: Floats, grad: Floats) -> float:
     lam = np.empty(ints[at.MOMENTS])
     moments = np.zeros(ints[at.MOMENTS] if grad.shape[0] > 0 else 0)
     by_log_sigma = np.zeros(2)
-    fill_lam(ints, blocks, sds, factors, sds[last], lam)
+    fill_lam(ints, blocks, layers, sds, factors, sds[last], lam)
     value += log_likelihood(ints, floats, lam, sds[last], at.BAYES, moments, by_log_sigma)
     if grad.shape[0] == 0:
         return value
-    gather(ints, tables, theta, factors, moments, slopes, pull)
+    gather(ints, blocks, layers, theta, factors, moments, slopes, scalar_ints, pull)
     if scalar_ints[last, 2] >= 0:
         pull[scalar_ints[last, 2]] += by_log_sigma[0] * slopes[last]
     if ints[at.CHART_ON]:
@@ -330,10 +320,10 @@ def log_density(ints: Ints, floats: Floats, x: Floats, grad: Floats) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def gather(
-    ints: Ints, tables: Tables, theta: Floats, factors: Floats, moments: Floats, slopes: Floats, grad: Floats
-) -> None:
+    ints: Ints, blocks: Ints, layers: Ints, theta: Floats, factors: Floats, moments: Floats, slopes: Floats,
+    scalar_ints: Ints, grad: Floats,
+) -> None:  # fmt: skip
     """Add the likelihood's derivatives in the sds and correlations to `grad`."""
-    layers, blocks, scalar_ints = layer_table(ints), tables.block_ints, tables.scalar_ints
     places = ints[at.AT_PLACES]
     for t in range(blocks.shape[0]):
         layer, column = ints[places + 2 * t], ints[places + 2 * t + 1]
