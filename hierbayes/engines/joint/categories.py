@@ -1,6 +1,6 @@
 """Log likelihood of categories without an order, whose observations have several predictors each, end to end."""
 
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
 from __future__ import annotations
 
 import math

@@ -5,7 +5,7 @@ Every function takes the predictors `eta` of a chunk, two numbers a row, `a` and
 the parameters. What does not depend on eta is in `constant_terms`, once an evaluation.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
 from __future__ import annotations
 
 import math
