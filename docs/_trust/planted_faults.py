@@ -51,7 +51,7 @@ PYTHON = (
     Fault(
         "REML without its degrees of freedom", "engines/collapsed/criterion.py",
         "sigma is estimated with n, not with n - p",
-        "self.free = problem.n - (problem.p if criterion == at.REML else 0)",
+        'self.free = problem.n - (problem.p if criterion == "reml" else 0)',
         "self.free = problem.n",
         ("tests/engines/test_collapsed_likelihood.py::test_reml_and_ml_are_those_of_lme4[dyestuff]",),
     ),

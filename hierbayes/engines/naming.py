@@ -10,6 +10,9 @@ from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Expanded, Floats, Problem
 from hierbayes.families.ordinal import cuts
 
+THETA = "unconstrained theta"
+"""Key of the collapsed engine's theta among the draws; a variable of a PyMC model may well be called theta."""
+
 
 def posterior_dims(labels: Labels) -> dict[str, tuple[str, ...]]:
     """Return the names of the posterior's variables with their dims, chain and draw left out."""

@@ -16,12 +16,11 @@ from hierbayes.design.design import Design
 from hierbayes.design.new_rows import RowGroup, Rows
 from hierbayes.design.table import Floats
 from hierbayes.engines.assemble import Labels
-from hierbayes.engines.base import Problem
+from hierbayes.engines.base import Problem, Trace
 from hierbayes.posterior import FactorDraws, Posterior, posterior_of
 from hierbayes.predict.level_effects import LevelEffects
 from hierbayes.predict.pieces import Piece
 from hierbayes.predict.row_draws import RowDraws, link_itself
-from hierbayes.sampling.sampler import Trace
 from hierbayes.sampling.tree import named_tree, with_true_names
 from hierbayes.studies.truths import Address, addresses
 from hierbayes.studies.worlds import PriorSource, World
