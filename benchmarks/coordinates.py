@@ -54,10 +54,11 @@ def in_coordinates(problem: Any, name: str) -> Any:
 
 def walk(problem: Any, own: Any, whitened: bool, tune: int, draws: int, seed: int) -> dict[str, float]:
     """Sample theta once and return ESS per 100 gradients, bulk and tail, and divergences."""
+    from hierbayes.engines.collapsed.entries import DENSITY
     from hierbayes.engines.collapsed.mode import find_mode
     from hierbayes.engines.collapsed.pack import build_tape, with_chart
-    from hierbayes.engines.collapsed.pointer import nutpie_model
     from hierbayes.engines.collapsed.statistics import accumulate
+    from hierbayes.engines.pointer import nutpie_model
     from hierbayes.sampling.sampler import run, settings
 
     tape = build_tape(problem, accumulate(problem), own)
@@ -65,7 +66,7 @@ def walk(problem: Any, own: Any, whitened: bool, tune: int, draws: int, seed: in
     if whitened:
         mode = find_mode(tape)
         tape, spent = with_chart(tape, mode.theta, mode.factor), mode.gradients
-    trace = run(nutpie_model(tape), settings(draws=draws, seed=seed, progress=False), tune=tune)
+    trace = run(nutpie_model(tape, DENSITY), settings(draws=draws, seed=seed, progress=False), tune=tune)
     gradients = trace.gradients + spent
     bulk, tail = least_ess(own, trace.draws["theta"])
     return {

@@ -36,9 +36,9 @@ def warm() -> None:
 
 def _joint() -> None:
     """Compile the joint engine: all families share its functions."""
-    from hierbayes.engines.joint.entries import functions
+    from hierbayes.engines.joint.entries import DENSITY
 
-    functions()
+    _ = DENSITY.functions
 
 
 def _surrogate() -> None:
@@ -46,11 +46,9 @@ def _surrogate() -> None:
     import numpy as np
 
     from hierbayes.engines.base import Block, Problem
+    from hierbayes.engines.collapsed.conditional import Conditional
     from hierbayes.engines.collapsed.mode import find_mode
-    from hierbayes.engines.collapsed.pack import build_tape
-    from hierbayes.engines.collapsed.statistics import accumulate
     from hierbayes.engines.collapsed.surrogate import fit_surrogate, sample_by_surrogate
-    from hierbayes.engines.theta import layout
     from hierbayes.priors import POSITIVE, HalfNormal, Normal, Parameter
 
     rng = np.random.default_rng(1)
@@ -63,7 +61,7 @@ def _surrogate() -> None:
     )
     parameters = (Parameter("sigma", POSITIVE, HalfNormal(1.0)),)
     problem = Problem(y, ones, np.zeros(len(y)), np.ones(len(y)), (Normal(0.0, 10.0),), one, blocks, parameters)
-    words = build_tape(problem, accumulate(problem, sparse=True), layout(problem))
+    words = Conditional(problem, sparse=True).tape
     mode = find_mode(words, starts=1)
     sample_by_surrogate(words, fit_surrogate(words, mode, 1, 1), 6, 1, 1, 1)
 

@@ -6,11 +6,7 @@ import numpy as np
 import scipy.stats as stats
 
 from hierbayes.engines.base import Block, Floats, Problem
-from hierbayes.engines.collapsed import tape
-from hierbayes.engines.collapsed.kernel import log_likelihood
-from hierbayes.engines.collapsed.pack import build_tape
-from hierbayes.engines.collapsed.statistics import accumulate
-from hierbayes.engines.theta import layout
+from hierbayes.engines.collapsed.conditional import Conditional
 from hierbayes.priors import (
     LKJ,
     POSITIVE,
@@ -243,7 +239,6 @@ def lkj_density(corr: Floats, eta: float) -> float:
 
 
 PROBLEMS = structures()
-CRITERIA = {"bayes": tape.BAYES, "reml": tape.REML, "ml": tape.ML}
 
 
 def ways(problem):
@@ -254,23 +249,16 @@ CASES = [(name, sparse) for name, problem in PROBLEMS.items() for sparse in ways
 
 
 def tape_of(problem, sparse):
-    table = layout(problem)
-    return build_tape(problem, accumulate(problem, sparse=sparse), table), table
+    given = Conditional(problem, sparse)
+    return given.tape, given.layout
 
 
-def flat_lam(words, problem, sds, corrs, sigma):
+def flat_lam(given, sds, corrs, sigma):
     """Return Lam = L / sigma, flat, layer by layer."""
-    lam = np.zeros(words[tape.MOMENTS])
-    layers = words[words[tape.AT_LAYERS] :][: words[tape.LAYERS] * tape.LAYER_WORDS].reshape(-1, tape.LAYER_WORDS)
-    places = words[words[tape.AT_PLACES] :][: 2 * len(problem.blocks)].reshape(-1, 2)
-    for (layer, column), sd, corr in zip(places, sds, corrs, strict=True):
-        k, at = layers[layer, tape.K], layers[layer, tape.LAM]
-        view = lam[at : at + k * k].reshape(k, k)
-        view[column : column + len(sd), column : column + len(sd)] = sd[:, None] * np.linalg.cholesky(corr) / sigma
-    return lam
+    return given.flat([sd[:, None] * np.linalg.cholesky(corr) / sigma for sd, corr in zip(sds, corrs, strict=True)])
 
 
-def evaluate(words, lam, sigma, criterion):
-    moments, slope = np.zeros(words[tape.MOMENTS]), np.zeros(2)
-    value = log_likelihood(words, words.view(np.float64), lam, sigma, criterion, moments, slope)
+def evaluate(given, lam, sigma, criterion):
+    moments, slope = given.empty(), np.zeros(2)
+    value = given.log_likelihood(lam, sigma, criterion, moments, slope)
     return value, moments, slope[0]

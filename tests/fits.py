@@ -12,10 +12,10 @@ from linear_catalogue import linear_models
 
 import hierbayes as hb
 from hierbayes.engines.assemble import assemble
+from hierbayes.engines.base import Trace
 from hierbayes.engines.naming import posterior_dims
 from hierbayes.model import Fit
 from hierbayes.sampling.run import Draws, named_tree
-from hierbayes.sampling.sampler import Trace
 
 DOCS = Path(__file__).parent.parent / "docs"
 

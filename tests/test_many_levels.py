@@ -20,6 +20,15 @@ x = rng.normal(size=3 * levels)
 b = rng.normal(size=(levels, 2)) @ np.array([[2.0, 0.5], [0.0, 1.0]])
 y = 10 + 3 * x + b[g, 0] + b[g, 1] * x + rng.normal(size=3 * levels)
 data = pd.DataFrame({"y": y, "x": x, "g": g.astype(str)})
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+# libraries, and kernels that may have to be compiled, are held before the rows are met
+small = hb.Model("y ~ x + (x | g)", data.iloc[:300])
+small.fit(draws=20, chains=1, tune=20, seed=1, progress=False).varcorr()
+small.reml().varcorr()
+before = peak()
 fit = hb.fit("y ~ x + (x | g)", data, draws=125, chains=4, seed=1, progress=False)
 text = str(fit.summary())
 table = fit.varcorr()
@@ -34,7 +43,7 @@ print(json.dumps({
     "fixed": fit.fixef()["mean"].tolist(), "fixed_sd": fit.fixef()["sd"].tolist(), "rows": len(ranef),
     "covered": covered, "divergences": fit.diagnostics["divergences"], "rhat": fit.diagnostics["max_rhat"],
     "reml": reml.varcorr()["mean"].tolist(), "modes": len(reml.ranef()), "totals": len(reml.coef()),
-    "reml_text": repr(reml), "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    "reml_text": repr(reml), "gigabytes": peak() - before, "before": before,
     "seconds": fit.diagnostics["seconds"],
 }))
 """
@@ -75,5 +84,5 @@ def test_the_text_is_short_and_the_memory_bounded(said):
     assert "levels: g 50000" in said["text"]
     assert len(said["text"].splitlines()) < 25
     assert len(said["reml_text"].splitlines()) < 25
-    # 500 draws of 100,000 effects are 0.4 GB
-    assert said["gigabytes"] < 2.5
+    # 500 draws of 100,000 effects are 0.4 GB, beside what libraries and compiler hold
+    assert said["gigabytes"] < 1.6, said["before"]

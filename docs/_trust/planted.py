@@ -94,13 +94,13 @@ def plant(fault: Fault, copy: Path) -> None:
 
 def _objects(room: Path) -> list[str]:
     """Return the names of the files of object code that belong to the sources of a room."""
-    from hierbayes.engines import entries, native, stale
+    from hierbayes.engines import native, stale
+    from hierbayes.engines.collapsed import entries as collapsed
     from hierbayes.engines.joint import entries as joint
 
-    every = (("hierbayes.engines.callables", entries), ("hierbayes.engines.joint.callables", joint))
     sources = stale.kernel_digest(room)
-    with _ONE_AT_A_TIME, mock.patch.object(native, "digest", return_value=sources):
-        places = [native._place(module, own._ENTRIES) for module, own in every]
+    with _ONE_AT_A_TIME, mock.patch.object(native, "kernel_digest", return_value=sources):
+        places = [native._place(own.module, own.entries) for own in (collapsed.DENSITY, joint.DENSITY)]
     return [place.name for place in places if place is not None]
 
 

@@ -51,7 +51,7 @@ PYTHON = (
     Fault(
         "REML without its degrees of freedom", "engines/collapsed/criterion.py",
         "sigma is estimated with n, not with n - p",
-        "self.free = problem.n - (problem.p if criterion == at.REML else 0)",
+        'self.free = problem.n - (problem.p if criterion == "reml" else 0)',
         "self.free = problem.n",
         ("tests/engines/test_collapsed_likelihood.py::test_reml_and_ml_are_those_of_lme4[dyestuff]",),
     ),
@@ -105,10 +105,10 @@ PYTHON = (
         ("tests/test_predict_properties.py::test_new_levels_have_the_full_covariance_of_each_draw",),
     ),
     Fault(
-        "mean at the average level", "averages.py",
+        "mean at the average level", "families/links.py",
         "a marginal mean is the link's inverse at the average level, not the integral",
-        "return _summed(family.inverse, family.link, predictor, np.sqrt(variance))\n\n\ndef spread",
-        "return family.inverse(np.asarray(predictor) + 0.0 * np.asarray(variance))\n\n\ndef spread",
+        "return self.average_of(self.inverse, predictor, np.sqrt(variance))",
+        "return self.inverse(np.asarray(predictor) + 0.0 * np.asarray(variance))",
         ("tests/test_family_predictions.py::test_average_integrates_the_groups_out",),
     ),
     Fault(
@@ -167,7 +167,7 @@ PYTHON = (
         "the energy is judged by the chain where it mixes best",
         "np.min(array_stats.bfmi",
         "np.max(array_stats.bfmi",
-        ("tests/test_sampling.py::test_the_energy_of_the_worst_chain_counts",),
+        ("tests/sampling/test_sampling.py::test_the_energy_of_the_worst_chain_counts",),
         added="test_the_energy_of_the_worst_chain_counts",
     ),
     Fault(
@@ -203,10 +203,10 @@ PYTHON = (
         added="test_no_stretch_of_a_chain_has_the_seed_of_another",
     ),
     Fault(
-        "weights inverted", "studies/worlds.py",
+        "weights inverted", "families/gaussian.py",
         "a simulated row of large weight has a large residual variance",
-        "rng.standard_normal(design.n) / np.sqrt(design.weights)",
-        "rng.standard_normal(design.n) * np.sqrt(design.weights)",
+        "np.asarray(parameters[\"sigma\"]) / np.sqrt(weights)\n        return eta + sd",
+        "np.asarray(parameters[\"sigma\"]) * np.sqrt(weights)\n        return eta + sd",
         ("tests/studies/test_simulated.py::test_draws_have_the_implied_mean_and_covariance",),
     ),
 )  # fmt: skip

@@ -55,7 +55,7 @@ def hand_over(
     ModelError
         If Bambi cannot make the columns of the design, or cannot take a name.
     """
-    if spec.family.unordered:
+    if not spec.family.has_mean:
         raise ModelError(
             "categorical fits are not handed over to Bambi, where the effects of the categories are uncorrelated",
             "fit.category_probabilities() predicts; fit.plot.effects() draws the probability of each category",

@@ -77,7 +77,7 @@ def write_formula(formula: Formula, design: Design) -> Written:
     parts += [f"({_part(part, written)} | {':'.join(map(_name, factor))})" for factor, part in bars.items()]
     counted = list(counts(design, formula))
     response = _expression(formula.response, written) if not counted else _name(counted[0])
-    if design.trials is not None:
+    if design.family.counts_trials:
         response = f"p({response}, {_name(counted[1])})"
     written.text = f"{response} ~ {' + '.join(parts)}"
     return written

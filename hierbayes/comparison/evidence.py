@@ -11,10 +11,8 @@ first half of each chain; the second half is what is averaged over. Its points a
 give the error of their mean.
 """
 
-# mypy: allow-untyped-calls
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +20,7 @@ import numpy as np
 
 from hierbayes.comparison.bridges import bridge, effective, relative_error
 from hierbayes.comparison.prior_draws import every_prior
-from hierbayes.engines.base import Floats, Ints, Problem
+from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError, SamplingError
 from hierbayes.priors import Flat
 from hierbayes.sampling.sampler import counting
@@ -129,7 +127,7 @@ def evidence(engine: CollapsedEngine, theta: Floats, seed: int, cores: int, prog
     dim = theta.shape[2]
     with one_blas_thread():
         if dim == 0:
-            return Evidence(float(_densities(engine.tape, np.zeros((1, 0)), 1)[0]), 0.0, 0, 0)
+            return Evidence(float(engine.log_densities(np.zeros((1, 0)))[0]), 0.0, 0, 0)
         half = theta.shape[1] // 2
         if theta.shape[0] * half < 20 * (dim + 1):
             raise SamplingError(
@@ -141,7 +139,7 @@ def evidence(engine: CollapsedEngine, theta: Floats, seed: int, cores: int, prog
         # Below a tenth of a millisecond threads would only wait for each other's turn in the interpreter.
         cores = cores if work > 1e6 else 1
         proposal = Proposal.of(theta[:, :half].reshape(-1, dim))
-        return _bridge(engine.tape, theta[:, half:], proposal, most, [seed, _BRIDGE], cores, progress)
+        return _bridge(engine, theta[:, half:], proposal, most, [seed, _BRIDGE], cores, progress)
 
 
 @dataclass(frozen=True)
@@ -181,13 +179,19 @@ class Proposal:
 
 
 def _bridge(
-    words: Ints, theta: Floats, proposal: Proposal, most: int, seed: list[int], cores: int, progress: bool | None
+    engine: CollapsedEngine,
+    theta: Floats,
+    proposal: Proposal,
+    most: int,
+    seed: list[int],
+    cores: int,
+    progress: bool | None,
 ) -> Evidence:
     chains, draws, dim = theta.shape
     theta = theta[:, :: max(1, chains * draws // max(most, 1))]
     flat = theta.reshape(-1, dim)
     with counting("bridge sampling", len(flat) + most, progress) as advance:
-        ratio = _densities(words, flat, cores, advance) - proposal.log_density(flat)
+        ratio = engine.log_densities(flat, cores, advance) - proposal.log_density(flat)
         ratio = ratio.reshape(theta.shape[:2])
         draws_worth = effective(np.exp(ratio - ratio.max()))
         sequences = _sequences(dim + 1, seed)
@@ -196,7 +200,7 @@ def _bridge(
         while True:
             uniform = np.stack([sequence.random(size - proposed.shape[1]) for sequence in sequences])
             points = proposal.points(uniform.reshape(-1, dim + 1))
-            new = _densities(words, points, cores, advance) - proposal.log_density(points)
+            new = engine.log_densities(points, cores, advance) - proposal.log_density(points)
             proposed = np.column_stack([proposed, new.reshape(_SCRAMBLES, -1)])
             log_r, below, above = bridge(ratio, proposed, draws_worth, proposed.size)
             # Points of one scramble lean on each other; scrambles are independent.
@@ -212,26 +216,3 @@ def _sequences(dim: int, seed: list[int]) -> list[Any]:
 
     streams = np.random.SeedSequence(seed).spawn(_SCRAMBLES)
     return [qmc.Sobol(dim, rng=np.random.default_rng(stream)) for stream in streams]
-
-
-def _densities(words: Ints, points: Floats, cores: int, advance: Callable[[], None] = lambda: None) -> Floats:
-    """Return ``log p(y, theta)`` at rows of theta."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from hierbayes.engines.collapsed.kernel import log_density
-
-    floats, nothing = words.view(np.float64), np.zeros(0)
-    found = np.empty(len(points))
-    points = np.ascontiguousarray(points)
-
-    def share(first: int) -> None:
-        for i in range(first, len(points), cores):
-            found[i] = log_density(words, floats, points[i], nothing)
-            advance()
-
-    if cores == 1:
-        share(0)
-    else:
-        with ThreadPoolExecutor(cores) as pool:
-            list(pool.map(share, range(cores)))
-    return np.where(np.isnan(found), -np.inf, found)

@@ -9,15 +9,12 @@ import numpy as np
 
 from hierbayes.comparison.checks import refuse_few_draws
 from hierbayes.comparison.row_densities import row_densities
-from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError, warn
-from hierbayes.posterior.internal import internal
+from hierbayes.posterior import Posterior
 from hierbayes.sampling.sampler import counting
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from hierbayes.comparison.elpd import Loo
     from hierbayes.design.design import Design
 
@@ -30,8 +27,7 @@ _ROWS = 100
 def psis_loo(
     design: Design,
     problem: Problem,
-    labels: Labels,
-    posterior: xr.Dataset,
+    drawn: Posterior,
     kind: str = "conditional",
     thin: int = 1,
     progress: bool | None = None,
@@ -45,39 +41,33 @@ def psis_loo(
     """
     if kind not in KINDS:
         raise ModelError(f"kind={kind!r} is not understood: write {' or '.join(map(repr, KINDS))}")
-    posterior = posterior.isel(draw=slice(None, None, thin))
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
-    refuse_few_draws(shape[0] * shape[1])
+    drawn = drawn.every(thin)
+    refuse_few_draws(drawn.size)
     if kind == "marginal" and design.family.conjugate:
-        blocks = _marginal(problem, labels, posterior, progress)
+        blocks = _marginal(problem, drawn, progress)
     elif kind == "marginal":
-        blocks = _integrated(design, labels, posterior, progress)
+        blocks = _integrated(design, drawn, progress)
     else:
-        blocks = row_densities(design, labels, posterior)
-    return _result(blocks, design.n, shape, kind, progress if kind == "conditional" else False)
+        blocks = row_densities(design, drawn)
+    return _result(blocks, design.n, drawn.shape, kind, progress if kind == "conditional" else False)
 
 
-def _marginal(
-    problem: Problem, labels: Labels, posterior: xr.Dataset, progress: bool | None
-) -> Iterable[tuple[slice, Floats]]:
+def _marginal(problem: Problem, drawn: Posterior, progress: bool | None) -> Iterable[tuple[slice, Floats]]:
     from hierbayes.comparison.left_out_rows import LeftOutRows
     from hierbayes.engines.collapsed.threads import one_blas_thread
 
     rows = LeftOutRows(problem)
-    drawn = internal(problem, labels, posterior)
-    batches = -(-len(drawn.sigma) // rows.batch)
+    batches = -(-drawn.size // rows.batch)
     with one_blas_thread(), counting("densities of rows left out", batches, progress) as advance:
-        return [(slice(0, problem.n), rows.densities(drawn, advance))]
+        return [(slice(0, problem.n), rows.densities(drawn.internal(problem), advance))]
 
 
-def _integrated(
-    design: Design, labels: Labels, posterior: xr.Dataset, progress: bool | None
-) -> Iterable[tuple[slice, Floats]]:
+def _integrated(design: Design, drawn: Posterior, progress: bool | None) -> Iterable[tuple[slice, Floats]]:
     from hierbayes.comparison.left_out_effects import integrated_densities
     from hierbayes.engines.collapsed.threads import one_blas_thread
 
     with one_blas_thread():
-        return [(slice(0, design.n), integrated_densities(design, labels, posterior, progress))]
+        return [(slice(0, design.n), integrated_densities(design, drawn, progress))]
 
 
 def _result(

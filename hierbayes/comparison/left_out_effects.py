@@ -18,15 +18,12 @@ import numpy as np
 
 from hierbayes.comparison.integrals import MOST, log_integrals
 from hierbayes.comparison.new_levels import predictors, responses
-from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Ints
 from hierbayes.errors import ModelError
-from hierbayes.posterior import Posterior, posterior_of
+from hierbayes.posterior import Posterior
 from hierbayes.sampling.sampler import counting
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from hierbayes.design.design import Design
 
 
@@ -51,7 +48,7 @@ def integrated_factor(design: Design) -> str | None:
     return factor
 
 
-def integrated_densities(design: Design, labels: Labels, posterior: xr.Dataset, progress: bool | None = None) -> Floats:
+def integrated_densities(design: Design, drawn: Posterior, progress: bool | None = None) -> Floats:
     """Return ``log p(y_i | y_-i, phi)``, shape (draws, rows).
 
     Raises
@@ -60,7 +57,6 @@ def integrated_densities(design: Design, labels: Labels, posterior: xr.Dataset, 
         If a level has too many effects for quadrature.
     """
     factor = integrated_factor(design)
-    drawn = posterior_of(posterior, labels)
     found = np.empty((drawn.size, design.n))
     rng = np.random.default_rng(0)  # not drawn from: there are few enough dimensions
     new = [np.full(block.n_levels, block.factor == factor) for block in design.groups]

@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from hierbayes.design.design import sparse_columns
 from hierbayes.engines.base import Block, Floats, Ints, Problem
 from hierbayes.errors import ModelError
 from hierbayes.posterior.internal import Internal
@@ -74,17 +75,9 @@ class LeftOutRows:
 
     def _products(self) -> tuple[Floats, Floats]:
         """Return ``[Z, X]' W [Z, X]`` and ``[Z, X]' W y``, dense."""
-        from scipy.sparse import csr_array, hstack
+        from scipy.sparse import csr_matrix, hstack
 
-        rows = np.arange(self.problem.n)
-        parts = [
-            csr_array(
-                (block.Z.ravel(), (np.repeat(rows, block.Z.shape[1]), places(block).ravel())),
-                shape=(len(rows), block.n_levels * block.Z.shape[1]),
-            )
-            for block in self.problem.blocks
-        ]
-        V = hstack([*parts, csr_array(self.X)], format="csr")
+        V = hstack([*map(sparse_columns, self.problem.blocks), csr_matrix(self.X)], format="csr")
         weighted = V.multiply(self.problem.weights[:, None]).tocsr()
         return np.asarray((V.T @ weighted).todense()), np.asarray(weighted.T @ self.left)
 

@@ -3,8 +3,6 @@
 # mypy: allow-untyped-calls
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from hierbayes.comparison.prior_draws import every_prior
@@ -12,14 +10,12 @@ from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.engines.density import correlation_log_density
 from hierbayes.errors import ModelError
-from hierbayes.posterior.internal import Internal, internal
+from hierbayes.posterior import Posterior
+from hierbayes.posterior.internal import Internal
 from hierbayes.priors import Custom
 
-if TYPE_CHECKING:
-    import xarray as xr
 
-
-def prior_densities(problem: Problem, labels: Labels, posterior: xr.Dataset) -> dict[str, Floats]:
+def prior_densities(problem: Problem, labels: Labels, posterior: Posterior) -> dict[str, Floats]:
     """Return log prior densities by variable of the posterior, shape (chains, draws, entries or nothing).
 
     Densities are those of the prior as it is stated: of the coefficients and sds of the centred columns where columns
@@ -32,8 +28,7 @@ def prior_densities(problem: Problem, labels: Labels, posterior: xr.Dataset) -> 
         If a prior is known to the PyMC model only.
     """
     _refuse_custom(problem)
-    drawn = internal(problem, labels, posterior)
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
+    drawn = posterior.internal(problem)
     numbers = problem.named(drawn.sigma, drawn.aux)
     found = {own.name: own.prior.log_density(numbers[own.name]) for own in problem.parameters}
     if problem.p:
@@ -42,7 +37,7 @@ def prior_densities(problem: Problem, labels: Labels, posterior: xr.Dataset) -> 
         )
     for factor, members in labels.grouped.items():
         found |= _factor(problem, factor, members, drawn)
-    return {name: values.reshape(*shape, *values.shape[1:]) for name, values in found.items()}
+    return {name: posterior.by_chain(values) for name, values in found.items()}
 
 
 def _refuse_custom(problem: Problem) -> None:

@@ -12,6 +12,7 @@ from hierbayes.comparison.row_densities import row_densities
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats, Problem
 from hierbayes.errors import ModelError
+from hierbayes.posterior import Posterior
 from hierbayes.sampling.tree import tree_name, true_name
 from hierbayes.tables.numbers import estimates
 from hierbayes.tables.own_words import coefficient_word
@@ -23,30 +24,24 @@ if TYPE_CHECKING:
     from hierbayes.design.design import Design
 
 
-def named_parameters(labels: Labels, draws: xr.Dataset) -> dict[str, Floats]:
+def named_parameters(labels: Labels, draws: Posterior) -> dict[str, Floats]:
     """Return the draws of each parameter that has a prior, by the name of that prior, shape (chains, draws).
 
     Correlations have the names of both terms, ``corr_g[x, y]``, each pair once and without those that the model
     leaves out. A coefficient that is called as a parameter of the family is, ``sigma``, is ``beta[sigma]``.
     """
-    values = {str(name): variable.transpose("chain", "draw", ...).to_numpy() for name, variable in draws.items()}
     coefficients = enumerate(labels.coefficients)
-    found = {coefficient_word(name, labels.parameters): values["beta"][..., k] for k, name in coefficients}
+    found = {coefficient_word(name, labels.parameters): draws.beta[:, k] for k, name in coefficients}
     for factor, members in labels.grouped.items():
         terms = [term for i in members for term in labels.terms[i]]
-        for k, term in enumerate(terms):
-            found[f"sd_{factor}[{term}]"] = values[f"sd_{factor}"][..., k]
-        if f"corr_{factor}" not in values:
-            continue
-        for k, term in enumerate(terms):
-            for j, other in enumerate(terms[:k]):
-                pair = values[f"corr_{factor}"][..., k, j]
-                if not np.all(np.isnan(pair)):
-                    found[f"corr_{factor}[{other}, {term}]"] = pair
-    return {**found, **{name: values[name] for name in labels.parameters if name in values}}
+        own = draws.factors[factor]
+        found |= {f"sd_{factor}[{term}]": own.sd[:, k] for k, term in enumerate(terms)}
+        pairs = [(j, k) for k in range(len(terms)) for j in range(k) if not np.all(np.isnan(own.corr[:, k, j]))]
+        found |= {f"corr_{factor}[{terms[j]}, {terms[k]}]": own.corr[:, k, j] for j, k in pairs}
+    return {name: draws.by_chain(values) for name, values in {**found, **draws.parameters}.items()}
 
 
-def beside(labels: Labels, prior: xr.Dataset, posterior: xr.Dataset, ci_prob: float) -> pd.DataFrame:
+def beside(labels: Labels, prior: Posterior, posterior: Posterior, ci_prob: float) -> pd.DataFrame:
     """Return prior and posterior of each parameter, a row each; see `Fit.prior_posterior`."""
     import pandas as pd
 
@@ -63,7 +58,7 @@ def beside(labels: Labels, prior: xr.Dataset, posterior: xr.Dataset, ci_prob: fl
     return pd.DataFrame(rows).set_index("parameter")
 
 
-def power_scaling(design: Design, problem: Problem, labels: Labels, posterior: xr.Dataset) -> pd.DataFrame:
+def power_scaling(design: Design, problem: Problem, labels: Labels, posterior: Posterior) -> pd.DataFrame:
     """Return power-scaling sensitivity by ArviZ; see `Fit.psense`.
 
     The likelihood enters through its logarithm summed over rows, so that no draws x rows array is made.
@@ -79,16 +74,16 @@ def power_scaling(design: Design, problem: Problem, labels: Labels, posterior: x
     import xarray as xr
 
     moving = {name: values for name, values in named_parameters(labels, posterior).items() if np.ptp(values) > 0}
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
-    refuse_few_draws(shape[0] * shape[1])
+    shape = posterior.shape
+    refuse_few_draws(posterior.size)
     priors = sum(
         np.asarray(values.reshape(*shape, -1).sum(axis=2))
         for values in prior_densities(problem, labels, posterior).values()
     )
     if np.ptp(priors) == 0:
         raise ModelError("every prior is flat or fixed, so none can be scaled", "give the parameters proper priors")
-    total = np.zeros(shape[0] * shape[1])
-    for _, values in row_densities(design, labels, posterior):
+    total = np.zeros(posterior.size)
+    for _, values in row_densities(design, posterior):
         total += values.sum(axis=1)
     tree = xr.DataTree.from_dict(
         {

@@ -22,7 +22,7 @@ from hierbayes.comparison.bridges import bridge, effective, relative_error
 from hierbayes.design.proper import refuse_improper
 from hierbayes.design.table import at_rows
 from hierbayes.engines.assemble import Labels
-from hierbayes.engines.base import Block, Floats, Ints, Problem
+from hierbayes.engines.base import Block, Floats, Problem
 from hierbayes.errors import ModelError
 from hierbayes.posterior.internal import Internal, internal
 from hierbayes.posterior.roots import roots
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from hierbayes.design.design import Design
+    from hierbayes.engines.collapsed.conditional import Conditional
     from hierbayes.engines.theta import Theta
 
 Flags = NDArray[np.bool_]
@@ -58,30 +59,6 @@ def bridged(given_all: Floats, given_rest: Floats) -> Scored:
     worth = [effective(np.exp(own - own.max())) for own in (-given_all, given_rest)]
     value, below, above = bridge(given_all, given_rest, *worth)
     return Scored(value, float(np.hypot(relative_error(below), relative_error(above))))
-
-
-class Evaluated:
-    """A problem's log likelihood at a theta, beta and b integrated out."""
-
-    def __init__(self, problem: Problem, words: Ints) -> None:
-        from hierbayes.engines.collapsed import tape as at
-        from hierbayes.engines.collapsed.factor import block_table
-        from hierbayes.engines.collapsed.kernel import layer_table
-
-        self.words, self.floats = words, words.view(np.float64)
-        self.blocks, self.layers = block_table(words), layer_table(words)
-        self.lam = np.empty(int(words[at.MOMENTS]))
-
-    def at(self, theta: Theta) -> float:
-        """Return ``log p(y | theta)``; the priors of sds, correlations and sigma are not in it."""
-        from hierbayes.engines.collapsed.kernel import fill_lam, log_likelihood
-        from hierbayes.engines.collapsed.tape import BAYES
-
-        sds = np.concatenate([*theta.sds, [theta.sigma]])
-        factors = np.concatenate([np.zeros(0), *(factor.ravel() for factor in theta.factors)])
-        fill_lam(self.words, self.blocks, self.layers, sds, factors, theta.sigma, self.lam)
-        nothing, slopes = np.zeros(0), np.zeros(2)
-        return float(log_likelihood(self.words, self.floats, self.lam, theta.sigma, BAYES, nothing, slopes))
 
 
 class Refits(ABC):
@@ -139,9 +116,9 @@ class CollapsedRefits(Refits):
     _given_all: tuple[list[Theta], Floats] | None = None
 
     @cached_property
-    def whole(self) -> Evaluated:
+    def whole(self) -> Conditional:
         """The log likelihood of all rows."""
-        return Evaluated(self.problem, Runner(self.problem, self.labels).collapsed.tape)
+        return Runner(self.problem, self.labels).collapsed.conditional
 
     def given_all(self, wanted: int) -> tuple[list[Theta], Floats]:
         """Return about as many draws of theta given all rows as wanted, and their log likelihoods (chains, draws)."""
@@ -158,7 +135,7 @@ class CollapsedRefits(Refits):
         self._check(~out, what)
         runner = Runner(kept(self.problem, ~out), self.labels)
         draws = runner.sample_theta(chosen)
-        layout, rest = runner.collapsed.layout, Evaluated(runner.problem, runner.collapsed.tape)
+        layout, rest = runner.collapsed.layout, runner.collapsed.conditional
         chains, kept_draws, free = draws.shape
         values = [unpack(layout, theta) for theta in draws.reshape(chains * kept_draws, free)]
         given_rest = np.array([self.whole.at(value) - rest.at(value) for value in values]).reshape(chains, kept_draws)

@@ -9,7 +9,6 @@ no density has to be estimated from draws of beta (the Rao-Blackwell estimator; 
 Statistics 42; Gelfand and Smith 1990, JASA 85).
 """
 
-# mypy: allow-untyped-calls
 from __future__ import annotations
 
 from dataclasses import replace
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hierbayes.engines.base import Floats, Ints, Problem
+from hierbayes.engines.base import Floats, Problem
 from hierbayes.posterior.internal import Internal, internal
 from hierbayes.posterior.roots import roots
 from hierbayes.priors import Normal
@@ -96,26 +95,18 @@ def log_ratios(
     array, shape (chains, draws)
         Evenly thinned where all draws would take too long.
     """
-    from hierbayes.engines.collapsed import tape as at
-    from hierbayes.engines.collapsed.kernel import log_likelihood
-    from hierbayes.engines.collapsed.pack import build_tape
-    from hierbayes.engines.collapsed.statistics import accumulate
-    from hierbayes.engines.theta import layout
+    from hierbayes.engines.collapsed.conditional import Conditional
 
-    gathered = accumulate(problem)
-    kept = posterior.isel(draw=_kept(posterior, gathered.work))
-    words = build_tape(problem, gathered, layout(problem))
-    held = restrict(problem, weights, value)
-    held_words = build_tape(held, accumulate(held), layout(held))
+    full, fewer = Conditional(problem), Conditional(restrict(problem, weights, value))
+    kept = posterior.isel(draw=_kept(posterior, full.statistics.work))
     drawn = internal(problem, labels, kept)
-    sigma, lams = drawn.sigma, relative_factors(drawn, words)
-    nothing, slopes = np.zeros(0), np.zeros(2)
-    found = np.empty(len(sigma))
-    with counting("comparing with the restricted model", len(sigma), progress) as advance:
-        for i, lam in enumerate(lams):
-            full = log_likelihood(words, words.view(np.float64), lam, sigma[i], at.BAYES, nothing, slopes)
-            fewer = log_likelihood(held_words, held_words.view(np.float64), lam, sigma[i], at.BAYES, nothing, slopes)
-            found[i] = fewer - full
+    factors = relative_factors(drawn)
+    found = np.empty(len(drawn.sigma))
+    with counting("comparing with the restricted model", len(found), progress) as advance:
+        for i, sigma in enumerate(drawn.sigma):
+            relative = [factor[i] for factor in factors]
+            held, free = (each.log_likelihood(each.flat(relative), sigma) for each in (fewer, full))
+            found[i] = held - free
             advance()
     return found.reshape(kept.sizes["chain"], -1)
 
@@ -127,18 +118,10 @@ def _kept(posterior: xr.Dataset, work: float) -> slice:
     return slice(None, None, max(1, -(-chains * draws // most)))
 
 
-def relative_factors(found: Internal, words: Ints) -> Floats:
-    """Return ``L / sigma`` of every draw, flat as the compiled density reads it."""
-    from hierbayes.engines.collapsed import tape as at
-    from hierbayes.engines.collapsed.kernel import layer_table
-
-    layers = layer_table(words)
-    places = words[words[at.AT_PLACES] :][: 2 * len(found.sds)].reshape(-1, 2)
-    lams = np.zeros((len(found.sigma), int(words[at.MOMENTS])))
-    for (layer, column), sd, corr in zip(places, found.sds, found.corrs, strict=True):
-        k, wide, first = sd.shape[1], int(layers[layer, at.K]), int(layers[layer, at.LAM])
-        own = lams[:, first : first + wide * wide].reshape(-1, wide, wide)
-        # beside an sd of 0 a correlation is not defined and does not matter
-        L = roots(sd, np.where(np.isnan(corr), 0.0, corr))
-        own[:, column : column + k, column : column + k] = L / found.sigma[:, None, None]
-    return lams
+def relative_factors(found: Internal) -> list[Floats]:
+    """Return ``L / sigma`` of every draw, a block each."""
+    # beside an sd of 0 a correlation is not defined and does not matter
+    return [
+        roots(sd, np.where(np.isnan(corr), 0.0, corr)) / found.sigma[:, None, None]
+        for sd, corr in zip(found.sds, found.corrs, strict=True)
+    ]

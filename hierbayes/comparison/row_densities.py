@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hierbayes.design.table import at_rows
-from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Floats
 from hierbayes.errors import ModelError
-from hierbayes.posterior import posterior_of
+from hierbayes.posterior import Posterior
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from hierbayes.design.design import Design
 
 _LOG_2PI = math.log(2 * math.pi)
@@ -35,9 +32,7 @@ def step_of(draws: int) -> int:
 
 def row_densities(
     design: Design,
-    labels: Labels,
-    posterior: xr.Dataset,
-    thin: int = 1,
+    drawn: Posterior,
     step: int | None = None,
 ) -> Iterator[tuple[slice, Floats]]:
     """Yield blocks of rows with their log densities, shape (draws, rows of the block).
@@ -45,16 +40,11 @@ def row_densities(
     Parameters
     ----------
     design : Design
-    labels : Labels
-    posterior : Dataset
-        For the columns as given.
-    thin : int
-        Use every `thin`-th draw of each chain.
+    drawn : Posterior
     step : int, optional
         Rows of a block.
     """
-    posterior = posterior.isel(draw=slice(None, None, thin))
-    drawn, S = posterior_of(posterior, labels), design.predictors
+    S = design.predictors
     step = step or step_of(drawn.size * S)
     for start in range(0, design.n, step):
         rows = slice(start, min(start + step, design.n))
@@ -65,7 +55,7 @@ def row_densities(
 def _densities(design: Design, own: Mapping[str, Floats], rows: slice, found: Floats) -> Floats:
     """Return the log densities of rows at their linear predictors, which are overwritten."""
     family = design.family
-    if family.unordered:
+    if not family.has_mean:
         return np.asarray(family.log_likelihood(design.y[rows], found, own, design.weights[rows]))
     if not family.conjugate:
         trials = at_rows(design.trials, rows)
@@ -81,8 +71,7 @@ def _densities(design: Design, own: Mapping[str, Floats], rows: slice, found: Fl
 
 def all_row_densities(
     design: Design,
-    labels: Labels,
-    posterior: xr.Dataset,
+    drawn: Posterior,
     thin: int,
     max_gb: float = MOST_GB,
 ) -> Floats:
@@ -95,7 +84,7 @@ def all_row_densities(
     """
     if isinstance(max_gb, bool) or not isinstance(max_gb, int | float) or not max_gb > 0:
         raise ModelError(f"max_gb={max_gb!r} must be a number above 0, in gigabytes")
-    chains, draws = posterior.sizes["chain"], len(range(0, posterior.sizes["draw"], thin))
+    chains, draws = len(drawn.chains), len(drawn.draws[::thin])
     size = 8 * chains * draws * design.n / 1e9
     if size > max_gb:
         raise ModelError(
@@ -104,6 +93,6 @@ def all_row_densities(
             "fit.loo() and fit.psense() need no such array",
         )
     found = np.empty((chains * draws, design.n))
-    for rows, values in row_densities(design, labels, posterior, thin):
+    for rows, values in row_densities(design, drawn.every(thin)):
         found[:, rows] = values
     return found.reshape(chains, draws, design.n)

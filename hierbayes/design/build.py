@@ -112,10 +112,10 @@ def _design(
         _check_block(block, n, spec)
     _warn_told_twice(spec, columns)
     warn_of_text_numbers(spec.formula, columns)
-    if spec.family.unordered:
+    if not spec.family.has_mean:
         _refuse_offset(spec.formula)
         return stacked_design(design, response.levels[1:])
-    if spec.family.ordered and not _spans_intercept(design.X):
+    if spec.family.has_thresholds and not _spans_intercept(design.X):
         warn(
             "an ordinal model without an intercept has its first threshold fixed at 0, while brms and clmm leave all "
             "thresholds free: leave out the 0 in the formula unless that is meant"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
@@ -186,7 +186,7 @@ class Design:
 
         if not self.groups:
             return sparse.csr_matrix((len(self.offset), 0))
-        return sparse.csr_matrix(sparse.hstack([_sparse_block(block) for block in self.groups], format="csr"))
+        return sparse.csr_matrix(sparse.hstack([sparse_columns(block) for block in self.groups], format="csr"))
 
     @cached_property
     def Z_names(self) -> tuple[str, ...]:
@@ -198,7 +198,7 @@ class Design:
     def table(self) -> pd.DataFrame:
         """Return one row for each array of the design: name, shape and columns."""
         ones = f"1 is {self.modelled!r}, 0 is {self.schema.response_levels[0]!r}" if self.modelled is not None else ""
-        if self.family.ordered:
+        if self.family.has_thresholds:
             ones = " < ".join(self.categories)
         elif self.categories:
             ones = f"{', '.join(self.categories[1:])}, each against {self.categories[0]}"
@@ -207,7 +207,7 @@ class Design:
             ("y", self.response, f"{self.n}", ones),
             ("X", "population", f"{n} x {len(self.coefficients)}", ", ".join(self.coefficients)),
         ]
-        if self.trials is not None and self.schema.formula.trials is not None:
+        if self.family.counts_trials and self.schema.formula.trials is not None:
             rows.append(("trials", show(self.schema.formula.trials), f"{self.n}", ""))
         for block in self.groups:
             shape = f"{n} x {len(block.terms)}, {block.n_levels} levels"
@@ -225,8 +225,21 @@ class Design:
         return str(self.table().to_html(index=False))
 
 
-def _sparse_block(block: GroupBlock) -> sparse.csr_matrix:
-    """Return a block with the columns of each row at its level."""
+class Levelled(Protocol):
+    """Columns that vary by level: one group-level term, or all of a factor."""
+
+    @property
+    def Z(self) -> Floats: ...
+
+    @property
+    def codes(self) -> Ints: ...
+
+    @property
+    def n_levels(self) -> int: ...
+
+
+def sparse_columns(block: Levelled) -> sparse.csr_matrix:
+    """Return the columns of each row at its level, shape (n, levels times columns), level after level."""
     from scipy import sparse
 
     n, k = block.Z.shape

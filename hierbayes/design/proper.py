@@ -39,7 +39,7 @@ def refuse_improper(
     """
     flat = np.asarray([isinstance(prior, Flat) for prior in beta], dtype=bool)
     loose = [own.name for own in parameters if isinstance(own.prior, Flat)]
-    gaps = [k for k, own in enumerate(parameters, start=2) if design.family.ordered and own.name in loose]
+    gaps = [k for k, own in enumerate(parameters, start=2) if design.family.has_thresholds and own.name in loose]
     for block, own in zip(design.groups, sds, strict=True):
         flat_sds = [j for j, prior in enumerate(own) if isinstance(prior, Flat)]
         if not flat_sds:

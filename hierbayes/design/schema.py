@@ -109,7 +109,7 @@ class Schema:
     columns: tuple[ColumnSchema, ...]
     states: Mapping[str, Mapping[str, Any]]
     groups: tuple[GroupSchema, ...]
-    family: Family = GAUSSIAN
+    family: Family
     response_levels: tuple[str, ...] = ()
     dropped: tuple[Dropped, ...] = ()
 
@@ -124,7 +124,7 @@ class Schema:
 
         Empty for other families.
         """
-        return self.response_levels if self.family.ordered or self.family.unordered else ()
+        return self.response_levels if self.family.has_thresholds or not self.family.has_mean else ()
 
     @property
     def factors(self) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ def assemble(design: Design, priors: ResolvedPriors) -> tuple[Problem, Labels]:
     ModelError
         If a grouping factor bears a name that the posterior uses itself.
     """
-    own = ("threshold", "threshold_dim") if design.family.ordered else ()
+    own = ("threshold", "threshold_dim") if design.family.has_thresholds else ()
     _check_factors(design.factors, (*design.family.parameters, *own))
     S = design.predictors
     blocks = tuple(
@@ -105,7 +105,7 @@ def labels_of(design: Design) -> Labels:
         terms=tuple(block.terms for block in design.groups),
         levels=tuple(block.levels for block in design.groups),
         parameters=design.family.parameters,
-        categories=design.categories if design.family.ordered else (),
+        categories=design.categories if design.family.has_thresholds else (),
     )
 
 

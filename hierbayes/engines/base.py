@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,3 +154,22 @@ class Expanded:
     beta: Floats
     b: tuple[Floats, ...]
     aux: tuple[Floats, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What the sampler gave back.
+
+    Attributes
+    ----------
+    draws : mapping of str to array, each of shape (chain, draw, ...)
+    stats : mapping of str to array, each of shape (chain, draw)
+    gradients : int
+        Evaluations of the gradient, warm-up included.
+    interrupted : bool
+    """
+
+    draws: dict[str, NDArray[Any]]
+    stats: dict[str, NDArray[Any]]
+    gradients: int
+    interrupted: bool

@@ -1,13 +1,15 @@
 """The compiled functions that Python and the sampler call by address.
 
-This is Python's side; the bodies are in `callables`. No kernel is imported here, for a process that finds the object
-code on disk needs none.
+This is Python's side; the bodies are in `collapsed.callables` and `joint.callables`. No kernel is imported here, for a
+process that finds the object code on disk needs none.
 """
 
 from __future__ import annotations
 
 import ctypes
-from functools import cache
+import time
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,72 +17,71 @@ import numpy as np
 from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.native import load
 
-_ENTRIES = {
-    "hierbayes_density": "ipppp",
-    "hierbayes_value": "ippp",
-    "hierbayes_expand": "iippp",
-    "hierbayes_project": "iiiiiiippppppppppp",
-    "hierbayes_draw": "iiippppp",
-    "hierbayes_unpack": "iiiiippppppp",
-}
+_OF_A_DENSITY = {"density": "iiiii", "value": "iiii", "expand": "iiiii"}
 
 
-@cache
-def functions() -> dict[str, Any]:
-    """Return the C functions, loaded on first use."""
-    return load("hierbayes.engines.callables", _ENTRIES)
+class Density:
+    """The compiled functions over one kind of tape: its density, and others that belong to it.
 
+    Parameters
+    ----------
+    module : str
+        Where the bodies are.
+    size : callable
+        How many numbers the sampler walks in, by the tape.
+    others : tuple of str
+        Functions other than those of a density; what they are given is handed over in one array, see `call`.
+    """
 
-def address(name: str) -> int:
-    """Return the address of an entry."""
-    return int(ctypes.cast(functions()[name], ctypes.c_void_p).value or 0)
+    def __init__(self, module: str, size: Callable[[Ints], int], others: tuple[str, ...]) -> None:
+        self.module, self.size = module, size
+        self.entries = _OF_A_DENSITY | dict.fromkeys(others, "i")
 
+    @cached_property
+    def functions(self) -> dict[str, Any]:
+        """The C functions, loaded on first use."""
+        return load(self.module, self.entries)
 
-def log_density(words: Ints, x: Floats, grad: Floats | None = None) -> float:
-    """Return a tape's log density at x and fill its gradient; see `kernel.log_density`."""
-    found = np.empty(1)
-    if grad is None:
-        functions()["hierbayes_value"](len(x), _at(x), _at(found), _at(words))
-    else:
-        functions()["hierbayes_density"](len(x), _at(x), _at(grad), _at(found), _at(words))
-    return float(found[0])
+    def address(self, name: str) -> int:
+        """Return the address of a function."""
+        return int(ctypes.cast(self.functions[name], ctypes.c_void_p).value or 0)
 
+    def call(self, name: str, *arguments: int | Floats | Ints) -> None:
+        """Call another function. An argument has three words: a number, or a place, rows and columns."""
+        words = np.zeros((len(arguments), 3), dtype=np.int64)
+        for word, each in zip(words, arguments, strict=True):
+            word[:] = (each, 1, 1) if isinstance(each, int) else (_at(each), *each.shape, 1)[:3]
+        self.functions[name](_at(words))
 
-def expanded(words: Ints, x: Floats) -> Floats:
-    """Return theta at a point of the tape's chart."""
-    theta = np.empty(len(x))
-    functions()["hierbayes_expand"](len(x), len(x), _at(x), _at(theta), _at(words))
-    return theta
+    def log_density(self, words: Ints, x: Floats, grad: Floats | None = None) -> float:
+        """Return a tape's log density at x and fill its gradient."""
+        value, x = np.empty(1), np.ascontiguousarray(x, dtype=np.float64)
+        if grad is None:
+            self.functions["value"](len(x), _at(x), _at(value), _at(words))
+        else:
+            self.functions["density"](len(x), _at(x), _at(grad), _at(value), _at(words))
+        return float(value[0])
 
+    def expanded(self, words: Ints, x: Floats) -> Floats:
+        """Return what is kept of a draw, at a point of the tape's chart."""
+        out, x = np.empty(len(x)), np.ascontiguousarray(x, dtype=np.float64)
+        self.functions["expand"](len(x), len(x), _at(x), _at(out), _at(words))
+        return out
 
-def project_levels(
-    order: Ints, starts: Ints, z: Floats, tail: Floats, edge_columns: Ints, edge_values: Floats, border: int,
-    r: Floats, c: Floats, gram: Floats, basis: Floats, left: Floats,
-) -> None:  # fmt: skip
-    """Factor every level of the first layer; see `project.project_levels`."""
-    arrays = (order, starts, z, tail, edge_columns, edge_values, r, c, gram, basis, left)
-    functions()["hierbayes_project"](
-        len(z), z.shape[1], len(starts) - 1, tail.shape[1], edge_columns.shape[1], border, len(basis),
-        *(_at(array) for array in arrays),
-    )  # fmt: skip
-
-
-def draw_many(words: Ints, theta: Floats, normals: Floats, beta: Floats, b: Floats) -> None:
-    """Fill rows of `beta` and `b` from rows of `theta` and of standard normal numbers; see `draw.draw_many`."""
-    functions()["hierbayes_draw"](
-        len(theta), theta.shape[1], b.shape[1], _at(words), _at(theta), _at(normals), _at(beta), _at(b)
-    )
-
-
-def unpack_many(
-    scalar_ints: Ints, scalar_floats: Floats, block_ints: Ints, etas: Floats, theta: Floats, values: Floats,
-    factors: Floats,
-) -> None:  # fmt: skip
-    """Fill rows of sds and correlation factors from rows of theta; see `theta.unpack_rows`."""
-    arrays = (scalar_ints, scalar_floats, block_ints, etas, theta, values, factors)
-    functions()["hierbayes_unpack"](
-        len(theta), theta.shape[1], len(scalar_ints), len(block_ints), factors.shape[1], *(_at(a) for a in arrays)
-    )
+    def seconds_per_gradient(self, words: Ints, seconds: float) -> float:
+        """Return what one evaluation of density and gradient takes: the least of many batches."""
+        size = self.size(words)
+        arrays = np.full(size, 0.1), np.empty(size), np.empty(1), words
+        pointers, density = [_at(array) for array in arrays], self.functions["density"]
+        best, stop, batch = np.inf, time.perf_counter() + seconds, 1
+        while time.perf_counter() < stop:
+            started = time.perf_counter()
+            for _ in range(batch):
+                density(size, *pointers)
+            gone = time.perf_counter() - started
+            best = min(best, gone / batch)
+            batch = batch if gone > 0.01 else 2 * batch
+        return best
 
 
 def _at(array: Floats | Ints) -> int:

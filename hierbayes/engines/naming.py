@@ -10,12 +10,15 @@ from hierbayes.engines.assemble import Labels
 from hierbayes.engines.base import Expanded, Floats, Problem
 from hierbayes.families.ordinal import cuts
 
+THETA = "unconstrained theta"
+"""Key of the collapsed engine's theta among the draws; a variable of a PyMC model may well be called theta."""
+
 
 def posterior_dims(labels: Labels) -> dict[str, tuple[str, ...]]:
     """Return the names of the posterior's variables with their dims, chain and draw left out."""
     dims: dict[str, tuple[str, ...]] = {"beta": ("coef",)} if labels.coefficients else {}
     dims |= dict.fromkeys(labels.parameters, ())
-    dims |= {"threshold": ("threshold_dim",)} if labels.categories else {}
+    dims |= {"threshold": ("threshold_dim",)} if labels.thresholds else {}
     for factor, members in labels.grouped.items():
         dims[f"sd_{factor}"] = (f"{factor}_term",)
         if any(len(labels.terms[i]) > 1 for i in members):
@@ -27,7 +30,7 @@ def posterior_dims(labels: Labels) -> dict[str, tuple[str, ...]]:
 def posterior_coords(labels: Labels) -> dict[str, list[str]]:
     """Return the coordinates of the posterior's dims."""
     coords = {"coef": list(labels.coefficients)}
-    coords |= {"threshold_dim": list(labels.thresholds)} if labels.categories else {}
+    coords |= {"threshold_dim": list(labels.thresholds)} if labels.thresholds else {}
     for factor, members in labels.grouped.items():
         terms = [term for i in members for term in labels.terms[i]]
         coords[factor] = list(labels.levels[members[0]])
@@ -54,7 +57,7 @@ def as_given(problem: Problem, labels: Labels, drawn: Expanded, chains: int) -> 
     found = problem.named(drawn.sigma, drawn.aux)
     if labels.coefficients:
         found["beta"] = drawn.beta @ problem.beta_back.T
-    if labels.categories:
+    if labels.thresholds:
         found["threshold"] = thresholds(labels, drawn.aux, found.get("beta"))
     for factor, members in labels.grouped.items():
         sds, effects = [], []

@@ -102,7 +102,7 @@ def build_pymc(problem: Problem, labels: Labels) -> pymc.Model:
             blocks, terms = [problem.blocks[i] for i in members], [labels.terms[i] for i in members]
             eta = eta + _factor(factor, blocks, terms, [centred(block, left, rows) for block in blocks])
         own = {parameter.name: _parameter(parameter) for parameter in problem.parameters}
-        if labels.categories:
+        if labels.thresholds:
             _thresholds(labels, list(own.values()))
         weights = _data("weights", problem.weights) if np.any(problem.weights != 1) else None
         trials = None if problem.trials is None else _data("trials", problem.trials.astype(np.int64))
@@ -132,7 +132,7 @@ def _unused(name: str, prefix: str) -> str:
 
 def _coords(problem: Problem, labels: Labels) -> dict[str, Sequence[str]]:
     coords: dict[str, Sequence[str]] = {"coef": labels.coefficients}
-    coords |= {"threshold_dim": labels.thresholds} if labels.categories else {}
+    coords |= {"threshold_dim": labels.thresholds} if labels.thresholds else {}
     for factor, members in labels.grouped.items():
         terms = [term for i in members for term in labels.terms[i]]
         coords[factor] = labels.levels[members[0]]

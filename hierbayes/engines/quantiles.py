@@ -3,7 +3,7 @@
 Beyond `FAR` on either side the probabilities of a normal score are taken in logarithms: those themselves end at 38.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import math
@@ -23,7 +23,7 @@ _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def normal_quantile(p):
+def normal_quantile(p: float) -> float:
     """Return the standard normal quantile of ``0 < p <= 0.5``, to full precision (algorithm AS 241)."""
     q = p - 0.5
     if abs(q) <= 0.425:
@@ -134,7 +134,7 @@ def normal_quantile(p):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def half_normal_quantile(u, w):
+def half_normal_quantile(u: float, w: float) -> float:
     """Return the quantile of the absolute value of a standard normal at ``u = 1 - w``."""
     if u > 1e-3:
         return -normal_quantile(0.5 * w)
@@ -145,7 +145,7 @@ def half_normal_quantile(u, w):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def half_t3_quantile(u, w):
+def half_t3_quantile(u: float, w: float) -> float:
     """Return the quantile of the absolute value of Student's t with 3 degrees of freedom at ``u = 1 - w``.
 
     With ``s = sqrt(3) tan(a)`` the distribution function is ``(2 a + sin 2a) / pi``; Newton in ``2 a`` from below
@@ -179,7 +179,7 @@ def half_t3_quantile(u, w):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _shortfall(x):
+def _shortfall(x: float) -> float:
     """Return ``1 - x M(x)`` for ``x >= FAR``, where M is Mills' ratio, that of the upper tail to the density.
 
     The terms of the asymptotic series beyond the seventh are below 1e-17.
@@ -189,26 +189,26 @@ def _shortfall(x):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def log_mills(x):
+def log_mills(x: float) -> float:
     """Return the logarithm of Mills' ratio for ``x >= FAR``."""
     return math.log1p(-_shortfall(x)) - math.log(x)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def hazard_excess(x):
+def hazard_excess(x: float) -> float:
     """Return ``1 / M(x) - x`` for ``x >= FAR``, which is minus the derivative of ``log M``."""
     gap = _shortfall(x)
     return x * gap / (1 - gap)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def minus_log_upper(x):
+def minus_log_upper(x: float) -> float:
     """Return minus the log probability that a standard normal exceeds ``x >= FAR``."""
     return 0.5 * x * x + _HALF_LOG_2PI - log_mills(x)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def far_score(target):
+def far_score(target: float) -> float:
     """Return the ``x >= FAR`` at which `minus_log_upper` has a value."""
     x = math.sqrt(2 * target)
     for _ in range(50):
@@ -220,7 +220,7 @@ def far_score(target):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def far_half_normal(x):
+def far_half_normal(x: float) -> float:
     """Return the quantile of the absolute value of a standard normal whose upper tail is that of ``x >= FAR``.
 
     The quantile is ``x + e`` with ``e (x + e / 2) = log 2 + log M(x + e) - log M(x)``.

@@ -8,11 +8,12 @@ With partial correlations ``tanh(x)`` the Cholesky factor of the correlation mat
 independent with densities proportional to ``sech(x_ij) ** (k - j + 2 eta - 2)`` (j from 0).
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -55,6 +56,15 @@ class Theta:
         return tuple(c @ c.T for c in self.factors)
 
 
+class Tables(NamedTuple):
+    """Where everything lies in theta, as compiled functions read it; see `ThetaLayout`."""
+
+    scalar_ints: Ints
+    scalar_floats: Floats
+    block_ints: Ints
+    etas: Floats
+
+
 @dataclass(frozen=True)
 class ThetaLayout:
     """Where everything lies in theta, as flat arrays for the compiled functions.
@@ -82,6 +92,11 @@ class ThetaLayout:
     block_ints: Ints
     etas: Floats
     factors: Floats
+
+    @property
+    def tables(self) -> Tables:
+        """The tables for the compiled functions."""
+        return Tables(self.scalar_ints, self.scalar_floats, self.block_ints, self.etas)
 
     @property
     def sigma(self) -> int:
@@ -188,15 +203,12 @@ def unpack_draws(
 
     One row of theta is one draw; the other parameters are a tuple of arrays (draws,).
     """
-    from hierbayes.engines.entries import unpack_many
+    from hierbayes.engines.collapsed.entries import unpack_many
 
     draws = len(theta)
     values = np.empty((draws, len(layout.scalar_ints)))
     factors = np.tile(layout.factors, (draws, 1))
-    unpack_many(
-        layout.scalar_ints, layout.scalar_floats, layout.block_ints, layout.etas,
-        np.ascontiguousarray(theta, dtype=np.float64), values, factors,
-    )  # fmt: skip
+    unpack_many(layout.tables, np.ascontiguousarray(theta, dtype=np.float64), values, factors)
     sds, corrs = [], []
     for k, first, _, flat in layout.block_ints:
         sds.append(values[:, first : first + k].copy())
@@ -252,10 +264,8 @@ def _evaluate(layout: ThetaLayout, theta: Floats) -> tuple[Floats, Floats, Float
     slopes = np.empty(len(layout.scalar_ints))
     factors = layout.factors.copy()
     grad = np.zeros(layout.dim)
-    density = unpack_theta(
-        layout.scalar_ints, layout.scalar_floats, layout.block_ints, layout.etas,
-        np.ascontiguousarray(theta, dtype=np.float64), sds, slopes, factors, grad,
-    )  # fmt: skip
+    theta = np.ascontiguousarray(theta, dtype=np.float64)
+    density = unpack_theta(layout.tables, theta, sds, slopes, factors, grad)
     return sds, slopes, factors, float(sds[layout.sigma]), float(density)
 
 
@@ -307,25 +317,22 @@ def _typical_size(problem: Problem) -> float:
 
     It is 1 behind a logarithm or a logit.
     """
-    if problem.link != "identity":
-        return 1.0
-    y = problem.likelihood.on_location(problem.y) - problem.offset
-    size = float(np.std(y))
-    return size if size > 0 and math.isfinite(size) else 1.0
+    return problem.likelihood.typical_size(problem.y, problem.offset)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _log_sech(x):
+def _log_sech(x: float) -> float:
     a = abs(x)
     return _LOG_2 - a - math.log1p(math.exp(-2 * a))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def unpack_theta(scalar_ints, scalar_floats, block_ints, etas, theta, values, slopes, factors, grad):
+def unpack_theta(tables: Tables, theta: Floats, values: Floats, slopes: Floats, factors: Floats, grad: Floats) -> float:
     """Fill the scalars, ``d log scalar / d theta``, the correlation factors and the gradient of the log prior.
 
     Returns the log prior density of theta. `factors` comes in as `ThetaLayout.factors`.
     """
+    scalar_ints, scalar_floats, block_ints, etas = tables
     total = 0.0
     for i in range(scalar_ints.shape[0]):
         place = scalar_ints[i, 2]
@@ -362,16 +369,18 @@ def unpack_theta(scalar_ints, scalar_floats, block_ints, etas, theta, values, sl
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def unpack_rows(scalar_ints, scalar_floats, block_ints, etas, theta, values, factors):
+def unpack_rows(tables: Tables, theta: Floats, values: Floats, factors: Floats) -> None:
     """Fill rows of `values`, the sds, sigma and others, and of flat correlation factors from rows of theta."""
     slopes = np.empty(values.shape[1])
     grad = np.zeros(theta.shape[1])
     for d in range(theta.shape[0]):
-        unpack_theta(scalar_ints, scalar_floats, block_ints, etas, theta[d], values[d], slopes, factors[d], grad)
+        unpack_theta(tables, theta[d], values[d], slopes, factors[d], grad)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def push_moment(k, moment, factor, theta, place, by_log_sd, grad):
+def push_moment(
+    k: int, moment: Floats, factor: Floats, theta: Floats, place: int, by_log_sd: Floats, grad: Floats
+) -> None:
     """Turn the moment matrix M of a block into derivatives in log sd and in the partial correlations.
 
     ``d log p = tr(M' K)`` for ``dL = L K``. `by_log_sd` is filled, and `grad` is added to from `place` on (unless -1).

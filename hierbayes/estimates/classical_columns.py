@@ -76,13 +76,13 @@ def refuse_others(design: Design) -> None:
         raise ModelError(
             f"the classical fits are for the gaussian family, and this model's is {design.family.name}",
             f"complete and no pooling by maximum likelihood: {poolings_of(design)}"
-            + ("" if design.family.unordered else ", hb.pooling"),
+            + ("" if not design.family.has_mean else ", hb.pooling"),
         )
 
 
 def poolings_of(design: Design) -> str:
     """Return the call that compares poolings by maximum likelihood: of one category, where a row has several."""
-    of = f".category({design.categories[1]!r})" if design.family.unordered else ""
+    of = f".category({design.categories[1]!r})" if not design.family.has_mean else ""
     return f"fit{of}.pooling_tables()"
 
 

@@ -10,7 +10,15 @@ from scipy.special import chdtri, stdtrit
 
 from hierbayes.design.design import Design
 from hierbayes.errors import ModelError
-from hierbayes.estimates import GroupColumns, NoPooling, fixed_groups, least_squares, no_pooling
+from hierbayes.estimates import (
+    FixedGroups,
+    GroupColumns,
+    LeastSquares,
+    NoPooling,
+    fixed_groups,
+    least_squares,
+    no_pooling,
+)
 from hierbayes.estimates.classical_fit import ClassicalFit
 from hierbayes.tables.numbers import Floats
 from hierbayes.tables.own_words import coefficient_word, own_word
@@ -78,23 +86,17 @@ def likelihood_column(fit: ClassicalFit, ci_prob: float) -> Column:
 
 def complete_column(design: Design, ci_prob: float) -> Column:
     """Return least squares over all rows, the groups ignored."""
-    numbers = _empty(design)
-    p = len(design.coefficients)
-    if p == 0:
-        return Column("complete", numbers, notes=("complete: there are no population-level coefficients",))
+    if not design.coefficients:
+        return Column("complete", _empty(design), notes=("complete: there are no population-level coefficients",))
     try:
         found = least_squares(design.y - design.offset, design.X, design.weights)
     except ModelError as error:
-        return Column("complete", numbers, notes=(f"complete: {error.what}",))
-    numbers[:p] = _with_limits(found.beta, _roots(found.covariance), found.df, ci_prob)
-    numbers[-1] = _sigma(found.sigma, found.df, ci_prob)
-    return Column("complete", numbers, _criteria(found.loglik, found.rank + 1, design.n, found.df))
+        return Column("complete", _empty(design), notes=(f"complete: {error.what}",))
+    return _fitted_column("complete", design, found, ci_prob)
 
 
 def fixed_column(design: Design, ci_prob: float) -> Column:
     """Return least squares with the groups as fixed effects that sum to zero."""
-    numbers = _empty(design)
-    p = len(design.coefficients)
     groups = [
         GroupColumns(np.hstack([block.Z for block in blocks]), blocks[0].codes, blocks[0].n_levels)
         for blocks in map(design.blocks, design.factors)
@@ -102,9 +104,7 @@ def fixed_column(design: Design, ci_prob: float) -> Column:
     try:
         found = fixed_groups(design.y - design.offset, design.X, groups, design.weights)
     except ModelError as error:
-        return Column("fixed", numbers, notes=(f"fixed: {error.what}",))
-    numbers[:p] = _with_limits(found.beta, _roots(found.covariance), found.df, ci_prob)
-    numbers[-1] = _sigma(found.sigma, found.df, ci_prob)
+        return Column("fixed", _empty(design), notes=(f"fixed: {error.what}",))
     notes = []
     lost = [name for name, known in zip(design.coefficients, found.identified, strict=True) if not known]
     if lost:
@@ -112,7 +112,18 @@ def fixed_column(design: Design, ci_prob: float) -> Column:
     if found.left_out:
         notes.append(f"fixed: {found.left_out} levels are too small for columns of their own and are left out")
     notes += _no_freedom("fixed", found.df)
-    return Column("fixed", numbers, _criteria(found.loglik, found.rank + 1, design.n, found.df), tuple(notes))
+    return _fitted_column("fixed", design, found, ci_prob, tuple(notes))
+
+
+def _fitted_column(
+    method: str, design: Design, found: LeastSquares | FixedGroups, ci_prob: float, notes: tuple[str, ...] = ()
+) -> Column:
+    numbers = _empty(design)
+    with np.errstate(invalid="ignore"):
+        errors = np.sqrt(np.diag(found.covariance))
+    numbers[: len(found.beta)] = _with_limits(found.beta, errors, found.df, ci_prob)
+    numbers[-1] = _sigma(found.sigma, found.df, ci_prob)
+    return Column(method, numbers, _criteria(found.loglik, found.rank + 1, design.n, found.df), notes)
 
 
 def separate_column(design: Design, factor: str, ci_prob: float) -> tuple[Column, pd.DataFrame]:
@@ -220,11 +231,6 @@ def _no_freedom(method: str, df: int) -> list[str]:
 
 def _empty(design: Design) -> Floats:
     return np.full((len(parameters(design)), len(NUMBERS)), np.nan)
-
-
-def _roots(covariance: Floats) -> Floats:
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.sqrt(np.diag(covariance)))
 
 
 def _with_limits(estimate: Floats, error: Floats, df: int, ci_prob: float) -> Floats:

@@ -144,6 +144,10 @@ class Family:
     kernels: ClassVar[Mapping[str, str]] = {}
     """The compiled likelihoods of the joint engine, keys of its table of codes, by link."""
 
+    has_mean: ClassVar[bool] = True
+    """Whether a response has a mean: categories without an order have the probability of each in its place."""
+    has_thresholds: ClassVar[bool] = False
+    """Whether thresholds cut a latent variable into the response."""
     ordered: ClassVar[bool] = False
     """Whether responses are ordered categories, which stand as their scores."""
     unordered: ClassVar[bool] = False
@@ -502,6 +506,11 @@ class Family:
         return self.link
 
     @property
+    def odds(self) -> bool:
+        """Whether the exponential of the linear predictor is the odds of a share."""
+        return self.link == "logit"
+
+    @property
     def exponentials(self) -> bool:
         """Whether the exponential of a coefficient is a ratio: of means, odds or hazards."""
         return self.mean_link in ("log", "logit", "cloglog")
@@ -530,6 +539,11 @@ class Family:
     def start(self, y: Any, parameters: Parameters, trials: Any) -> Any:
         """Return a linear predictor near each response, away from the edges."""
         return self.working_response(y, trials)
+
+    def typical_size(self, y: Any, offset: Any) -> float:
+        """Return the sd of the response on the scale of the predictor; 1 behind a link other than the identity."""
+        size = float(np.std(self.on_location(y) - offset)) if self.link == "identity" else 1.0
+        return size if size > 0 and np.isfinite(size) else 1.0
 
     def overall_predictor(self, y: Any, offset: Any, trials: Any) -> float | None:
         """Return the link of the mean response less the offset, by which default priors are placed.
@@ -667,10 +681,6 @@ class Family:
     ) -> Any:
         """Return the probability of one category, averaged over ``eta ~ N(predictor, variance)``."""
         raise NotImplementedError(f"responses of the family {self.name!r} are no categories of one predictor")
-
-    def derived_names(self, categories: Sequence[str]) -> tuple[str, ...]:
-        """Return the names of what follows from the parameters and the intercept: the thresholds of ``ordinal``."""
-        return ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the family as a mapping; the number of categories only where there are any."""

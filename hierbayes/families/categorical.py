@@ -100,6 +100,7 @@ class Categorical(Family):
     aliases = ("multinomial", "nominal")
     kernels = {"logit": "categorical"}  # noqa: RUF012
     unordered = True
+    has_mean = False
     whole = True
 
     @property

@@ -188,6 +188,7 @@ class Ordinal(Family):
     aliases = ("cumulative",)
     kernels = {"logit": "ordinal", "probit": "ordinal_probit"}  # noqa: RUF012
     ordered = True
+    has_thresholds = True
     whole = True
 
     @property

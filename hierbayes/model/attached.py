@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hierbayes.engines.base import Trace
 from hierbayes.engines.naming import posterior_coords, posterior_dims
 from hierbayes.errors import DataError
 from hierbayes.model.likelihood_check import judge
 from hierbayes.sampling.run import Draws
-from hierbayes.sampling.sampler import Trace
 from hierbayes.sampling.tree import named_tree, tree_name, with_true_names
 
 if TYPE_CHECKING:

@@ -101,7 +101,7 @@ def category_fit(fit: Fit, name: Any) -> CategoryFit:
 
 def _place(design: Design, name: Any) -> int:
     """Return the place of a category, from 1; the reference's is 0."""
-    if not design.family.unordered:
+    if design.family.has_mean:
         raise ModelError(
             f"fit.category() is for the categorical family, and this model's is {design.family.name}",
             "a fit with one linear predictor answers by itself",

@@ -91,7 +91,7 @@ class Comparing(Weighing):
         model, again = self.model, self._settings(draws=500, seed=seed, progress=progress)
         check_flag("refit", refit)
         step = whole_number("thin", thin)
-        found = psis_loo(self.design, model.problem, model.labels, self.posterior, kind, step, progress)
+        found = psis_loo(self.design, model.problem, self._arrays, kind, step, progress)
         if refit and found.bad_rows:
             return with_refits(found, self._refits(), again)
         complain(found)

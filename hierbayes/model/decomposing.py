@@ -310,7 +310,7 @@ class Decomposing(FitBase):
 
     def _only_gaussian(self, name: str) -> None:
         if not self.spec.family.conjugate:
-            unordered = self.spec.family.unordered
+            unordered = not self.spec.family.has_mean
             ask, what = ("category_probabilities", "probabilities") if unordered else ("predict", "means")
             raise ModelError(
                 f"fit.{name}() is for the gaussian family, and this model's is {self.spec.family.name}",

@@ -119,7 +119,7 @@ class Fit(Tabulating, Predicting, Decomposing, Questioning, Comparing, Keeping):
         Explorer of Batch: 6 levels, 61 positions of the slider
         """
         self._own_likelihood("explore")
-        if self.design.family.unordered:
+        if not self.design.family.has_mean:
             raise ModelError(
                 "the explorer moves the levels of one linear predictor, and a categorical response has several",
                 f"fit.category({self.design.categories[1]!r}).plot.shrinkage() shows those of one category",

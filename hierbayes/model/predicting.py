@@ -173,18 +173,18 @@ class Predicting(Replicating):
         prob, question = check_prob(ci_prob), asked(groups, kind, chosen.seed)
         wanted = check_flag("draws", draws)
         cells = cells_of(self.design, newdata, by, average)
-        if self.spec.family.unordered and question.kind == "link":
+        if not self.spec.family.has_mean and question.kind == "link":
             each = category_draws(question, self._arrays, self.design, newdata)
             return _by_category(each, self.design.categories[1:], wanted, prob, chosen.progress, cells)
-        if self.spec.family.unordered and question.kind == "mean":
+        if not self.spec.family.has_mean and question.kind == "mean":
             raise ModelError(NO_MEAN, "category_probabilities() gives the probability of each")
-        if self.spec.family.unordered and not wanted:
+        if not self.spec.family.has_mean and not wanted:
             raise ModelError(
                 "drawn categories without an order have no mean or interval to tabulate",
                 "draws=True returns them; simulate() gives them by name, category_probabilities() their probabilities",
             )
         source = self._source(question, newdata)
-        if cells is not None and self.spec.family.unordered:
+        if cells is not None and not self.spec.family.has_mean:
             raise ModelError(
                 "numbers of drawn categories without an order have no average",
                 "category_probabilities(average=True) averages the probability of each",
@@ -274,7 +274,7 @@ class Predicting(Replicating):
         ModelError
             If the response is categorical and has no mean.
         """
-        if self.spec.family.unordered:
+        if not self.spec.family.has_mean:
             raise ModelError(NO_MEAN, "category_probabilities() gives the probability of each in every row")
         self._own_likelihood("fitted")
         return self.predict(ci_prob=ci_prob)

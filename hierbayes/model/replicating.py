@@ -24,7 +24,7 @@ class Replicating(FitBase):
 
     def _source(self, question: Asked, newdata: Any, posterior: Posterior | None = None) -> Source:
         """Return what gives the draws that answer a question; by default from all draws of the posterior."""
-        find = category_draws if self.spec.family.unordered else row_draws
+        find = category_draws if not self.spec.family.has_mean else row_draws
         return find(question, posterior or self._arrays, self.design, newdata)
 
     def simulate(
@@ -75,7 +75,7 @@ class Replicating(FitBase):
         source = self._source(question, newdata, posterior)
         found = all_draws(source, chosen.progress)
         names = [f"sim_{i + 1}" for i in range(number)]
-        if self.spec.family.unordered:
+        if not self.spec.family.has_mean:
             found = np.asarray(self.design.categories, dtype=object)[found.astype(np.int64) - 1]
         return pd.DataFrame(found.T, columns=names, index=source.rows.index)
 

@@ -194,7 +194,7 @@ class Tabulating(FitBase):
     def _of(self) -> str:
         """What a summary says of a response that is no number: the level modelled, or the reference."""
         design = self.design
-        if design.family.unordered:
+        if not design.family.has_mean:
             return f", of {design.response} against {design.categories[0]}"
         return "" if design.modelled is None else f", of {design.response} = {design.modelled}"
 

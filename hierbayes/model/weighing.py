@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hierbayes.model.base import FitBase
+from hierbayes.posterior import posterior_of
 from hierbayes.sampling.sampler import whole_number
 from hierbayes.sampling.tree import as_group, response_name
 from hierbayes.tables.numbers import check_prob
@@ -56,7 +57,7 @@ class Weighing(FitBase):
 
         self._own_likelihood("log_likelihood")
         step = whole_number("thin", thin)
-        values = all_row_densities(self.design, self.model.labels, self.posterior, step, max_gb)
+        values = all_row_densities(self.design, self._arrays, step, max_gb)
         name, row = response_name(self.design.response)
         index = {"chain": self.posterior["chain"], "draw": self.posterior["draw"][::step]}
         found = xr.Dataset({name: (("chain", "draw", row), values)}, coords={**index, row: np.arange(self.design.n)})
@@ -89,7 +90,7 @@ class Weighing(FitBase):
 
         from hierbayes.comparison.prior_densities import prior_densities
 
-        values = prior_densities(self.model.problem, self.model.labels, self.posterior)
+        values = prior_densities(self.model.problem, self.model.labels, self._arrays)
         named = {}
         for name, own in values.items():
             dims = self.posterior[name].dims[: own.ndim]
@@ -139,7 +140,7 @@ class Weighing(FitBase):
         seed = self._draws.seed if seed is None else seed
         prior = self.model.prior_draws(draws, seed)
         self._keep("prior", prior)
-        return beside(self.model.labels, prior, self.posterior, probability)
+        return beside(self.model.labels, posterior_of(prior, self.model.labels), self._arrays, probability)
 
     def psense(self) -> pd.DataFrame:
         """Return how far each parameter's posterior moves when prior or likelihood are raised to a power near 1.
@@ -169,7 +170,7 @@ class Weighing(FitBase):
         from hierbayes.comparison.prior_tables import power_scaling
 
         self._own_likelihood("psense")
-        return power_scaling(self.design, self.model.problem, self.model.labels, self.posterior)
+        return power_scaling(self.design, self.model.problem, self.model.labels, self._arrays)
 
     def _keep(self, group: str, found: xr.Dataset) -> None:
         """Put a group into the tree, in place of one of that name."""

@@ -141,7 +141,7 @@ class ArvizPlots:
         _check_number(num_samples)
         chains, length = (self._fit.posterior.sizes[dim] for dim in ("chain", "draw"))
         draws = min(-(-num_samples // chains), length)
-        if self._fit.design.family.unordered:
+        if not self._fit.design.family.has_mean:
             with warnings.catch_warnings():
                 # ArviZ makes arrays of counts by category, whose axes it takes for chains and draws
                 warnings.filterwarnings("ignore", message="Found chain dimension to be longer")

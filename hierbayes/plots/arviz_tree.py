@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hierbayes.plots.fit_like import draws_of
 from hierbayes.sampling.tree import as_group, true_name
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def tree_of(fit: FitLike, effects: bool) -> xr.DataTree:
 
 def _whole(fit: FitLike, responses: xr.Dataset) -> xr.Dataset:
     """Return the numbers of categories as whole numbers, by which ArviZ tells what is discrete."""
-    return responses.astype(np.int64) if fit.design.family.unordered else responses
+    return responses.astype(np.int64) if not fit.design.family.has_mean else responses
 
 
 def with_prior(fit: FitLike, tree: xr.DataTree, draws: int, seed: int | None) -> None:
@@ -110,11 +111,11 @@ def with_power_scaling(fit: FitLike, tree: xr.DataTree) -> None:
     from hierbayes.comparison.prior_densities import prior_densities
     from hierbayes.comparison.row_densities import row_densities
 
-    shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"])
-    likelihood = np.zeros(shape[0] * shape[1])
-    for _, values in row_densities(fit.design, fit.model.labels, fit.posterior):
+    drawn = draws_of(fit)
+    shape, likelihood = drawn.shape, np.zeros(drawn.size)
+    for _, values in row_densities(fit.design, drawn):
         likelihood += values.sum(axis=1)
-    densities = prior_densities(fit.model.problem, fit.model.labels, fit.posterior)
+    densities = prior_densities(fit.model.problem, fit.model.labels, drawn)
     prior = sum((own.reshape(*shape, -1).sum(axis=2) for own in densities.values()), np.zeros(shape))
     index = {dim: fit.posterior[dim].to_numpy() for dim in SAMPLE}
     for group, summed in (("log_prior", prior), ("log_likelihood", likelihood.reshape(shape))):

@@ -95,7 +95,7 @@ def _category_finish(question: Asked, posterior: Posterior, family: Family, each
         return predictors_themselves
     if question.kind == "response":
         return category_of(question.seed)
-    if family.ordered:
+    if family.has_thresholds:
         return ordered_probabilities(family, posterior, each[0] if question.spread_matters(family) else None)
     return average_of_each(posterior, each) if question.spread_matters(family) else probabilities
 

@@ -68,7 +68,7 @@ def graph_text(design: Design, priors: ResolvedPriors) -> str:
         parents.append(f"Z b_{factor}")
     own = [name for name, _ in stated(design, priors)]
     rows += [f"{name}  <-  prior" for name in own]
-    trials = [] if design.trials is None else ["trials"]
+    trials = ["trials"] if design.family.counts_trials else []
     rows.append(f"{design.response} ({design.n})  <-  {', '.join([' + '.join(parents) or '0', *own, *trials])}")
     return "\n".join(rows)
 

@@ -8,12 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hierbayes.engines.base import Floats, Ints, Problem
-from hierbayes.engines.collapsed import tape as at
-from hierbayes.engines.collapsed.conditional import conditional_modes
-from hierbayes.engines.collapsed.kernel import layer_table
-from hierbayes.engines.collapsed.pack import build_tape
-from hierbayes.engines.collapsed.statistics import accumulate
-from hierbayes.engines.theta import layout
+from hierbayes.engines.collapsed.conditional import Conditional
 from hierbayes.errors import ModelError
 from hierbayes.posterior.roots import lower_root
 from hierbayes.priors import Flat
@@ -80,16 +75,15 @@ def pooling_path(
     ModelError
         If the family is not Gaussian or the coefficients are not determined by the data.
     """
-    plain = _flat(problem)
-    words = build_tape(plain, accumulate(plain, sparse=True), layout(plain))
+    conditional = Conditional(_flat(problem), sparse=True)
     roots = [lower_root(covariance) / sigma for covariance in covariances]
     betas, effects = [], []
     with counting("from complete to no pooling", len(multipliers), None) as advance:
         for m in multipliers:
-            lam = _factors(words, [root * (m if i in members else 1.0) for i, root in enumerate(roots)])
-            beta, _, modes, _ = conditional_modes(plain, words, lam, sigma)
-            betas.append(problem.beta_back @ beta)
-            effects.append(np.hstack([modes[i] @ problem.blocks[i].back.T for i in members]))
+            relative = [root * (m if i in members else 1.0) for i, root in enumerate(roots)]
+            law = conditional.law(conditional.flat(relative), sigma)
+            betas.append(problem.beta_back @ law.beta)
+            effects.append(np.hstack([law.modes[i] @ problem.blocks[i].back.T for i in members]))
             advance()
     return PoolingPath(np.asarray(multipliers, dtype=float), np.array(betas), np.array(effects))
 
@@ -102,18 +96,6 @@ def _flat(problem: Problem) -> Problem:
     blocks = tuple(replace(block, sd_priors=(Flat(),) * block.Z.shape[1]) for block in problem.blocks)
     parameters = tuple(own.under(Flat()) for own in problem.parameters)
     return replace(problem, beta_priors=(Flat(),) * problem.p, blocks=blocks, parameters=parameters)
-
-
-def _factors(words: Ints, roots: Sequence[Floats]) -> Floats:
-    """Return the relative factors of all blocks, flat, as the tape has them."""
-    layers = layer_table(words)
-    places = words[words[at.AT_PLACES] :][: 2 * len(roots)].reshape(-1, 2)
-    lam = np.zeros(int(words[at.MOMENTS]))
-    for (layer, column), root in zip(places, roots, strict=True):
-        k, wide, start = len(root), int(layers[layer, at.K]), int(layers[layer, at.LAM])
-        own = lam[start : start + wide * wide].reshape(wide, wide)
-        own[column : column + k, column : column + k] = root
-    return lam
 
 
 def distance_left(path: PoolingPath, X: Floats, Z: Floats, codes: Ints) -> Floats:

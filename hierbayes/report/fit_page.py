@@ -142,7 +142,7 @@ def _estimates(fit: Reported) -> tuple[Block, ...]:
     if fit.design.coefficients:
         blocks.append(Table(plain_fixed(fit.fixef()), "Population-level coefficients: posterior mean and 95% interval"))
     components = fit.varcorr()
-    if fit.design.family.ordered:
+    if fit.design.family.has_thresholds:
         caption = "Thresholds of the latent variable less its intercept: posterior mean and 95% interval"
         blocks.append(Table(plain_fixed(fit.thresholds()), caption))
         # the gaps are the distances of the thresholds

@@ -39,9 +39,9 @@ def pictures(plot: Any, design: Design, predictors: bool) -> tuple[Block, ...]:
     """
     drawn: list[Block] = []
     if predictors:
-        what = "probability of each category" if design.family.unordered else "mean"
+        what = "probability of each category" if not design.family.has_mean else "mean"
         said = f"The population's {what}, other predictors held at their mean or averaged, with 95% band"
-        said += "." if design.family.unordered else ", over the data."
+        said += "." if not design.family.has_mean else ", over the data."
         drawn.append(_picture(plot.effects, said))
     for factor in design.factors:
         names = design.blocks(factor)[0].levels
@@ -52,7 +52,7 @@ def pictures(plot: Any, design: Design, predictors: bool) -> tuple[Block, ...]:
     if not design.factors:
         drawn.append(Words("The model has no grouping factor, so there are no figures of levels.", aside=True))
         return tuple(drawn)
-    residual = "" if design.family.unordered else " and of the residual"
+    residual = "" if not design.family.has_mean else " and of the residual"
     said = f"Standard deviations of the group-level effects{residual}: posterior and prior"
     said += ", REML marked." if design.family == GAUSSIAN else "."
     drawn.append(_picture(plot.components, said))

@@ -7,12 +7,13 @@ import itertools
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hierbayes.engines.base import Trace
 from hierbayes.errors import ModelError, SamplingError, warn
 
 _PATIENCE = 2.0
@@ -53,24 +54,9 @@ class Settings:
 
         return threads_for(usable_cores(), self.cores)
 
-
-@dataclass(frozen=True)
-class Trace:
-    """What the sampler gave back.
-
-    Attributes
-    ----------
-    draws : mapping of str to array, each of shape (chain, draw, ...)
-    stats : mapping of str to array, each of shape (chain, draw)
-    gradients : int
-        Evaluations of the gradient, warm-up included.
-    interrupted : bool
-    """
-
-    draws: dict[str, NDArray[Any]]
-    stats: dict[str, NDArray[Any]]
-    gradients: int
-    interrupted: bool
+    def alone(self, seed: int) -> Settings:
+        """Return the settings of one chain with a seed of its own."""
+        return replace(self, chains=1, seed=seed)
 
 
 def settings(

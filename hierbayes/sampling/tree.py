@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hierbayes.engines.assemble import Labels
-from hierbayes.engines.base import Problem
-from hierbayes.engines.naming import posterior_coords, posterior_dims
+from hierbayes.engines.base import Problem, Trace
+from hierbayes.engines.naming import THETA, posterior_coords, posterior_dims
 from hierbayes.engines.naming import tree_name as tree_name
-from hierbayes.sampling.sampler import Trace
 
 if TYPE_CHECKING:
     import xarray as xr
-
-THETA = "unconstrained theta"
-"""Key of the collapsed engine's theta among the draws; a variable of a PyMC model may well be called theta."""
 
 
 def named_tree(trace: Trace, labels: Labels, problem: Problem) -> xr.DataTree:

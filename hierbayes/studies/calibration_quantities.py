@@ -16,12 +16,11 @@ from hierbayes.design.design import Design
 from hierbayes.design.new_rows import RowGroup, Rows
 from hierbayes.design.table import Floats
 from hierbayes.engines.assemble import Labels
-from hierbayes.engines.base import Problem
+from hierbayes.engines.base import Problem, Trace
 from hierbayes.posterior import FactorDraws, Posterior, posterior_of
 from hierbayes.predict.level_effects import LevelEffects
 from hierbayes.predict.pieces import Piece
 from hierbayes.predict.row_draws import RowDraws, link_itself
-from hierbayes.sampling.sampler import Trace
 from hierbayes.sampling.tree import named_tree, with_true_names
 from hierbayes.studies.truths import Address, addresses
 from hierbayes.studies.worlds import PriorSource, World
@@ -111,15 +110,15 @@ def of_draws(
     `design` holds the response that was fitted.
     """
     posterior = with_true_names(named_tree(trace, labels, problem)["posterior"].to_dataset())
-    draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-    found = np.empty((draws, len(quantities)))
+    drawn = posterior_of(posterior, labels)
+    found = np.empty((drawn.size, len(quantities)))
     for i, each in enumerate(quantities):
         if each.address is not None:
             found[:, i] = each.address.of(trace.draws).ravel()
         elif each.kind == "loglik":
-            found[:, i] = sum(values.sum(axis=1) for _, values in row_densities(design, labels, posterior))
+            found[:, i] = sum(values.sum(axis=1) for _, values in row_densities(design, drawn))
         else:
-            found[:, i] = _predicted(design, posterior_of(posterior, labels), seed)
+            found[:, i] = _predicted(design, drawn, seed)
     return found
 
 

@@ -12,9 +12,10 @@ import numpy as np
 
 from hierbayes.design.table import Floats
 from hierbayes.engines.assemble import Labels
-from hierbayes.engines.base import Problem
+from hierbayes.engines.base import Problem, Trace
+from hierbayes.sampling import sampler
 from hierbayes.sampling.run import Runner
-from hierbayes.sampling.sampler import Settings, Trace
+from hierbayes.sampling.sampler import Settings
 from hierbayes.studies.calibration_sets import Sampler
 
 
@@ -57,7 +58,7 @@ def _runner(problem: Problem, labels: Labels, chosen: Settings) -> Runner:
         if key not in _LAST:
             runner = Runner(problem, labels)
             # compiled here, where no other thread compiles it too
-            runner.compile_pymc(chosen.progress)
+            runner.pymc.compiled(chosen.progress, sampler)
             _LAST.clear()
             _LAST[key] = runner
         return _LAST[key]

@@ -12,9 +12,9 @@ import numpy as np
 from hierbayes.design.design import Design
 from hierbayes.design.table import Floats, Ints
 from hierbayes.engines.assemble import Labels
-from hierbayes.engines.base import Problem
+from hierbayes.engines.base import Problem, Trace
 from hierbayes.errors import HierBayesError, SamplingError
-from hierbayes.sampling.sampler import Settings, Trace
+from hierbayes.sampling.sampler import Settings
 from hierbayes.studies.calibration_quantities import Quantity, of_draws, of_world
 from hierbayes.studies.worlds import PriorSource, World
 

@@ -13,7 +13,7 @@ import pandas as pd
 from hierbayes.design.ordered import MOST_CATEGORIES
 from hierbayes.design.table import Ints
 from hierbayes.errors import DataError, ModelError, warn
-from hierbayes.families import GAUSSIAN, Family, family, with_categories
+from hierbayes.families import Family, family, with_categories
 
 REFERENCE = "reference"
 """The key by which a truth names the reference category, and the name of one that it does not name."""
@@ -39,10 +39,6 @@ class Asked:
     names: tuple[str, ...]
     reference: str | None
     truth: Any
-
-
-GAUSSIAN_ONE = Asked(GAUSSIAN, (), None, None)
-"""What is asked where nothing is said of a family."""
 
 
 def asked_categories(chosen: str | Family, truth: Any) -> Asked:

@@ -138,7 +138,7 @@ def experiment(
 
 
 def _refuse_several(asked: Family) -> None:
-    if asked.unordered:
+    if not asked.has_mean:
         raise ModelError(
             "an experiment compares poolings of one linear predictor, and a categorical response has several",
             "simulate with hb.simulate and fit by hand; hb.calibrate repeats draws from the priors and their fits",

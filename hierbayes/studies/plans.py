@@ -23,7 +23,7 @@ from hierbayes.formula.names import find_column
 from hierbayes.model.updated import with_weights
 from hierbayes.priors import LKJ
 from hierbayes.spec import ModelSpec, make_spec
-from hierbayes.studies.categories import GAUSSIAN_ONE, Asked, as_held, check_reference, placeholder_categories
+from hierbayes.studies.categories import Asked, as_held, check_reference, placeholder_categories
 from hierbayes.studies.given_columns import add_columns, longest_values
 from hierbayes.studies.layouts import Layout, lay_out
 
@@ -103,7 +103,7 @@ def make_plan(
     data: Any,
     predictors: Mapping[str, Any] | None,
     seed: int,
-    asked: Asked = GAUSSIAN_ONE,
+    asked: Asked,
     **options: Any,
 ) -> Plan:
     """Return the structure of a simulation.

@@ -107,7 +107,7 @@ def pooling(
     >>> import hierbayes as hb
     >>> both = hb.pooling("Yield ~ 1 | Batch", hb.load_data("dyestuff"), seed=1)  # doctest: +SKIP
     """
-    if family(options.get("family", "gaussian")).unordered:
+    if not family(options.get("family", "gaussian")).has_mean:
         # before the fit, for which one would wait in vain
         raise ModelError(
             "hb.pooling compares poolings of one linear predictor, and a categorical response has several",

@@ -14,6 +14,7 @@ from hierbayes.design.stacked import one_each, terms_alike
 from hierbayes.errors import ModelError, SamplingError
 from hierbayes.formula.names import suggest
 from hierbayes.model import Fit, Model
+from hierbayes.posterior import posterior_of
 from hierbayes.sampling.run import draw
 from hierbayes.sampling.sampler import Settings, counting, settings
 from hierbayes.tables.numbers import check_prob, convergence, estimates
@@ -222,7 +223,7 @@ def _table(model: Model, asked: Mapping[str, list[float]], found: Mapping[Any, F
 def _described(fit: Fit, ci_prob: float) -> dict[str, dict[str, float]]:
     """Return mean, sd, interval and Monte Carlo standard error of each parameter."""
     found = {}
-    for name, draws in named_parameters(fit.model.labels, fit.posterior).items():
+    for name, draws in named_parameters(fit.model.labels, posterior_of(fit.posterior, fit.model.labels)).items():
         numbers = {key: float(value) for key, value in estimates(draws, ci_prob).items()}
         effective = float(convergence(draws)["ess_bulk"])
         numbers["mcse"] = numbers["sd"] / np.sqrt(effective) if effective > 0 else 0.0

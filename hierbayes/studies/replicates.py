@@ -14,11 +14,12 @@ from hierbayes.design.levels import LevelSpan, span
 from hierbayes.design.scaling import ResolvedPriors, resolve
 from hierbayes.design.table import Floats
 from hierbayes.engines.assemble import assemble
+from hierbayes.engines.base import Trace
 from hierbayes.errors import ModelError
 from hierbayes.estimates import Responses, least_squares, maximum_by_level, maximum_likelihood, no_pooling
 from hierbayes.estimates.side_by_side import complete_column, fixed_column
 from hierbayes.sampling.run import Runner
-from hierbayes.sampling.sampler import Settings, Trace
+from hierbayes.sampling.sampler import Settings
 from hierbayes.studies.plans import Plan
 from hierbayes.studies.truths import Address, addresses
 from hierbayes.studies.worlds import FixedSource, PriorSource, World

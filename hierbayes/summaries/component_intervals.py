@@ -121,7 +121,7 @@ def _components(design: Design, draws: Posterior) -> tuple[list[_Name], list[Flo
         group = own_word("Residual" if sigma else "Family", design.factors)
         names.append((name, group, "", "", scale if sigma else ""))
         values.append(draws.parameters[name])
-    if design.family.unordered:  # each category has shares of its own
+    if not design.family.has_mean:  # each category has shares of its own
         return names, values
     parts = group_variances(design, draws)
     parts[own_word("Residual", parts)] = latent_variance(design, draws, design.family)
@@ -132,7 +132,7 @@ def _components(design: Design, draws: Posterior) -> tuple[list[_Name], list[Flo
 
 def _scale(design: Design) -> str:
     """Return the unit of the linear predictor: the response's, or that of a function of it."""
-    location = "mean" if design.schema.formula.trials is None else "share"
+    location = "share" if design.family.counts_trials else "mean"
     return design.family.unit(design.response, location, design.categories[0] if design.categories else "")
 
 

@@ -92,7 +92,7 @@ def effect_curves(
         If a predictor, level or option is not known, or the two are the same; if `by` is given for a categorical
         response.
     """
-    if design.family.unordered:
+    if not design.family.has_mean:
         return _category_curves(design, posterior, focal, by, at, ci_prob, weights)
     (x,), split = _one(design, focal, "effects of"), _one(design, by, "by") if by is not None else ()
     if x in split:

@@ -210,7 +210,7 @@ def _response_quantiles(
 
 def _mean_quantile(family: Family, posterior: Posterior, kept: Ints, mean: Floats, sd: Floats, prob: float) -> Floats:
     """Return a quantile of the mean response over the draws, whose linear predictors are ``N(mean, sd**2)``."""
-    if family.ordered:
+    if family.has_thresholds:
         return score_quantile(family, posterior.at(kept), mean, sd, prob)
     if family.link != "identity" or family.linear:
         return np.asarray(family.mean(mixture_quantile(mean, sd, prob)))

@@ -15,9 +15,9 @@ def observed(design: Design) -> Floats:
 
 def mean_label(design: Design) -> str:
     """Return what stands at an axis of means: the response, a share of successes, the level modelled, or a score."""
-    if design.trials is not None:
+    if design.family.counts_trials:
         return f"share of {design.response}"
-    if design.family.ordered:
+    if design.family.has_thresholds:
         return f"score of {design.response}"
     if design.modelled is None:
         return design.response

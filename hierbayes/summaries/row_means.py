@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hierbayes.design.design import Design
+from hierbayes.design.design import Design, sparse_columns
 from hierbayes.design.levels import FactorColumns, factor_columns
 from hierbayes.design.table import Categorical, Floats, Ints
 from hierbayes.errors import ModelError
@@ -237,16 +237,10 @@ def _by_level(own: FactorColumns, weights: Floats, posterior: Posterior, sigma2:
 def _together(
     factors: tuple[FactorColumns, ...], weights: Floats, posterior: Posterior, sigma2: Floats, chosen: Ints
 ) -> Floats:
-    from scipy.sparse import csr_array, hstack
+    from scipy.sparse import hstack
 
-    n = len(weights)
-    parts = []
-    for own in factors:
-        k = len(own.terms)
-        places = (np.repeat(np.arange(n), k), (own.codes[:, None] * k + np.arange(k)).reshape(-1))
-        parts.append(csr_array((own.Z.reshape(-1), places), shape=(n, own.n_levels * k)))
-    Z = hstack(parts, format="csr")
-    A = (Z.T @ (Z * weights[:, None])).toarray()
+    Z = hstack([sparse_columns(own) for own in factors], format="csr")
+    A = (Z.T @ Z.multiply(weights[:, None])).toarray()
     a = Z.T @ weights
     spreads = [posterior.covariance(own.name)[chosen] for own in factors]
     explained = np.empty(len(chosen))

@@ -24,7 +24,7 @@ def refuse_several(design: Design, question: str) -> None:
     ModelError
         Says how to ask it of one category.
     """
-    if design.family.unordered:
+    if not design.family.has_mean:
         reference, other, *_ = design.categories
         raise ModelError(
             f"fit.{question}() asks about one linear predictor, and a categorical response has {design.predictors}, "

@@ -33,7 +33,7 @@ def fixed_effects(posterior: Posterior, design: Design, ci_prob: float, agreemen
 
 def thresholds(posterior: xr.Dataset, design: Design, ci_prob: float, agreement: Agreement) -> pd.DataFrame:
     """Return the thresholds of an ordinal model, ``c_k - Intercept``, one row each; no rows for other families."""
-    if not design.family.ordered:
+    if not design.family.has_thresholds:
         return pd.DataFrame(columns=[*ESTIMATES, *CONVERGENCE], index=pd.Index([], name="threshold"), dtype=float)
     table = described(posterior["threshold"].to_numpy(), ci_prob)
     table = table.assign(**agreement.of("threshold"))

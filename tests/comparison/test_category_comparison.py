@@ -141,9 +141,10 @@ def by_grid(fit, rows, draw: int) -> float:
 @pytest.mark.filterwarnings("ignore")
 def test_marginal_leave_one_out_by_hand():
     from hierbayes.comparison.left_out_effects import integrated_densities
+    from hierbayes.plots.fit_like import draws_of
 
     fit = shrunk("kind ~ x + (1 | g)", table(), draws=10)
-    found = integrated_densities(fit.design, fit.model.labels, fit.posterior)
+    found = integrated_densities(fit.design, draws_of(fit))
     level = np.flatnonzero(table()["g"] == "b")
     for draw in (0, 13):
         whole = by_grid(fit, level, draw)

@@ -18,11 +18,7 @@ import hierbayes as hb
 from hierbayes.comparison.left_out_rows import LeftOutRows
 from hierbayes.comparison.refits import kept
 from hierbayes.comparison.restricted import restrict
-from hierbayes.engines.collapsed import tape
-from hierbayes.engines.collapsed.kernel import log_likelihood
-from hierbayes.engines.collapsed.pack import build_tape
-from hierbayes.engines.collapsed.statistics import accumulate
-from hierbayes.engines.theta import layout
+from hierbayes.engines.collapsed.conditional import Conditional
 from hierbayes.estimates import no_pooling
 from hierbayes.posterior.internal import Internal
 from hierbayes.priors import Flat, Normal
@@ -51,11 +47,9 @@ def determined(problem):
 
 
 def value_of(problem, design):
-    words = build_tape(problem, accumulate(problem), layout(problem))
-    lam, _ = factors_of(words, design.roots, design.sigma)
-    return log_likelihood(
-        words, words.view(np.float64), lam, design.sigma, tape.BAYES, np.zeros(0), np.zeros(2)
-    )  # fmt: skip
+    given = Conditional(problem)
+    lam, _ = factors_of(given, design.roots, design.sigma)
+    return given.log_likelihood(lam, design.sigma)
 
 
 def test_rows_left_out_are_those_of_the_dense_normal():

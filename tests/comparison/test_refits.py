@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 
 import hierbayes as hb
 from hierbayes.comparison.bridges import bridge, effective, relative_error
-from hierbayes.comparison.refits import Evaluated, kept
+from hierbayes.comparison.refits import kept
 from hierbayes.engines.theta import layout, unpack
 from hierbayes.sampling.run import Runner
 
@@ -122,7 +122,7 @@ def test_rows_of_a_problem():
 def test_log_likelihood_at_a_theta_is_that_of_the_dense_normal(formula):
     problem = hb.Model(formula, table(), weights="w").problem
     runner = Runner(problem, None)
-    own, evaluated = layout(problem), Evaluated(problem, runner.collapsed.tape)
+    own, evaluated = layout(problem), runner.collapsed.conditional
     values = [unpack(own, theta) for theta in np.random.default_rng(2).normal(size=(4, own.dim)) * 0.7]
     sds = [np.stack([value.sds[t] for value in values]) for t in range(len(problem.blocks))]
     corrs = [np.stack([value.corrs[t] for value in values]) for t in range(len(problem.blocks))]

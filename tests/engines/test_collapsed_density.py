@@ -7,9 +7,9 @@ import itertools
 import collapsed_problems as oracle
 import numpy as np
 import pytest
-from collapsed_problems import CASES, CRITERIA, PROBLEMS, evaluate, flat_lam, tape_of
+from collapsed_problems import CASES, PROBLEMS, evaluate, flat_lam, tape_of
 
-from hierbayes.engines.collapsed import tape
+from hierbayes.engines.collapsed.conditional import CRITERIA, Conditional
 from hierbayes.engines.collapsed.kernel import log_density
 from hierbayes.engines.collapsed.pack import with_chart
 from hierbayes.engines.theta import Theta, log_jacobian, pack, unpack
@@ -27,12 +27,12 @@ def difference(function, x, direction, h=1e-3):
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_log_likelihood_is_that_of_a_dense_normal(name, sparse, criterion):
     problem = PROBLEMS[name]
-    words, _ = tape_of(problem, sparse)
+    given = Conditional(problem, sparse)
     rng = np.random.default_rng(4)
     points = [oracle.random_theta(problem, rng) for _ in range(3)]
     identity = ([np.ones(b.Z.shape[1]) for b in problem.blocks], [np.eye(b.Z.shape[1]) for b in problem.blocks], 1.0)
     for sds, corrs, sigma in [identity, *points]:
-        value, _, _ = evaluate(words, flat_lam(words, problem, sds, corrs, sigma), sigma, CRITERIA[criterion])
+        value, _, _ = evaluate(given, flat_lam(given, sds, corrs, sigma), sigma, criterion)
         assert value == pytest.approx(oracle.marginal(problem, sds, corrs, sigma, criterion), rel=1e-10)
 
 
@@ -40,26 +40,24 @@ def test_log_likelihood_is_that_of_a_dense_normal(name, sparse, criterion):
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_moments_are_the_derivatives_along_multiplicative_steps(name, sparse, criterion):
     problem = PROBLEMS[name]
-    words, _ = tape_of(problem, sparse)
+    given = Conditional(problem, sparse)
     rng = np.random.default_rng(5)
     sds, corrs, sigma = oracle.random_theta(problem, rng)
-    lam = flat_lam(words, problem, sds, corrs, sigma)
-    _, moments, slope = evaluate(words, lam, sigma, CRITERIA[criterion])
-    layers = words[words[tape.AT_LAYERS] :][: words[tape.LAYERS] * tape.LAYER_WORDS].reshape(-1, tape.LAYER_WORDS)
+    lam = flat_lam(given, sds, corrs, sigma)
+    _, moments, slope = evaluate(given, lam, sigma, criterion)
     h = 1e-5
-    for row in layers:
-        k, at = row[tape.K], row[tape.LAM]
+    for at, k in {(place.start, place.wide): None for place in given.places}:
         step = np.tril(rng.normal(size=(k, k)))
         L = lam[at : at + k * k].reshape(k, k)
         values = []
         for sign in (1, -1):
             moved = lam.copy()
             moved[at : at + k * k] = (L @ (np.eye(k) + sign * h * step)).ravel()
-            values.append(evaluate(words, moved, sigma, CRITERIA[criterion])[0])
+            values.append(evaluate(given, moved, sigma, criterion)[0])
         expected = np.sum(moments[at : at + k * k].reshape(k, k) * step)
         assert (values[0] - values[1]) / (2 * h) == pytest.approx(expected, rel=1e-6, abs=1e-6)
-    up = evaluate(words, lam / np.exp(h), sigma * np.exp(h), CRITERIA[criterion])[0]
-    down = evaluate(words, lam * np.exp(h), sigma / np.exp(h), CRITERIA[criterion])[0]
+    up = evaluate(given, lam / np.exp(h), sigma * np.exp(h), criterion)[0]
+    down = evaluate(given, lam * np.exp(h), sigma / np.exp(h), criterion)[0]
     assert (up - down) / (2 * h) == pytest.approx(slope, rel=1e-6, abs=1e-6)
 
 

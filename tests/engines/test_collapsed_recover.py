@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from collapsed_problems import CASES, PROBLEMS, flat_lam, tape_of
 
-from hierbayes.engines.collapsed.conditional import conditional_modes
-from hierbayes.engines.collapsed.draw import draw_many
+from hierbayes.engines.collapsed.conditional import Conditional
 from hierbayes.engines.collapsed.recover import recover
 from hierbayes.engines.theta import Theta, layout, pack
 from hierbayes.priors import Fixed, Flat
@@ -22,14 +21,13 @@ def has_zero(problem):
 def test_a_draw_is_mean_plus_a_root_of_the_covariance(name, sparse):
     """The map from normal numbers to (b, beta) is affine: the mean, and a root of the covariance."""
     problem = PROBLEMS[name]
-    words, table = tape_of(problem, sparse)
+    given = Conditional(problem, sparse)
     sds, corrs, sigma = oracle.random_theta(problem, np.random.default_rng(8))
-    theta = pack(table, Theta(tuple(sds), tuple(np.linalg.cholesky(c) for c in corrs), sigma))
+    theta = pack(given.layout, Theta(tuple(sds), tuple(np.linalg.cholesky(c) for c in corrs), sigma))
     total = sum(b.n_levels * b.Z.shape[1] for b in problem.blocks)
     size = total + problem.p
     normals = np.vstack([np.zeros(size), np.eye(size)])
-    beta, b = np.zeros((size + 1, problem.p)), np.zeros((size + 1, total))
-    draw_many(words, words.view(np.float64), np.tile(theta, (size + 1, 1)), normals, beta, b)
+    beta, b = given.draws(np.tile(theta, (size + 1, 1)), normals)
     mean, covariance = oracle.conditional(problem, sds, corrs, sigma)
     drawn = np.hstack([b, beta])
     np.testing.assert_allclose(drawn[0], mean, rtol=1e-9, atol=1e-10)
@@ -43,10 +41,10 @@ def test_conditional_modes(name, given_beta):
     from dataclasses import replace
 
     problem = replace(PROBLEMS[name], beta_priors=tuple(Flat() for _ in PROBLEMS[name].beta_priors))
-    words, _ = tape_of(problem, True)
+    given = Conditional(problem, sparse=True)
     sds, corrs, sigma = oracle.random_theta(problem, np.random.default_rng(9))
-    lam = flat_lam(words, problem, sds, corrs, sigma)
-    beta, spread, modes, covariances = conditional_modes(problem, words, lam, sigma, given_beta)
+    law = given.law(flat_lam(given, sds, corrs, sigma), sigma, given_beta)
+    beta, spread, modes, covariances = law.beta, law.covariance, law.modes, law.spreads
     mean, covariance = oracle.conditional(problem, sds, corrs, sigma)
     q = len(mean) - problem.p
     np.testing.assert_allclose(beta, mean[q:], rtol=1e-9, atol=1e-10)

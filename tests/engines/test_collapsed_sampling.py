@@ -13,25 +13,25 @@ from seeds import shifted
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.collapsed import tape
 from hierbayes.engines.collapsed.engine import CollapsedEngine, refusal
+from hierbayes.engines.collapsed.entries import DENSITY
 from hierbayes.engines.collapsed.kernel import log_density
 from hierbayes.engines.collapsed.mode import find_mode
 from hierbayes.engines.collapsed.pack import build_tape, with_chart
-from hierbayes.engines.collapsed.pointer import nutpie_model
 from hierbayes.engines.collapsed.recover import recover
 from hierbayes.engines.collapsed.statistics import accumulate
 from hierbayes.engines.collapsed.surrogate import fit_surrogate, sample_by_surrogate
-from hierbayes.engines.naming import as_given, posterior_dims
+from hierbayes.engines.naming import THETA, as_given, posterior_dims
+from hierbayes.engines.pointer import nutpie_model
 from hierbayes.engines.theta import layout, unpack
 from hierbayes.errors import DataError, ModelError
 from hierbayes.priors import HalfStudentT, Normal
 from hierbayes.sampling.run import Runner
 from hierbayes.sampling.sampler import run, settings
-from hierbayes.sampling.tree import THETA
 
 
 def sample(chart, draws, tune, chains, cores, seed, by_pointer=True):
     chosen = settings(draws=draws, chains=chains, cores=cores, seed=shifted(seed), progress=False)
-    return run(nutpie_model(chart, by_pointer=by_pointer), chosen, tune=tune)
+    return run(nutpie_model(chart, DENSITY, by_pointer=by_pointer), chosen, tune=tune)
 
 
 @pytest.fixture(scope="module")

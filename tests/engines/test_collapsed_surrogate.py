@@ -8,15 +8,12 @@ import pytest
 from collapsed_problems import PROBLEMS, tape_of
 from seeds import shifted
 
-from hierbayes.engines.collapsed import tape
-from hierbayes.engines.collapsed.conditional import conditional_modes
+from hierbayes.engines.collapsed.conditional import Conditional
 from hierbayes.engines.collapsed.draw import draw_one
 from hierbayes.engines.collapsed.factor import Workspace
 from hierbayes.engines.collapsed.kernel import log_density
 from hierbayes.engines.collapsed.mode import find_mode
-from hierbayes.engines.collapsed.pack import build_tape
 from hierbayes.engines.collapsed.recover import recover
-from hierbayes.engines.collapsed.statistics import accumulate
 from hierbayes.engines.collapsed.surrogate import fit_surrogate, sample_by_surrogate
 from hierbayes.engines.theta import layout, unpack
 
@@ -33,24 +30,24 @@ def wide():
     return oracle.problem(rng, blocks, n, p=2, flat="mixed", weights=True)
 
 
-def tape_for(problem, thin, monkeypatch):
+def given_for(problem, thin, monkeypatch):
     from hierbayes.engines.collapsed import order
 
     with monkeypatch.context() as patch:
         if not thin:
             patch.setattr(order, "LARGE", 10_000)
-        return build_tape(problem, accumulate(problem, sparse=True), layout(problem))
+        return Conditional(problem, sparse=True)
 
 
 def test_thin_rows_change_neither_density_nor_gradient(wide, monkeypatch):
-    thin, plain = tape_for(wide, True, monkeypatch), tape_for(wide, False, monkeypatch)
-    assert thin[tape.THIN] > 30
-    assert plain[tape.THIN] == 0
+    thin, plain = given_for(wide, True, monkeypatch), given_for(wide, False, monkeypatch)
+    assert len(thin.statistics.thin.starts) - 1 > 30
+    assert len(plain.statistics.thin.starts) - 1 == 0
     rng = np.random.default_rng(1)
     for _ in range(5):
-        theta = 0.5 * rng.normal(size=int(thin[tape.DIM]))
+        theta = 0.5 * rng.normal(size=thin.layout.dim)
         values, grads = [], []
-        for words in (thin, plain):
+        for words in (thin.tape, plain.tape):
             grads.append(np.empty(len(theta)))
             values.append(log_density(words, words.view(np.float64), theta, grads[-1]))
         assert values[0] == pytest.approx(values[1], rel=1e-12)
@@ -59,8 +56,8 @@ def test_thin_rows_change_neither_density_nor_gradient(wide, monkeypatch):
 
 def test_thin_rows_give_every_level_its_own_effect(wide, monkeypatch):
     """The mean of b, without noise, equals the dense conditional mean, level by level."""
-    words = tape_for(wide, True, monkeypatch)
-    theta = np.full(int(words[tape.DIM]), 0.2)
+    given = given_for(wide, True, monkeypatch)
+    words, theta = given.tape, np.full(given.layout.dim, 0.2)
     value = unpack(layout(wide), theta)
     mean, _ = oracle.conditional(wide, list(value.sds), list(value.corrs), value.sigma)
     space = Workspace.of(words)
@@ -72,11 +69,11 @@ def test_thin_rows_give_every_level_its_own_effect(wide, monkeypatch):
 
 
 def test_classical_modes_find_their_levels_again(wide, monkeypatch):
-    thin, plain = tape_for(wide, True, monkeypatch), tape_for(wide, False, monkeypatch)
+    thin, plain = given_for(wide, True, monkeypatch), given_for(wide, False, monkeypatch)
     lam = np.array([0.5, 0.8, 0.3])
-    one, two = (conditional_modes(wide, words, lam, 1.2) for words in (thin, plain))
-    np.testing.assert_allclose(one[0], two[0], rtol=1e-9)
-    for a, b in zip(one[2] + one[3], two[2] + two[3], strict=True):
+    one, two = (given.law(lam, 1.2) for given in (thin, plain))
+    np.testing.assert_allclose(one.beta, two.beta, rtol=1e-9)
+    for a, b in zip(one.modes + one.spreads, two.modes + two.spreads, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-10)
 
 

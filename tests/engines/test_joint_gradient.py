@@ -22,7 +22,7 @@ from oracles.points import named_values
 
 from hierbayes.engines.assemble import Labels
 from hierbayes.engines.joint.engine import JointEngine
-from hierbayes.engines.joint.entries import log_density
+from hierbayes.engines.joint.entries import DENSITY
 from hierbayes.engines.pymc import build_pymc
 from hierbayes.engines.theta import log_jacobian, unpack
 
@@ -109,7 +109,7 @@ def both(family):
         point, theta = point_at_random(problem, rng)
         x = engine.point(theta, point.beta, point.b)
         own = np.empty(len(x))
-        value = log_density(engine.tape, x, own)
+        value = DENSITY.log_density(engine.tape, x, own)
         other, by_values = evaluate(mapped.values(x))
         chained = differences(mapped.flat, x) @ by_values
         moved = chained + differences(mapped.log_jacobian, x)

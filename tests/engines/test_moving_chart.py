@@ -13,7 +13,7 @@ from oracles.moving import NODE, dense_chart, dense_working, unwhitened
 
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.engine import JointEngine
-from hierbayes.engines.joint.entries import expanded, log_density, size_of
+from hierbayes.engines.joint.entries import DENSITY, size_of
 from hierbayes.engines.joint.moving_chart import with_moving_chart
 from hierbayes.families import family as by_name
 from hierbayes.priors import LKJ, POSITIVE, Fixed, HalfNormal, Normal, Parameter
@@ -93,8 +93,8 @@ def test_density_and_draws_are_those_of_dense_matrices(family, structure):
     words, dense = charts(family, structure)
     for z in points(words, 3):
         theta, _, w, _ = dense.at(z)
-        assert agree(expanded(words, z), np.concatenate([theta, w]), 1e-9)
-        assert log_density(words, z) == pytest.approx(dense.log_density(z), rel=1e-10, abs=1e-9)
+        assert agree(DENSITY.expanded(words, z), np.concatenate([theta, w]), 1e-9)
+        assert DENSITY.log_density(words, z) == pytest.approx(dense.log_density(z), rel=1e-10, abs=1e-9)
 
 
 @pytest.mark.parametrize(("family", "structure"), CASES, ids=str)
@@ -103,7 +103,7 @@ def test_gradient_is_that_of_differences_of_the_dense_density(family, structure)
     rng = np.random.default_rng(9)
     for z in points(words, 2):
         grad = np.empty(len(z))
-        assert log_density(words, z, grad) == pytest.approx(log_density(words, z), rel=1e-13)
+        assert DENSITY.log_density(words, z, grad) == pytest.approx(DENSITY.log_density(words, z), rel=1e-13)
         # every number of theta, and twelve directions in all of z
         dim = len(dense.mode)
         directions = [*np.eye(len(z))[:dim], *rng.normal(size=(12, len(z))) / np.sqrt(len(z))]
@@ -121,11 +121,11 @@ def test_the_check_sees_a_jacobian_left_out_and_a_working_model_off_by_a_million
     words, dense = charts(by_name("binomial(logit)"), "correlated slope")
     z = points(words, 2)[1]
     _, _, _, jacobian = dense.at(z)
-    assert log_density(words, z) != pytest.approx(dense.log_density(z) - jacobian, rel=1e-6)
+    assert DENSITY.log_density(words, z) != pytest.approx(dense.log_density(z) - jacobian, rel=1e-6)
     off = replace(dense, information=dense.information * (1 + 1e-6))
-    assert log_density(words, z) != pytest.approx(off.log_density(z), rel=1e-10, abs=1e-9)
+    assert DENSITY.log_density(words, z) != pytest.approx(off.log_density(z), rel=1e-10, abs=1e-9)
     still = replace(dense, following=np.zeros_like(dense.following))
-    assert log_density(words, z) != pytest.approx(still.log_density(z), rel=1e-10, abs=1e-9)
+    assert DENSITY.log_density(words, z) != pytest.approx(still.log_density(z), rel=1e-10, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,9 @@ def test_for_a_normal_response_z_is_a_standard_normal_vector_given_any_theta():
         theta = scale * rng.normal(size=dim)
         first, second = (np.concatenate([theta, rng.normal(size=size_of(words) - dim)]) for _ in range(2))
         squares = 0.5 * (second[dim:] @ second[dim:] - first[dim:] @ first[dim:])
-        assert log_density(words, first) - log_density(words, second) == pytest.approx(squares, abs=1e-8)
+        assert DENSITY.log_density(words, first) - DENSITY.log_density(words, second) == pytest.approx(
+            squares, abs=1e-8
+        )
 
 
 def test_an_sd_fixed_at_0_keeps_its_effects_at_0():
@@ -184,11 +186,11 @@ def test_an_sd_fixed_at_0_keeps_its_effects_at_0():
     engine = JointEngine(replace(problem, blocks=blocks))
     words, dim = with_moving_chart(engine.tape, engine.peak), engine.layout.dim
     z, grad = points(words, 1)[0], np.empty(size_of(words))
-    assert np.isfinite(log_density(words, z, grad))
+    assert np.isfinite(DENSITY.log_density(words, z, grad))
     assert np.all(np.isfinite(grad))
     first = engine.rows.order.index(0)
     start = dim + sum(problem.blocks[i].n_levels for i in engine.rows.order[:first])
-    np.testing.assert_array_equal(expanded(words, z)[start : start + blocks[0].n_levels], 0.0)
+    np.testing.assert_array_equal(DENSITY.expanded(words, z)[start : start + blocks[0].n_levels], 0.0)
 
 
 def counts(y, x):

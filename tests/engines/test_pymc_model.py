@@ -18,9 +18,9 @@ from hierbayes.catalogue import catalogue
 from hierbayes.design.scaling import prior_keys
 from hierbayes.engines.assemble import assemble
 from hierbayes.engines.pymc import CENTRED_FROM, centred, mean_squares
+from hierbayes.engines.pymc_engine import nested
 from hierbayes.errors import HierBayesWarning, ModelError
 from hierbayes.priors import POSITIVE, Parameter
-from hierbayes.sampling.run import nested
 
 MODELS = {**{f"{name} (catalogue)": spec for name, spec in linear_models().items()}, **STRUCTURES}
 

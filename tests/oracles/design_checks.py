@@ -12,13 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from oracles.dense_normal import DenseNormal
 
-from hierbayes.engines.collapsed import tape
-from hierbayes.engines.collapsed.conditional import conditional_modes
-from hierbayes.engines.collapsed.draw import draw_many
-from hierbayes.engines.collapsed.kernel import layer_table, log_likelihood
-from hierbayes.engines.collapsed.pack import build_tape
+from hierbayes.engines.collapsed.conditional import CRITERIA, Conditional
 from hierbayes.engines.collapsed.statistics import accumulate
-from hierbayes.engines.theta import Theta, layout, pack, unpack
+from hierbayes.engines.theta import Theta, pack, unpack
 from hierbayes.priors import Normal
 
 EPS = float(np.finfo(float).eps)
@@ -26,7 +22,6 @@ ROOM = 2000.0
 """Rounding errors that a result may be off: thirty rows and as many effects leave some hundreds at most."""
 EXACT = 25
 """One design in so many is held against eighty decimal digits at once."""
-CRITERIA = {"bayes": tape.BAYES, "reml": tape.REML, "ml": tape.ML}
 
 
 @dataclass(frozen=True)
@@ -64,45 +59,34 @@ def collapsed_gaps(design, effects=True):
 def _gaps(design, effects, exact):
     problem, found = design.problem, []
     classical = problem.p < problem.n and not any(isinstance(prior, Normal) for prior in problem.beta_priors)
-    tapes = {path: _tape(problem, path == "sparse") for path in ("dense", "sparse")}
+    ways = {path: Conditional(problem, path == "sparse") for path in ("dense", "sparse")}
     far = _shift(problem)
     for criterion in CRITERIA if classical else ("bayes",):
         wanted = DenseNormal(problem, design.roots, design.sigma, criterion, exact)
-        for path, (words, _) in tapes.items():
-            found += _density_gaps(f"{criterion}, {path}", design, wanted, words, far)
+        for path, given in ways.items():
+            found += _density_gaps(f"{criterion}, {path}", design, wanted, given, far)
         if effects and criterion == "bayes":
-            for path, (words, table) in tapes.items():
-                found += _draw_gaps(path, design, words, table, exact)
+            for path, given in ways.items():
+                found += _draw_gaps(path, design, given, exact)
         if effects and criterion == "reml":
             for given_beta in (True, False):
-                found += _mode_gaps(design, wanted, tapes["sparse"][0], given_beta)
+                found += _mode_gaps(design, wanted, ways["sparse"], given_beta)
     return found
 
 
-def _tape(problem, sparse):
-    table = layout(problem)
-    return build_tape(problem, accumulate(problem, sparse=sparse), table), table
-
-
-def factors_of(words, roots, sigma):
+def factors_of(given, roots, sigma):
     """Return Lam of a point and, layer by layer, its place, its width and its blocks."""
-    lam, table = np.zeros(words[tape.MOMENTS]), layer_table(words)
-    places = words[words[tape.AT_PLACES] :][: 2 * len(roots)].reshape(-1, 2)
-    for (layer, column), root in zip(places, roots, strict=True):
-        k, start, own = table[layer, tape.K], table[layer, tape.LAM], len(root)
-        lam[start : start + k * k].reshape(k, k)[column : column + own, column : column + own] = root / sigma
-    layers = [
-        (int(row[tape.LAM]), int(row[tape.K]), np.flatnonzero(places[:, 0] == number).tolist())
-        for number, row in enumerate(table)
-    ]
-    return lam, layers
+    layers = {}
+    for number, place in enumerate(given.places):
+        layers.setdefault((place.start, place.wide), []).append(number)
+    return given.flat([root / sigma for root in roots]), [(*layer, members) for layer, members in layers.items()]
 
 
-def _density_gaps(name, design, wanted, words, far):
-    ratio, n, criterion = design.ratio, design.problem.n + far, CRITERIA[wanted.criterion]
-    lam, layers = factors_of(words, design.roots, design.sigma)
+def _density_gaps(name, design, wanted, given, far):
+    ratio, n = design.ratio, design.problem.n + far
+    lam, layers = factors_of(given, design.roots, design.sigma)
     moments, slopes = np.zeros(len(lam)), np.zeros(2)
-    value = log_likelihood(words, words.view(np.float64), lam, design.sigma, criterion, moments, slopes)
+    value = given.log_likelihood(lam, design.sigma, wanted.criterion, moments, slopes)
     scale = n + abs(wanted.log_likelihood) + wanted.squares + abs(wanted.log_det)
     found = [
         gap(f"log likelihood, {name}", value, wanted.log_likelihood, scale, ratio),
@@ -129,19 +113,18 @@ def _shift(problem):
     return float(np.sum(np.square(gaps)))
 
 
-def _draw_gaps(path, design, words, table, exact):
+def _draw_gaps(path, design, given, exact):
     """The map from normal numbers to (b, beta) is affine: the mean, and a root of the covariance."""
     problem = design.problem
     sds = tuple(np.linalg.norm(root, axis=1) for root in design.roots)
     factors = tuple(root / sd[:, None] for root, sd in zip(design.roots, sds, strict=True))
-    theta = pack(table, Theta(sds, factors, design.sigma))
-    point = unpack(table, theta)
+    theta = pack(given.layout, Theta(sds, factors, design.sigma))
+    point = unpack(given.layout, theta)
     roots = [sd[:, None] * factor for sd, factor in zip(point.sds, point.factors, strict=True)]
     total = sum(block.n_levels * block.Z.shape[1] for block in problem.blocks)
     size = total + problem.p
     normals = np.vstack([np.zeros(size), np.eye(size)])
-    beta, b = np.zeros((size + 1, problem.p)), np.zeros((size + 1, total))
-    draw_many(words, words.view(np.float64), np.tile(theta, (size + 1, 1)), normals, beta, b)
+    beta, b = given.draws(np.tile(theta, (size + 1, 1)), normals)
     drawn = np.hstack([b, beta])
     mean, covariance = DenseNormal(problem, roots, point.sigma, "bayes", exact).conditional()
     root = drawn[1:] - drawn[0]
@@ -166,10 +149,11 @@ def _far(design):
     return 1.0 + float(np.max(np.abs(design.problem.y - design.problem.offset))) / design.sigma
 
 
-def _mode_gaps(design, wanted, words, given_beta):
+def _mode_gaps(design, wanted, given, given_beta):
     problem = design.problem
-    lam, _ = factors_of(words, design.roots, design.sigma)
-    beta, spread, modes, covariances = conditional_modes(problem, words, lam, design.sigma, given_beta)
+    lam, _ = factors_of(given, design.roots, design.sigma)
+    law = given.law(lam, design.sigma, given_beta)
+    beta, spread, modes, covariances = law.beta, law.covariance, law.modes, law.spreads
     mean, covariance = wanted.conditional(given_beta)
     q = len(mean) - problem.p
     scale = np.sqrt(np.diag(covariance)[q:])

@@ -11,11 +11,8 @@ from oracles import joint_families
 from oracles.design_checks import Gap
 from oracles.random_designs import random_design
 
-from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.engine import JointEngine
-from hierbayes.engines.joint.entries import Hessian, laplace, log_density, size_of
-from hierbayes.engines.joint.pack import term_table
-from hierbayes.engines.joint.surface import first_guess
+from hierbayes.engines.joint.entries import DENSITY, size_of
 from hierbayes.engines.theta import log_prior_density, unpack
 from hierbayes.priors import Normal
 
@@ -26,16 +23,15 @@ class Plain:
     def __init__(self, engine, theta):
         self.problem, self.value, self.prior = engine.problem, unpack(engine.layout, theta), 0.0
         self.prior = log_prior_density(engine.layout, theta)
-        terms = term_table(self.problem, engine.rows)
-        self.effects = int(sum(term[at.LEVELS] * term[at.K] for term in terms))
+        self.effects = sum(levels * k for _, levels, k, _ in engine.spans)
         rows = np.arange(len(self.problem.X))
         self.V = np.zeros((len(rows), self.effects + self.problem.p))
         self.V[:, self.effects :] = self.problem.X
-        for term in terms:
-            block = self.problem.blocks[term[at.BLOCK]]
-            L = self.value.sds[term[at.BLOCK]][:, None] * self.value.factors[term[at.BLOCK]]
+        for number, _, k, start in engine.spans:
+            block = self.problem.blocks[number]
+            L = self.value.sds[number][:, None] * self.value.factors[number]
             for c, column in enumerate((block.Z @ L).T):
-                self.V[rows, term[at.START] + block.codes * term[at.K] + c] = column
+                self.V[rows, start + block.codes * k + c] = column
         normal = [prior for prior in self.problem.beta_priors if isinstance(prior, Normal)]
         self.mean = np.concatenate([np.zeros(self.effects), [prior.mu for prior in normal]])
         self.sd = np.concatenate([np.ones(self.effects), [prior.sigma for prior in normal]])
@@ -112,7 +108,7 @@ def joint_gaps(seed, family=None):
     plain = Plain(engine, x[:dim])
     x[dim : dim + plain.effects] = rng.normal(size=plain.effects)
     grad = np.empty(size_of(engine.tape))
-    value, wanted = log_density(engine.tape, x, grad), plain.log_density(x[dim:])
+    value, wanted = DENSITY.log_density(engine.tape, x, grad), plain.log_density(x[dim:])
     slopes = plain.gradient(x[dim:])
     size = 1.0 + np.abs(plain.V).T @ np.abs(plain.slopes(plain.predictor(x[dim:])))
     turned = _by_theta(engine.tape, x, dim)
@@ -138,21 +134,15 @@ def _by_theta(words, x, dim, h=1e-3):
         for step, factor in zip(STEPS, FACTORS, strict=True):
             moved = x.copy()
             moved[i] += step * h
-            found[i] += factor * log_density(words, moved) / (60 * h)
+            found[i] += factor * DENSITY.log_density(words, moved) / (60 * h)
     return found
 
 
 def _laplace_gaps(engine, plain, theta, name):
     """Return the gaps of the mode, of the Hessian's parts there and of the marginal density."""
-    terms = term_table(engine.problem, engine.rows)
-    levels, k = (int(terms[0, at.LEVELS]), int(terms[0, at.K])) if len(terms) else (0, 0)
-    size = plain.effects + engine.problem.p
-    border = size - levels * k
-    into = Hessian(
-        first_guess(engine.rows, plain.effects), np.empty((levels, k, k)),
-        np.empty(int(engine.tape[at.CELLS]) * k), np.empty((border, border)),
-    )  # fmt: skip
-    value = laplace(engine.tape, theta, into)
+    surface = engine.surface()
+    value, into = -surface(theta), surface.at
+    levels, k, size, border = *into.levels.shape[:2], len(into.w), len(into.border)
     H = plain.hessian(into.w)
     own = [slice(j * k, (j + 1) * k) for j in range(levels)]
     inner, rest = levels * k, slice(levels * k, size)
@@ -180,11 +170,9 @@ def _laplace_gaps(engine, plain, theta, name):
 
 def _dense_coupling(engine, into, inner, border):
     """Return what the engine keeps cell by cell, as a matrix."""
-    words, found = engine.tape, np.zeros((inner, border))
-    levels = len(into.levels)
+    found, levels = np.zeros((inner, border)), len(into.levels)
     k = inner // levels if levels else 0
-    pointers = words[words[at.AT_POINTERS] :][: levels + 1]
-    columns = words[words[at.AT_COLUMNS] :][: int(words[at.CELLS])]
+    pointers, columns = engine.cells.pointers, engine.cells.columns
     for j in range(levels):
         start, stop = int(pointers[j]), int(pointers[j + 1])
         cells = into.coupling[start * k : stop * k].reshape(k, -1)

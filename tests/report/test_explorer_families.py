@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 import hierbayes as hb
 from hierbayes.errors import ModelError
 from hierbayes.families import family as by_name
+from hierbayes.plots.fit_like import draws_of
 from hierbayes.report.explorer import explore
 from hierbayes.report.explorer_anchor import find_anchor
 from hierbayes.report.explorer_path import MULTIPLIERS
@@ -27,7 +28,7 @@ FAMILIES = [
 def modes(fit, position, factor):
     """Return beta and all effects at the mode, as given, by a general minimiser on dense matrices in v."""
     problem, design = fit.model.problem, fit.design
-    anchor = find_anchor(problem, design, fit.posterior, factor)
+    anchor = find_anchor(problem, design, draws_of(fit), factor)
     own = {name: float(np.median(fit.posterior[name])) for name in design.family.parameters}
     roots = []
     for block, covariance in zip(design.groups, anchor.covariances, strict=True):

@@ -21,7 +21,8 @@ from fits import fake_fit
 from seeds import shifted
 
 import hierbayes as hb
-from hierbayes.sampling.sampler import Trace, _collect, settings
+from hierbayes.engines.base import Trace
+from hierbayes.sampling.sampler import _collect, settings
 from hierbayes.summaries.health import complaints, diagnostics
 
 BAD = [
@@ -61,7 +62,7 @@ def model(small):
 def test_an_option_out_of_range_is_named_before_anything_is_compiled(model, option, value):
     with pytest.raises(hb.ModelError, match=option):
         model.fit(**{option: value})
-    assert model._runner._compiled is None
+    assert model._runner.pymc._compiled is None
 
 
 def test_unknown_option_is_named(small):
@@ -139,9 +140,10 @@ def test_a_whole_trace_is_kept_without_its_warm_up():
 def test_the_trace_is_what_nutpie_makes_of_it(small):
     import nutpie
 
-    from hierbayes.engines.collapsed.pointer import nutpie_model
+    from hierbayes.engines.collapsed.entries import DENSITY
+    from hierbayes.engines.pointer import nutpie_model
 
-    compiled = nutpie_model(hb.Model("y ~ 1 + (1 | g)", small)._runner.collapsed.charted)
+    compiled = nutpie_model(hb.Model("y ~ 1 + (1 | g)", small)._runner.collapsed.charted, DENSITY)
     options = {"draws": 30, "tune": 40, "chains": 2, "seed": 1, "progress_bar": False}
     own = _collect(nutpie.sample(compiled, return_raw_trace=True, **options), False)
     tree = nutpie.sample(compiled, **options)

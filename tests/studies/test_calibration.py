@@ -16,10 +16,11 @@ from seeds import not_shifted
 
 import hierbayes as hb
 from hierbayes.comparison.prior_draws import draw_parameters
+from hierbayes.engines.base import Trace
 from hierbayes.engines.naming import as_given
 from hierbayes.priors import POSITIVE, Parameter
-from hierbayes.sampling import run as run_module
-from hierbayes.sampling.sampler import Trace, settings
+from hierbayes.sampling import sampler as sampler_module
+from hierbayes.sampling.sampler import settings
 from hierbayes.studies.calibration import make_task, run_sets, seeds_of, with_fitted
 from hierbayes.studies.calibration_quantities import of_draws, of_world
 from hierbayes.studies.calibration_result import Calibration
@@ -278,8 +279,8 @@ def test_another_seed_gives_other_data():
 def test_any_engine_will_do(monkeypatch):
     """PyMC and the collapsed engine rank the same truth among draws of the same posterior; PyMC compiles once."""
     compiled = []
-    own = run_module.compile_pymc
-    monkeypatch.setattr(run_module, "compile_pymc", lambda *given: compiled.append(1) or own(*given))
+    own = sampler_module.compile_pymc
+    monkeypatch.setattr(sampler_module, "compile_pymc", lambda *given: compiled.append(1) or own(*given))
     task = task_of(draws=400)
     engines = {name: replace(task, sampler=sample_by(name, task.problem.y)) for name in ("collapsed", "pymc")}
     for seed in seeds_of(1, 3):

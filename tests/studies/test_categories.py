@@ -14,10 +14,11 @@ from scipy.optimize import minimize
 
 import hierbayes as hb
 from hierbayes.comparison.checks import difference, refuse_other_data
+from hierbayes.engines.base import Trace
 from hierbayes.errors import DataError, HierBayesWarning, ModelError
 from hierbayes.families import categorical
 from hierbayes.families import family as by_name
-from hierbayes.sampling.sampler import Trace, settings
+from hierbayes.sampling.sampler import settings
 from hierbayes.studies.calibration import make_task, run_sets, seeds_of
 from hierbayes.studies.calibration_quantities import of_draws, of_world
 from hierbayes.studies.calibration_result import Calibration

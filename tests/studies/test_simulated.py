@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 import hierbayes as hb
+from hierbayes.studies.categories import asked_categories
 from hierbayes.studies.plans import make_plan
 from hierbayes.studies.worlds import make_source
 
@@ -172,7 +173,7 @@ CASES = {
 def many(case, count=3000):
     """Return the table of a case and many of its responses."""
     options = {"predictors": None, **case.options}
-    plan = make_plan(case.formula, case.sizes, data=None, seed=1, **options)
+    plan = make_plan(case.formula, case.sizes, data=None, seed=1, asked=GAUSSIAN, **options)
     source = make_source(plan, case.truth)
     return plan.table, np.stack([source.draw(seed).y for seed in range(count)])
 
@@ -308,11 +309,13 @@ def test_the_truth_is_recovered():
         assert np.all(np.abs(random["mean"] - factor * true)[sds] > 4 * random["sd"][sds])
 
 
+GAUSSIAN = asked_categories("gaussian", {})
 PRIORS = {"Intercept": hb.Normal(0, 2), "sd_g": hb.HalfNormal(3), "sigma": hb.Exponential(1)}
 
 
 def test_truths_from_priors_have_their_law():
-    plan = make_plan("y ~ 1 | g", {"g": 3, "rows": 2}, data=None, predictors=None, seed=1, priors=PRIORS)
+    sizes = {"g": 3, "rows": 2}
+    plan = make_plan("y ~ 1 | g", sizes, data=None, predictors=None, seed=1, asked=GAUSSIAN, priors=PRIORS)
     source = make_source(plan, "prior")
     worlds = [source.draw(seed).values for seed in range(3000)]
     sd = np.array([world["sd_g"][0] for world in worlds])

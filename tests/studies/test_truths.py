@@ -7,6 +7,7 @@ import pytest
 
 import hierbayes as hb
 from hierbayes.estimates.side_by_side import parameters
+from hierbayes.studies.categories import asked_categories
 from hierbayes.studies.plans import make_plan
 from hierbayes.studies.truths import addresses, read_truth
 
@@ -14,7 +15,8 @@ SLOPES = {"Intercept": 250, "Days": 10, "sd_Subject": [25, 6], "corr_Subject": 0
 
 
 def design_of(formula, sizes, **options):
-    return make_plan(formula, sizes, data=None, predictors=options.pop("predictors", None), seed=1, **options).design
+    predictors, asked = options.pop("predictors", None), asked_categories("gaussian", {})
+    return make_plan(formula, sizes, data=None, predictors=predictors, seed=1, asked=asked, **options).design
 
 
 @pytest.fixture(scope="module")

@@ -56,10 +56,10 @@ def read_only(_: Path) -> dict:
 
 def no_cache(_: Path) -> dict:
     """Define every compiled function where numba finds no folder for them; compile none."""
-    import hierbayes.engines.callables
+    import hierbayes.engines.collapsed.callables
     from hierbayes.engines.stale import OWN_FOLDERS
 
-    return {"package": str(Path(hierbayes.engines.callables.__file__).parents[1]), "temporary": OWN_FOLDERS}
+    return {"package": str(Path(hierbayes.engines.collapsed.callables.__file__).parents[2]), "temporary": OWN_FOLDERS}
 
 
 if __name__ == "__main__":

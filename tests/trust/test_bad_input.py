@@ -80,9 +80,13 @@ ELSEWHERE = {
     ),
     "an unknown option": ("sampling/test_sampling.py", "test_unknown_option_is_named", "sampels"),
     "Ctrl-C while sampling": (
-        "sampling/test_sampling.py", "test_interruption_keeps_the_draws_so_far_and_harms_no_later_fit", "interrupted_soon"
+        "sampling/test_sampling.py",
+        "test_interruption_keeps_the_draws_so_far_and_harms_no_later_fit",
+        "interrupted_soon",
     ),
-    "Ctrl-C before the first draw": ("sampling/test_sampling.py", "test_interruption_before_the_first_draw_is_an_error", ""),
+    "Ctrl-C before the first draw": (
+        "sampling/test_sampling.py", "test_interruption_before_the_first_draw_is_an_error", "",
+    ),
     "Ctrl-C while writing": ("storage/test_file.py", "test_an_interruption_leaves_nothing", "KeyboardInterrupt"),
     "an output folder that cannot be written": (
         "test_cli.py", "test_a_directory_that_cannot_be_written_is_found_before_the_model_is_built", "cannot write"

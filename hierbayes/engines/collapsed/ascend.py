@@ -4,30 +4,37 @@ A node's covariance with what stands above it is minus its own solve times the c
 to pairs that the factor holds (Takahashi's recursion).
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-from hierbayes.engines.collapsed.descend import chain_length, locate, node_factor, small_cholesky, solve_rows
+from hierbayes.engines.base import Floats, Ints
+from hierbayes.engines.collapsed.descend import (
+    Chain,
+    Row,
+    empty_path,
+    locate,
+    node_factor,
+    small_cholesky,
+    solve_rows,
+)
 from hierbayes.engines.collapsed.tape import FIRST, LAM, NODES, ROLE, J, K
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def ascend(layers, nodes, cells, maps, q, p, lam, base, store, mean, cov, use_x, sigma, moments, keep):
+def ascend(
+    chain: Chain, lam: Floats, store: Floats, mean: Floats, cov: Floats, use_x: bool, sigma: float, moments: Floats,
+    keep: bool,
+) -> None:  # fmt: skip
     """Fill M of the chain's layers, from the factored `store` and the border's mean and covariance, both for b.
 
     Slots of later layers, and of the first if `keep`, become covariances of b, their last columns conditional means.
     """
-    chain = chain_length(layers)
-    ids = np.zeros(chain, np.int64)
-    offsets = np.zeros(chain, np.int64)
-    most = 1
-    for i in range(nodes.shape[0]):
-        most = max(most, nodes[i, 2])
-    places = np.zeros((chain, most), np.int64)
-    for depth in range(chain - 1, -1, -1):
+    layers, nodes, all_cells, maps, base, length, q, p = chain
+    path = empty_path(nodes, length)
+    for depth in range(length - 1, -1, -1):
         k, role = layers[depth, K], layers[depth, ROLE]
         place = layers[depth, LAM]
         own = lam[place : place + k * k]
@@ -40,16 +47,14 @@ def ascend(layers, nodes, cells, maps, q, p, lam, base, store, mean, cov, use_x,
         for level in range(layers[depth, J]):
             node = layers[depth, NODES] + level
             slot, first, count = nodes[node, 0], nodes[node, 1], nodes[node, 2]
-            above = locate(layers, chain, depth, level, nodes, maps, ids, offsets, places)
+            above = locate(layers, length, depth, level, nodes, maps, path)
             wide = above + count + p + 1
+            row = Row(k, depth, length, above, count, q, p, use_x)
             u = store[slot + k * k : slot + k * k + k * wide].reshape(k, wide)
-            own_cells = cells[first : first + count]
+            cells = all_cells[first : first + count]
             pulled = np.zeros((k, wide))
-            residual(k, depth, chain, layers, nodes, ids, offsets, above, count, p, q, own_cells, u, store, mean, e)
-            spread_rows(
-                k, depth, chain, layers, nodes, ids, offsets, places, above, count, p, q, use_x, own_cells, u, store,
-                cov, pulled,
-            )  # fmt: skip
+            residual(row, layers, nodes, path, cells, u, store, mean, e)
+            spread_rows(row, layers, nodes, path, cells, u, store, cov, pulled)
             for i in range(k):
                 for j in range(k):
                     dot = 0.0
@@ -94,7 +99,7 @@ def ascend(layers, nodes, cells, maps, q, p, lam, base, store, mean, cov, use_x,
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def whitened(k, lam, block, factor):
+def whitened(k: int, lam: Floats, block: Floats, factor: Floats) -> Floats:
     """Return ``F = G^-1/2 R Lam`` of one level of the first layer."""
     f = np.zeros((k, k))
     for i in range(k):
@@ -106,7 +111,9 @@ def whitened(k, lam, block, factor):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def keep_first(k, lam, block, factor, slot, wide, e, s, store):
+def keep_first(
+    k: int, lam: Floats, block: Floats, factor: Floats, slot: int, wide: int, e: Floats, s: Floats, store: Floats
+) -> None:
     """Put a level's conditional covariance and mean of b into its slot; ``s`` is ``U Cov U'``."""
     f = whitened(k, lam, block, factor)
     v = np.zeros(k)
@@ -123,7 +130,7 @@ def keep_first(k, lam, block, factor, slot, wide, e, s, store):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sandwich(k, lam, middle, out):
+def sandwich(k: int, lam: Floats, middle: Floats, out: Floats) -> None:
     """Fill ``Lam' middle Lam``."""
     for i in range(k):
         for j in range(k):
@@ -135,8 +142,11 @@ def sandwich(k, lam, middle, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def residual(k, depth, chain, layers, nodes, ids, offsets, above, count, p, q, cells, u, store, mean, e):
+def residual(
+    at: Row, layers: Ints, nodes: Ints, path: Ints, cells: Ints, u: Floats, store: Floats, mean: Floats, e: Floats,
+) -> None:  # fmt: skip
     """Fill ``e = u_y - U b`` with the conditional means of everything above."""
+    k, above, count, p, q = at.k, at.above, at.cells, at.p, at.q
     for i in range(k):
         s = u[i, above + count + p]
         for c in range(count):
@@ -144,21 +154,22 @@ def residual(k, depth, chain, layers, nodes, ids, offsets, above, count, p, q, c
         for c in range(p):
             s -= u[i, above + count + c] * mean[q + c]
         e[i] = s
-    for t in range(depth + 1, chain):
-        kt = layers[t, K]
-        slot = nodes[ids[t], 0]
-        wide_t = above - offsets[t] - kt + nodes[ids[t], 2] + p + 1
+    for t in range(at.depth + 1, at.chain):
+        kt, offset = layers[t, K], path[t, 1]
+        slot = nodes[path[t, 0], 0]
+        wide_t = above - offset - kt + nodes[path[t, 0], 2] + p + 1
         for a in range(kt):
             x = store[slot + kt * kt + a * wide_t + wide_t - 1]
             for i in range(k):
-                e[i] -= u[i, offsets[t] + a] * x
+                e[i] -= u[i, offset + a] * x
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def spread_rows(
-    k, depth, chain, layers, nodes, ids, offsets, places, above, count, p, q, use_x, cells, u, store, cov, pulled
-):
+    at: Row, layers: Ints, nodes: Ints, path: Ints, cells: Ints, u: Floats, store: Floats, cov: Floats, pulled: Floats,
+) -> None:  # fmt: skip
     """Fill ``pulled = U Cov`` over the columns of a node's row."""
+    k, above, count, p, q = at.k, at.above, at.cells, at.p, at.q
     tail = above + count
     for a in range(count):
         row = cells[a]
@@ -170,20 +181,20 @@ def spread_rows(
             for i in range(k):
                 pulled[i, above + b] += u[i, above + a] * x
                 pulled[i, above + a] += u[i, above + b] * x
-        if use_x:
+        if at.use_x:
             for c in range(p):
                 x = cov[row, q + c]
                 for i in range(k):
                     pulled[i, tail + c] += u[i, above + a] * x
                     pulled[i, above + a] += u[i, tail + c] * x
-    if use_x:
+    if at.use_x:
         for a in range(p):
             for b in range(p):
                 for i in range(k):
                     pulled[i, tail + b] += u[i, tail + a] * cov[q + a, q + b]
-    for t in range(depth + 1, chain):
-        kt, start = layers[t, K], offsets[t]
-        slot, cells_t = nodes[ids[t], 0], nodes[ids[t], 2]
+    for t in range(at.depth + 1, at.chain):
+        kt, start = layers[t, K], path[t, 1]
+        slot, cells_t = nodes[path[t, 0], 0], nodes[path[t, 0], 2]
         above_t = above - start - kt
         wide_t = above_t + cells_t + p + 1
         for a in range(kt):
@@ -198,7 +209,7 @@ def spread_rows(
                     pulled[i, start + kt + b] += own * x
                     gained += u[i, start + kt + b] * x
                 for c in range(count):
-                    x = store[row + above_t + places[t, c]]
+                    x = store[row + above_t + path[t, 2 + c]]
                     pulled[i, above + c] += own * x
                     gained += u[i, above + c] * x
                 for c in range(p):
@@ -209,7 +220,7 @@ def spread_rows(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def solve_back(k, factor, e, pulled, s, wide):
+def solve_back(k: int, factor: Floats, e: Floats, pulled: Floats, s: Floats, wide: int) -> None:
     """Overwrite e, `pulled` with ``factor^-T`` times themselves and s with ``factor^-T s factor^-1``."""
     for i in range(k - 1, -1, -1):
         d = 1.0 / factor[i * k + i]
@@ -236,7 +247,7 @@ def solve_back(k, factor, e, pulled, s, wide):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def store_node(k, lam, slot, wide, e, s, pulled, store):
+def store_node(k: int, lam: Floats, slot: int, wide: int, e: Floats, s: Floats, pulled: Floats, store: Floats) -> None:
     """Put a node's covariances and mean of b into its slot."""
     for i in range(k):
         mean = 0.0

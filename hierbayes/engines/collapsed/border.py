@@ -5,7 +5,7 @@ the last column of R then holds what back-substitution needs and its last entry 
 of squares.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import math
@@ -13,11 +13,12 @@ import math
 import numpy as np
 from numba import njit
 
+from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.collapsed.tape import EDGE, LAM, ROLE, START, J, K
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def cholesky_upper(a):
+def cholesky_upper(a: Floats) -> bool:
     """Overwrite the upper triangle of `a` with R, ``a = R' R``. Returns False where it is not positive definite."""
     m = a.shape[0]
     for k in range(m):
@@ -37,7 +38,7 @@ def cholesky_upper(a):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def nothing_left(a):
+def nothing_left(a: Floats) -> bool:
     """Say whether `cholesky_upper` failed at its last pivot alone, and by rounding; that pivot is then 0.
 
     It is the penalised sum of squares. Where sigma is so large that the prior of the coefficients outweighs the data it
@@ -56,7 +57,7 @@ def nothing_left(a):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def inverse_upper(r, n, w):
+def inverse_upper(r: Floats, n: int, w: Floats) -> None:
     """Fill `w` with the inverse of the leading n by n triangle of the upper triangular `r`."""
     w[:n, :n] = 0.0
     for i in range(n - 1, -1, -1):
@@ -70,7 +71,7 @@ def inverse_upper(r, n, w):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def plain_scales(layers, lam, width):
+def plain_scales(layers: Ints, lam: Floats, width: int) -> Floats:
     """Return the factor of every border column where all terms have one column, else an empty array."""
     scales = np.ones(width)
     for t in range(layers.shape[0]):
@@ -82,7 +83,7 @@ def plain_scales(layers, lam, width):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def scale_border(layers, lam, a):
+def scale_border(layers: Ints, lam: Floats, a: Floats) -> None:
     """Turn the border from effects b into spherical effects v: ``Lam' a Lam + I`` in the rows and columns of v."""
     m = a.shape[0]
     scales = plain_scales(layers, lam, m)
@@ -122,7 +123,7 @@ def scale_border(layers, lam, a):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def scale_upper(layers, lam, a):
+def scale_upper(layers: Ints, lam: Floats, a: Floats) -> None:
     """Do what `scale_border` does to the upper triangle, where only that is filled."""
     m = a.shape[0]
     scales = plain_scales(layers, lam, m)
@@ -143,7 +144,7 @@ def scale_upper(layers, lam, a):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def unscale_rows(layers, lam, w, columns):
+def unscale_rows(layers: Ints, lam: Floats, w: Floats, columns: int) -> None:
     """Turn the rows of v in `w` into rows of b: ``Lam w``, over the first `columns` columns."""
     for t in range(layers.shape[0]):
         if layers[t, ROLE] != EDGE:
@@ -160,7 +161,7 @@ def unscale_rows(layers, lam, w, columns):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def unscale_columns(layers, lam, w):
+def unscale_columns(layers: Ints, lam: Floats, w: Floats) -> None:
     """Turn the columns of v in `w` into columns of b: ``w Lam'``."""
     scales = plain_scales(layers, lam, w.shape[1])
     if scales.shape[0] > 0:
@@ -183,7 +184,7 @@ def unscale_columns(layers, lam, w):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def back_substitute(r, n, rhs, out):
+def back_substitute(r: Floats, n: int, rhs: Floats, out: Floats) -> None:
     """Solve ``R x = rhs`` for the leading n by n triangle."""
     for i in range(n - 1, -1, -1):
         row, s = r[i], rhs[i]
@@ -204,7 +205,7 @@ def back_substitute(r, n, rhs, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def log_diagonal(r, start, stop):
+def log_diagonal(r: Floats, start: int, stop: int) -> float:
     """Return the sum of the logarithms of the diagonal of `r` from start to stop."""
     total = 0.0
     for i in range(start, stop):
@@ -213,7 +214,7 @@ def log_diagonal(r, start, stop):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def outer_product(w, columns, cov):
+def outer_product(w: Floats, columns: int, cov: Floats) -> None:
     """Fill ``cov = W W'`` over the first `columns` columns of an upper triangular W."""
     for a in range(w.shape[0]):
         for b in range(a, w.shape[0]):
@@ -225,7 +226,7 @@ def outer_product(w, columns, cov):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def border_moments(layers, cov, mean, sigma, moments):
+def border_moments(layers: Ints, cov: Floats, mean: Floats, sigma: float, moments: Floats) -> None:
     """Fill M of the border's layers from ``Q^-1`` and the conditional means."""
     for t in range(layers.shape[0]):
         if layers[t, ROLE] != EDGE:
@@ -244,7 +245,7 @@ def border_moments(layers, cov, mean, sigma, moments):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def coefficient_terms(prior, cov, mean, q, p, sigma):
+def coefficient_terms(prior: Floats, cov: Floats, mean: Floats, q: int, p: int, sigma: float) -> float:
     """Return ``(beta - m)' P (beta - m) + tr(P Q^-1)`` of the coefficients."""
     total = 0.0
     for a in range(p):
@@ -255,7 +256,7 @@ def coefficient_terms(prior, cov, mean, q, p, sigma):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_prior(prior, q, p, sigma, a):
+def add_prior(prior: Floats, q: int, p: int, sigma: float, a: Floats) -> None:
     """Add ``sigma^2 P`` and its company to the coefficients' corner of the border."""
     for i in range(p + 1):
         for j in range(p + 1):

@@ -11,12 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hierbayes.engines.base import Floats, Ints, Problem
-from hierbayes.engines.collapsed import tape as at
-from hierbayes.engines.collapsed.kernel import layer_table, log_likelihood
-from hierbayes.engines.collapsed.pack import build_tape
-from hierbayes.engines.collapsed.statistics import accumulate
-from hierbayes.engines.theta import layout
+from hierbayes.engines.base import Floats, Problem
+from hierbayes.engines.collapsed.conditional import Conditional, Place
 from hierbayes.priors import LKJ
 
 DELTA = 1e-5
@@ -33,8 +29,8 @@ class Piece:
     ----------
     block, column, k : int
         The block, its first column in the block and the number of columns.
-    start, wide, inner : int
-        Where the layer's matrix starts among the flat factors, its width, and the first column in it.
+    place : Place
+        The place of the block among the flat factors.
     levels : int
     first : int
         Where its square root starts in the flat vector of all.
@@ -43,9 +39,7 @@ class Piece:
     block: int
     column: int
     k: int
-    start: int
-    wide: int
-    inner: int
+    place: Place
     levels: int
     first: int
 
@@ -56,9 +50,8 @@ class Piece:
 
     def own(self, flat: Floats) -> Floats:
         """Return its matrix in the flat factors, or what has their form; a view."""
-        layer = flat[self.start : self.start + self.wide**2].reshape(self.wide, self.wide)
-        part = slice(self.inner, self.inner + self.k)
-        return layer[part, part]
+        part = slice(self.column, self.column + self.k)
+        return self.place.of(flat)[part, part]
 
     def root(self, x: Floats) -> Floats:
         """Return its square root in the vector of all, as a matrix."""
@@ -69,25 +62,21 @@ class Criterion:
     """Minus the log likelihood of the roots of all pieces, with sigma profiled out unless it is known."""
 
     # `known` is the sigma that is held, 0 where it is estimated
-    def __init__(self, problem: Problem, criterion: int) -> None:
+    def __init__(self, problem: Problem, criterion: str) -> None:
         self.criterion = criterion
         self.problem = problem
-        self.free = problem.n - (problem.p if criterion == at.REML else 0)
+        self.free = problem.n - (problem.p if criterion == "reml" else 0)
         self.known = problem.parameters[0].held or 0.0
-        statistics = accumulate(problem)
-        self.work = statistics.work
-        self.words = build_tape(problem, statistics, layout(problem))
-        self.floats = self.words.view(np.float64)
-        self.layers: Ints = layer_table(self.words)
-        self.pieces = _pieces(problem, self.words, self.layers)
+        self.conditional = Conditional(problem)
+        self.work = self.conditional.statistics.work
+        self.pieces = _pieces(self.conditional)
         self.size = sum(piece.k**2 for piece in self.pieces)
-        self.least = _LEAST * problem.n * statistics.size**2
-        self.flat = int(self.words[at.MOMENTS])
+        self.least = _LEAST * problem.n * self.conditional.statistics.size**2
         self.evaluations = 0
 
     def factors(self, x: Floats, delta: float = 0.0) -> Floats:
         """Return triangular factors of ``A A' + delta**2 I``, flat as the kernel reads them."""
-        lam = np.zeros(self.flat)
+        lam = self.conditional.empty()
         for piece in self.pieces:
             piece.own(lam)[:] = _triangular(piece.root(x), delta)
         return lam
@@ -95,7 +84,7 @@ class Criterion:
     def evaluate(self, lam: Floats, sigma: float, moments: Floats, slopes: Floats) -> float:
         """Return the log likelihood at relative factors and sigma; see `kernel.log_likelihood`."""
         self.evaluations += 1
-        return float(log_likelihood(self.words, self.floats, lam, sigma, self.criterion, moments, slopes))
+        return self.conditional.log_likelihood(lam, sigma, self.criterion, moments, slopes)
 
     def squares(self, lam: Floats) -> float:
         """Return the penalised residual sum of squares."""
@@ -124,7 +113,7 @@ class Criterion:
         G is the derivative of the log likelihood in the relative covariance. M / levels is what a step of the EM
         algorithm adds to the unit matrix between L and L'.
         """
-        lam, flat = self.factors(x, delta), np.zeros(self.flat)
+        lam, flat = self.factors(x, delta), self.conditional.empty()
         value = self._at(lam, flat)
         return value, [piece.own(lam) for piece in self.pieces], [piece.own(flat) for piece in self.pieces]
 
@@ -166,14 +155,12 @@ def _by_root(root: Floats, L: Floats, M: Floats) -> Floats:
     return np.linalg.solve(L.T, M @ np.linalg.solve(L, root))
 
 
-def _pieces(problem: Problem, words: Ints, layers: Ints) -> tuple[Piece, ...]:
-    places = words[words[at.AT_PLACES] :][: 2 * len(problem.blocks)].reshape(-1, 2)
+def _pieces(conditional: Conditional) -> tuple[Piece, ...]:
     pieces: list[Piece] = []
     first = 0
-    for number, ((layer, inner), block) in enumerate(zip(places, problem.blocks, strict=True)):
-        k, start, wide = block.Z.shape[1], int(layers[layer, at.LAM]), int(layers[layer, at.K])
-        width = k if isinstance(block.corr_prior, LKJ) else 1
-        for column in range(0, k, width):
-            pieces.append(Piece(number, column, width, start, wide, int(inner) + column, block.n_levels, first))
+    for number, (place, block) in enumerate(zip(conditional.places, conditional.problem.blocks, strict=True)):
+        width = place.k if isinstance(block.corr_prior, LKJ) else 1
+        for column in range(0, place.k, width):
+            pieces.append(Piece(number, column, width, place, block.n_levels, first))
             first += width**2
     return tuple(pieces)

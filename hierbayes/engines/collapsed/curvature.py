@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from hierbayes.engines.base import Floats, Problem
-from hierbayes.engines.collapsed import tape as at
 from hierbayes.engines.collapsed.columns import orthonormal
 from hierbayes.engines.collapsed.criterion import Criterion, Piece
 from hierbayes.engines.collapsed.estimates import Estimates
@@ -73,7 +72,7 @@ def components(problem: Problem, found: Estimates) -> Components:
 def _errors(problem: Problem, found: Estimates) -> tuple[list[Floats], list[Floats], float]:
     """Return the standard errors of log sds, inverse hyperbolic tangents of correlations, and log sigma."""
     moved = orthonormal(plain(problem))
-    profile = Criterion(moved.problem, at.REML if found.reml else at.ML)
+    profile = Criterion(moved.problem, "reml" if found.reml else "ml")
     roots = [turn @ factor for turn, factor in zip(moved.turns, found.factors, strict=True)]
     lower = [np.linalg.qr(root.T, mode="r").T for root in roots]
     covariance = _covariance(profile, lower, found)
@@ -117,7 +116,7 @@ def _gradient(profile: Criterion, lower: list[Floats], sigma: float, x: Floats) 
     for value, (piece, i, j) in zip(x, entries, strict=False):
         inner[piece.block][i, j] += value
     sigma = sigma * float(np.exp(x[-1])) if len(x) > len(entries) else sigma
-    lam, moments, slopes = np.zeros(profile.flat), np.zeros(profile.flat), np.zeros(2)
+    lam, moments, slopes = profile.conditional.empty(), profile.conditional.empty(), np.zeros(2)
     for piece in profile.pieces:
         part = slice(piece.column, piece.column + piece.k)
         piece.own(lam)[:] = (lower[piece.block] @ inner[piece.block])[part, part] / sigma

@@ -7,26 +7,47 @@ as the square of B: where an effect is a million times the residuals four digits
 their last axis, so that each step is one loop over a batch of levels that the compiler turns into vector instructions.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
+from hierbayes.engines.base import Floats
+
 BATCH = 64
 
 
+class Shape(NamedTuple):
+    """Columns of the first layer, width of all else, and how many of its columns have a covariance.
+
+    Whole numbers alone: tuples of arrays took a tenth of a small model's gradient.
+    """
+
+    k: int
+    m: int
+    columns: int
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def upper(k, a, b):
+def empty_batch(k: int, m: int, levels: int) -> Floats:
+    """Return work space for a batch: B, then the factor of G, then ``U = G^-1/2 C``, as the last one left them."""
+    return np.empty((2 * k * k + k * m, min(levels, BATCH)))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def upper(k: int, a: int, b: int) -> int:
     """Return the place of entry (a, b), ``a <= b``, of a packed upper triangle of order k."""
     return a * k - (a * (a - 1)) // 2 + b - a
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def factor_batch(k, m, first, size, r, c, lam, b, g, u):
+def factor_batch(k: int, m: int, first: int, size: int, r: Floats, c: Floats, lam: Floats, batch: Floats) -> None:
     """Fill B, the Cholesky factor of G (its diagonal inverted) and ``U = G^-1/2 C`` for one batch of levels."""
+    b, g, u = batch[: k * k], batch[k * k : 2 * k * k], batch[2 * k * k :]
     for i in range(k):
         for j in range(k):
             row = i * k + j
@@ -81,18 +102,16 @@ def factor_batch(k, m, first, size, r, c, lam, b, g, u):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def eliminate(k, levels, m, r, c, lam, b, g, u, gram):
-    """Add the first layer's share to the border `gram`; return half the log determinant of its G.
-
-    `b`, `g`, `u` are work space for one batch and keep the last one.
-    """
+def eliminate(k: int, m: int, r: Floats, c: Floats, lam: Floats, batch: Floats, gram: Floats) -> float:
+    """Add the first layer's share to the border `gram`; return half the log determinant of its G."""
+    levels, g, u = r.shape[1], batch[k * k : 2 * k * k], batch[2 * k * k :]
     pairs = m * (m + 1) // 2
     total = np.zeros((pairs, min(levels, BATCH)))
     product = np.ones(min(levels, BATCH))
     half_log_det = 0.0
     for first in range(0, levels, BATCH):
         size = min(BATCH, levels - first)
-        factor_batch(k, m, first, size, r, c, lam, b, g, u)
+        factor_batch(k, m, first, size, r, c, lam, batch)
         for i in range(k):
             d = i * k + i
             for n in range(size):
@@ -114,22 +133,27 @@ def eliminate(k, levels, m, r, c, lam, b, g, u, gram):
     pair = 0
     for x in range(m):
         for y in range(x, m):
-            s = 0.0
+            value = 0.0
             for n in range(total.shape[1]):
-                s += total[pair, n]
-            gram[x, y] += s
+                value += total[pair, n]
+            gram[x, y] += value
             if y != x:
-                gram[y, x] += s
+                gram[y, x] += value
             pair += 1
     return half_log_det
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def first_moment(k, levels, m, r, c, lam, mean, w, columns, sigma, b, g, u, moment):
+def first_moment(
+    shape: Shape, r: Floats, c: Floats, lam: Floats, mean: Floats, w: Floats, sigma: float, batch: Floats,
+    moment: Floats,
+) -> None:  # fmt: skip
     """Fill the k by k moment matrix M of the first layer.
 
     `mean` and `w` hold the border's conditional mean and a factor ``W W'`` of its covariance, both for b, not v.
     """
+    k, m, levels = shape.k, shape.m, r.shape[1]
+    g, u = batch[k * k : 2 * k * k], batch[2 * k * k :]
     lanes = min(levels, BATCH)
     e = np.empty((k, lanes))
     y = np.empty((k, lanes))
@@ -140,8 +164,8 @@ def first_moment(k, levels, m, r, c, lam, mean, w, columns, sigma, b, g, u, mome
     for first in range(0, levels, BATCH):
         size = min(BATCH, levels - first)
         if levels > BATCH:
-            factor_batch(k, m, first, size, r, c, lam, b, g, u)
-        spread(k, m, size, u, mean, w, columns, sigma, e, y, s)
+            factor_batch(k, m, first, size, r, c, lam, batch)
+        spread(shape, size, u, mean, w, sigma, e, y, s)
         for i in range(k):
             for j in range(k):
                 row = i * k + j
@@ -192,8 +216,11 @@ def first_moment(k, levels, m, r, c, lam, mean, w, columns, sigma, b, g, u, mome
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def spread(k, m, size, u, mean, w, columns, sigma, e, y, s):
+def spread(
+    shape: Shape, size: int, u: Floats, mean: Floats, w: Floats, sigma: float, e: Floats, y: Floats, s: Floats
+) -> None:
     """Fill ``s = e e' + Y Y' - I`` with the residual e and Y = U W of a batch, both in the units of G^-1/2."""
+    k, m, columns = shape
     last = m - 1
     inverse = 1.0 / sigma
     for i in range(k):

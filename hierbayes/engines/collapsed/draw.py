@@ -1,6 +1,6 @@
 """One draw of beta and b from their conditional normal, given the factor at a theta."""
 
-# mypy: allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import math
@@ -12,9 +12,9 @@ from hierbayes.engines.collapsed import tape as at
 from hierbayes.engines.collapsed.ascend import residual
 from hierbayes.engines.collapsed.border import back_substitute, unscale_rows
 from hierbayes.engines.collapsed.dense import upper
-from hierbayes.engines.collapsed.descend import chain_length, locate, node_factor, small_cholesky
-from hierbayes.engines.collapsed.factor import block_table, factor_at
-from hierbayes.engines.collapsed.kernel import layer_table, matrix, sparse_parts
+from hierbayes.engines.collapsed.descend import Row, empty_path, locate, node_factor, small_cholesky
+from hierbayes.engines.collapsed.factor import factor_at
+from hierbayes.engines.collapsed.kernel import block_table, chain_of, layer_table, matrix
 from hierbayes.engines.collapsed.tape import EDGE, FIRST, LAM, NODES, ROLE, START, J, K
 
 
@@ -48,9 +48,9 @@ def draw_one(ints, floats, lam, sigma, gram, store, normals, beta, b):  # type: 
             s += floats[back + p + i * p + j] * w[q + j]
         beta[i] = s
     if ints[at.SPARSE]:
-        draw_chain(ints, floats, blocks, layers, lam, sigma, normals[q + p :], w, store, b)
+        draw_chain(ints, floats, blocks, lam, sigma, normals[q + p :], w, store, b)
     elif layers.shape[0] > 0:
-        draw_levels(ints, floats, blocks, layers, lam, sigma, normals[q + p :], w, b)
+        draw_levels(ints, floats, blocks, lam, sigma, normals[q + p :], w, b)
     for t in range(layers.shape[0]):
         if layers[t, ROLE] == EDGE:
             for level in range(layers[t, J]):
@@ -74,10 +74,10 @@ def put(ints, blocks, layers, layer, level, values, b):  # type: ignore[no-untyp
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def draw_levels(ints, floats, blocks, layers, lam, sigma, normals, w, b):  # type: ignore[no-untyped-def]
+def draw_levels(ints, floats, blocks, lam, sigma, normals, w, b):  # type: ignore[no-untyped-def]
     """Draw the first layer's effects given the border's, one level after the other."""
-    k, levels = layers[0, K], layers[0, J]
-    m = ints[at.BORDER] + ints[at.P] + 1
+    layers = layer_table(ints)
+    k, levels, m = layers[0, K], layers[0, J], ints[at.BORDER] + ints[at.P] + 1
     r = matrix(floats, ints[at.AT_R], k * (k + 1) // 2, levels)
     c = matrix(floats, ints[at.AT_TAIL], k * m, levels)
     x = np.empty((k, k))
@@ -136,25 +136,17 @@ def times_lam(k, lam, v):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def draw_chain(ints, floats, blocks, layers, lam, sigma, normals, w, store, b):  # type: ignore[no-untyped-def]
+def draw_chain(ints, floats, blocks, lam, sigma, normals, w, store, b):  # type: ignore[no-untyped-def]
     """Draw the chain's effects given the border's, the last layer first."""
-    q, p = ints[at.BORDER], ints[at.P]
-    nodes, cells, maps = sparse_parts(ints)
-    base = floats[ints[at.AT_TAIL] : ints[at.AT_TAIL] + ints[at.STORE]]
-    chain = chain_length(layers)
-    ids = np.zeros(chain, np.int64)
-    offsets = np.zeros(chain, np.int64)
-    most = 1
-    for i in range(nodes.shape[0]):
-        most = max(most, nodes[i, 2])
+    layers, nodes, cells, maps, base, length, q, p = chain_of(ints, floats)
+    path = empty_path(nodes, length)
     widest = 1
-    for t in range(chain):
+    for t in range(length):
         widest = max(widest, layers[t, K])
-    places = np.zeros((chain, most), np.int64)
     # The means of what stands above give way to its draws until the first layer is done.
     means = np.empty(nodes.shape[0] * widest)
     used = 0
-    for depth in range(chain - 1, -1, -1):
+    for depth in range(length - 1, -1, -1):
         k, role = layers[depth, K], layers[depth, ROLE]
         own = lam[layers[depth, LAM] : layers[depth, LAM] + k * k]
         e = np.empty(k)
@@ -163,11 +155,11 @@ def draw_chain(ints, floats, blocks, layers, lam, sigma, normals, w, store, b): 
         for level in range(layers[depth, J]):
             node = layers[depth, NODES] + level
             slot, first, count = nodes[node, 0], nodes[node, 1], nodes[node, 2]
-            above = locate(layers, chain, depth, level, nodes, maps, ids, offsets, places)
+            above = locate(layers, length, depth, level, nodes, maps, path)
             wide = above + count + p + 1
+            row = Row(k, depth, length, above, count, q, p, True)
             u = store[slot + k * k : slot + k * k + k * wide].reshape(k, wide)
-            own_cells = cells[first : first + count]
-            residual(k, depth, chain, layers, nodes, ids, offsets, above, count, p, q, own_cells, u, store, w, e)
+            residual(row, layers, nodes, path, cells[first : first + count], u, store, w, e)
             if role == FIRST and k == 1:
                 x = base[slot] * own[0]
                 root = math.sqrt(1.0 + x * x)
@@ -197,7 +189,7 @@ def draw_chain(ints, floats, blocks, layers, lam, sigma, normals, w, store, b): 
                     means[node * widest + i] = store[last]
                     store[last] = v[i]
             put(ints, blocks, layers, depth, level, v, b)
-    restore(layers, chain, nodes, p, widest, means, store)
+    restore(layers, length, nodes, p, widest, means, store)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -7,7 +7,7 @@ With ``Lam = L / sigma``, ``V = [Z_1 (I x Lam_1), ..., X]`` and beta and b integ
 r^2 the least penalised sum of squares. The gradient is the expected complete-data score (Fisher's identity).
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import math
@@ -15,6 +15,7 @@ import math
 import numpy as np
 from numba import njit
 
+from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.collapsed import tape as at
 from hierbayes.engines.collapsed.ascend import ascend
 from hierbayes.engines.collapsed.border import (
@@ -32,29 +33,31 @@ from hierbayes.engines.collapsed.border import (
     unscale_columns,
     unscale_rows,
 )
-from hierbayes.engines.collapsed.dense import BATCH, eliminate, first_moment
-from hierbayes.engines.collapsed.descend import descend
+from hierbayes.engines.collapsed.dense import Shape, eliminate, empty_batch, first_moment
+from hierbayes.engines.collapsed.descend import Chain, chain_length, descend
 from hierbayes.engines.collapsed.lapack import LARGE, large_cholesky, large_inverse
-from hierbayes.engines.theta import push_moment, unpack_theta
+from hierbayes.engines.theta import Tables, push_moment, unpack_theta
 
 FAILED = -math.inf
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def matrix(floats, place, rows, columns):
+def matrix(floats: Floats, place: int, rows: int, columns: int) -> Floats:
     """Return a section of the tape as a matrix."""
     return floats[place : place + rows * columns].reshape(rows, columns)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def layer_table(ints):
+def layer_table(ints: Ints) -> Ints:
     """Return the table of layers."""
     place, layers = ints[at.AT_LAYERS], ints[at.LAYERS]
     return ints[place : place + layers * at.LAYER_WORDS].reshape(layers, at.LAYER_WORDS)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def log_likelihood(ints, floats, lam, sigma, criterion, moments, by_log_sigma):
+def log_likelihood(
+    ints: Ints, floats: Floats, lam: Floats, sigma: float, criterion: int, moments: Floats, by_log_sigma: Floats
+) -> float:
     """Return the log likelihood of theta given as ``Lam = L / sigma`` (flat, layer by layer) and sigma.
 
     Parameters
@@ -69,23 +72,20 @@ def log_likelihood(ints, floats, lam, sigma, criterion, moments, by_log_sigma):
     """
     if ints[at.SPARSE]:
         return sparse_likelihood(ints, floats, lam, sigma, criterion, moments, by_log_sigma)
-    q, p, n = ints[at.BORDER], ints[at.P], ints[at.ROWS]
-    m = q + p + 1
+    q, p = ints[at.BORDER], ints[at.P]
     layers = layer_table(ints)
+    m = q + p + 1
     gram = matrix(floats, ints[at.AT_BASE], m, m).copy()
     prior = matrix(floats, ints[at.AT_PRIOR], p + 1, p + 1)
     half_log_det = 0.0
     k, levels = 0, 0
     if layers.shape[0] > 0:
         k, levels = layers[0, at.K], layers[0, at.J]
-    lanes = min(levels, BATCH)
-    b = np.empty((k * k, lanes))
-    g = np.empty((k * k, lanes))
-    u = np.empty((k * m, lanes))
     r = matrix(floats, ints[at.AT_R], k * (k + 1) // 2, levels)
     c = matrix(floats, ints[at.AT_TAIL], k * m, levels)
+    batch = empty_batch(k, m, levels)
     if levels > 0:
-        half_log_det = eliminate(k, levels, m, r, c, lam, b, g, u, gram)
+        half_log_det = eliminate(k, m, r, c, lam, batch, gram)
     scale_border(layers, lam, gram)
     if criterion == at.BAYES:
         add_prior(prior, q, p, sigma, gram)
@@ -101,35 +101,41 @@ def log_likelihood(ints, floats, lam, sigma, criterion, moments, by_log_sigma):
     columns = q if criterion == at.ML else q + p
     inverse_upper(gram, q + p, w)
     outer_product(w, columns, cov)
-    border_gradient(layers, gram, q, p, n, sigma, criterion, prior, cov, mean, moments, by_log_sigma)
+    by_log_sigma[0] = border_gradient(ints, layers, prior, gram, sigma, criterion, cov, mean, moments)
+    by_log_sigma[1] = gram[q + p, q + p] * gram[q + p, q + p]
     if levels > 0:
         unscale_rows(layers, lam, w, columns)
         unscale_rows(layers, lam, mean.reshape(q + p, 1), 1)
-        first_moment(k, levels, m, r, c, lam, mean, w, columns, sigma, b, g, u, moments)
+        first_moment(Shape(k, m, columns), r, c, lam, mean, w, sigma, batch, moments)
         for i in range(k):
             by_log_sigma[0] -= moments[i * k + i]
     return value
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sparse_parts(ints):
-    """Return the integer sections of the sparse path: nodes, cells, maps."""
-    nodes, cells = ints[at.NODE_COUNT], ints[at.CELL_COUNT]
-    return (
+def chain_of(ints: Ints, floats: Floats) -> Chain:
+    """Return the chain of the sparse path."""
+    nodes, cells, layers = ints[at.NODE_COUNT], ints[at.CELL_COUNT], layer_table(ints)
+    return Chain(
+        layers,
         ints[ints[at.AT_ROWS] : ints[at.AT_ROWS] + 4 * nodes].reshape(nodes, 4),
         ints[ints[at.AT_CELLS] : ints[at.AT_CELLS] + cells],
         ints[ints[at.AT_MAPS] : ints[at.AT_MAPS] + cells],
+        floats[ints[at.AT_TAIL] : ints[at.AT_TAIL] + ints[at.STORE]],
+        chain_length(layers),
+        ints[at.BORDER],
+        ints[at.P],
     )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sparse_forward(ints, floats, lam, sigma, criterion, store, gram):
+def sparse_forward(
+    ints: Ints, floats: Floats, lam: Floats, sigma: float, criterion: int, store: Floats, gram: Floats
+) -> tuple[bool, float]:
     """Eliminate the chain and factor the border. Returns whether that went well, and half the log determinant."""
     q, p = ints[at.BORDER], ints[at.P]
-    layers = layer_table(ints)
-    nodes, cells, maps = sparse_parts(ints)
-    half_log_det = descend(layers, nodes, cells, maps, q, p, lam, store, gram)
-    scale_upper(layers, lam, gram)
+    half_log_det = descend(chain_of(ints, floats), lam, store, gram)
+    scale_upper(layer_table(ints), lam, gram)
     if criterion == at.BAYES:
         add_prior(matrix(floats, ints[at.AT_PRIOR], p + 1, p + 1), q, p, sigma, gram)
     if q + p >= LARGE:
@@ -140,7 +146,7 @@ def sparse_forward(ints, floats, lam, sigma, criterion, store, gram):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def border_inverse(ints, factor, columns):
+def border_inverse(ints: Ints, factor: Floats, columns: int) -> Floats:
     """Return ``Q^-1`` of the border's first `columns` rows and columns, 0 elsewhere."""
     width = factor.shape[0] - 1
     cov = np.zeros((width, width))
@@ -154,13 +160,13 @@ def border_inverse(ints, factor, columns):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sparse_likelihood(ints, floats, lam, sigma, criterion, moments, by_log_sigma):
+def sparse_likelihood(
+    ints: Ints, floats: Floats, lam: Floats, sigma: float, criterion: int, moments: Floats, by_log_sigma: Floats
+) -> float:
     """Return what `log_likelihood` returns, for a tape whose rows are sparse."""
-    q, p, n = ints[at.BORDER], ints[at.P], ints[at.ROWS]
-    layers = layer_table(ints)
-    nodes, cells, maps = sparse_parts(ints)
-    base = floats[ints[at.AT_TAIL] : ints[at.AT_TAIL] + ints[at.STORE]]
-    store = base.copy()
+    chain = chain_of(ints, floats)
+    layers, q, p = chain.layers, chain.q, chain.p
+    store = chain.base.copy()
     gram = matrix(floats, ints[at.AT_BASE], q + p + 1, q + p + 1).copy()
     good, half_log_det = sparse_forward(ints, floats, lam, sigma, criterion, store, gram)
     if not good:
@@ -169,15 +175,16 @@ def sparse_likelihood(ints, floats, lam, sigma, criterion, moments, by_log_sigma
     if moments.shape[0] < ints[at.MOMENTS]:
         by_log_sigma[1] = gram[q + p, q + p] * gram[q + p, q + p]
         return value
-    prior = matrix(floats, ints[at.AT_PRIOR], p + 1, p + 1)
     mean = np.empty(q + p)
     cov = border_inverse(ints, gram, q if criterion == at.ML else q + p)
-    border_gradient(layers, gram, q, p, n, sigma, criterion, prior, cov, mean, moments, by_log_sigma)
+    prior = matrix(floats, ints[at.AT_PRIOR], p + 1, p + 1)
+    by_log_sigma[0] = border_gradient(ints, layers, prior, gram, sigma, criterion, cov, mean, moments)
+    by_log_sigma[1] = gram[q + p, q + p] * gram[q + p, q + p]
     unscale_rows(layers, lam, cov, q + p)
     unscale_columns(layers, lam, cov)
     unscale_rows(layers, lam, mean.reshape(q + p, 1), 1)
     use_x = criterion != at.ML
-    ascend(layers, nodes, cells, maps, q, p, lam, base, store, mean, cov, use_x, sigma, moments, False)
+    ascend(chain, lam, store, mean, cov, use_x, sigma, moments, False)
     for t in range(layers.shape[0]):
         if layers[t, at.ROLE] != at.EDGE:
             for i in range(layers[t, at.K]):
@@ -186,7 +193,7 @@ def sparse_likelihood(ints, floats, lam, sigma, criterion, moments, by_log_sigma
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def conclude(ints, floats, factor, half_log_det, sigma, criterion):
+def conclude(ints: Ints, floats: Floats, factor: Floats, half_log_det: float, sigma: float, criterion: int) -> float:
     """Return the log likelihood from the border's factor and half the log determinant of what was eliminated."""
     q, p, n = ints[at.BORDER], ints[at.P], ints[at.ROWS]
     half_log_det += log_diagonal(factor, 0, q)
@@ -199,8 +206,12 @@ def conclude(ints, floats, factor, half_log_det, sigma, criterion):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def border_gradient(layers, factor, q, p, n, sigma, criterion, prior, cov, mean, moments, by_log_sigma):
-    """Fill the conditional mean, M of the border's layers and the share of log sigma."""
+def border_gradient(
+    ints: Ints, layers: Ints, prior: Floats, factor: Floats, sigma: float, criterion: int, cov: Floats, mean: Floats,
+    moments: Floats,
+) -> float:  # fmt: skip
+    """Fill the conditional mean and M of the border's layers; return the share of log sigma."""
+    q, p, n = ints[at.BORDER], ints[at.P], ints[at.ROWS]
     back_substitute(factor, q + p, factor[: q + p, q + p].copy(), mean)
     border_moments(layers, cov, mean, sigma, moments)
     rest = factor[q + p, q + p] / sigma
@@ -213,12 +224,11 @@ def border_gradient(layers, factor, q, p, n, sigma, criterion, prior, cov, mean,
         if layers[t, at.ROLE] == at.EDGE:
             for i in range(layers[t, at.K]):
                 total -= moments[layers[t, at.LAM] + i * layers[t, at.K] + i]
-    by_log_sigma[0] = total
-    by_log_sigma[1] = factor[q + p, q + p] * factor[q + p, q + p]
+    return total
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_lam(ints, blocks, layers, sds, factors, sigma, lam):
+def fill_lam(ints: Ints, blocks: Ints, layers: Ints, sds: Floats, factors: Floats, sigma: float, lam: Floats) -> None:
     """Fill ``Lam = diag(sd) C / sigma`` of every layer, its blocks along the diagonal."""
     lam[:] = 0.0
     places = ints[at.AT_PLACES]
@@ -232,7 +242,7 @@ def fill_lam(ints, blocks, layers, sds, factors, sigma, lam):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def chart_point(ints, floats, x, theta):
+def chart_point(ints: Ints, floats: Floats, x: Floats, theta: Floats) -> None:
     """Fill theta, ``mode + factor @ x`` where the tape carries a chart and x itself where not."""
     dim, chart = ints[at.DIM], ints[at.AT_CHART]
     for i in range(dim):
@@ -245,52 +255,57 @@ def chart_point(ints, floats, x, theta):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def log_density(ints, floats, x, grad):
+def block_table(ints: Ints) -> Ints:
+    """Return the table of blocks."""
+    place, blocks = ints[at.AT_BLOCK_INTS], ints[at.BLOCKS]
+    return ints[place : place + 4 * blocks].reshape(blocks, 4)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def theta_tables(ints: Ints, floats: Floats) -> tuple[Tables, Floats]:
+    """Return where everything lies in theta, and the factors of correlations, with 1 and 0 where they are free."""
+    blocks = block_table(ints)
+    count, flat = 1, 0
+    for t in range(blocks.shape[0]):
+        count += blocks[t, 0]
+        flat += blocks[t, 0] * blocks[t, 0]
+    scalars, etas, factors = ints[at.AT_SCALAR_INTS], ints[at.AT_ETAS], ints[at.AT_FACTORS]
+    tables = Tables(
+        ints[scalars : scalars + 3 * count].reshape(count, 3),
+        matrix(floats, ints[at.AT_SCALAR_FLOATS], count, 5),
+        blocks,
+        floats[etas : etas + blocks.shape[0]],
+    )
+    return tables, floats[factors : factors + flat].copy()
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def log_density(ints: Ints, floats: Floats, x: Floats, grad: Floats) -> float:
     """Return the log posterior density of theta, up to the evidence, and fill its gradient.
 
     Where the tape carries a chart, `x` is z and the density is that of z, ``theta = mode + factor @ z``, up to a
     constant. An empty `grad` is left alone, which is cheaper.
     """
-    dim, blocks_count = ints[at.DIM], ints[at.BLOCKS]
-    scalars = ints[at.AT_SCALAR_INTS]
-    layers = layer_table(ints)
-    place = ints[at.AT_BLOCK_INTS]
-    blocks = ints[place : place + 4 * blocks_count].reshape(blocks_count, 4)
-    sds_count = 1
-    flat_count = 0
-    for t in range(blocks_count):
-        sds_count += blocks[t, 0]
-        flat_count += blocks[t, 0] * blocks[t, 0]
-    chart = ints[at.AT_CHART]
+    dim, chart = ints[at.DIM], ints[at.AT_CHART]
+    tables, factors = theta_tables(ints, floats)
+    scalar_ints, blocks, layers = tables.scalar_ints, tables.block_ints, layer_table(ints)
+    last = scalar_ints.shape[0] - 1
     theta = np.empty(dim)
     pull = np.zeros(dim)
     chart_point(ints, floats, x, theta)
-    sds = np.empty(sds_count)
-    slopes = np.empty(sds_count)
-    factors = floats[ints[at.AT_FACTORS] : ints[at.AT_FACTORS] + flat_count].copy()
-    scalar_ints = ints[scalars : scalars + 3 * sds_count].reshape(sds_count, 3)
-    value = unpack_theta(
-        scalar_ints,
-        matrix(floats, ints[at.AT_SCALAR_FLOATS], sds_count, 5),
-        blocks,
-        floats[ints[at.AT_ETAS] : ints[at.AT_ETAS] + blocks_count],
-        theta,
-        sds,
-        slopes,
-        factors,
-        pull,
-    )
-    sigma = sds[sds_count - 1]
+    sds = np.empty(last + 1)
+    slopes = np.empty(last + 1)
+    value = unpack_theta(tables, theta, sds, slopes, factors, pull)
     lam = np.empty(ints[at.MOMENTS])
     moments = np.zeros(ints[at.MOMENTS] if grad.shape[0] > 0 else 0)
     by_log_sigma = np.zeros(2)
-    fill_lam(ints, blocks, layers, sds, factors, sigma, lam)
-    value += log_likelihood(ints, floats, lam, sigma, at.BAYES, moments, by_log_sigma)
+    fill_lam(ints, blocks, layers, sds, factors, sds[last], lam)
+    value += log_likelihood(ints, floats, lam, sds[last], at.BAYES, moments, by_log_sigma)
     if grad.shape[0] == 0:
         return value
     gather(ints, blocks, layers, theta, factors, moments, slopes, scalar_ints, pull)
-    if scalar_ints[sds_count - 1, 2] >= 0:
-        pull[scalar_ints[sds_count - 1, 2]] += by_log_sigma[0] * slopes[sds_count - 1]
+    if scalar_ints[last, 2] >= 0:
+        pull[scalar_ints[last, 2]] += by_log_sigma[0] * slopes[last]
     if ints[at.CHART_ON]:
         for j in range(dim):
             s = 0.0
@@ -304,7 +319,10 @@ def log_density(ints, floats, x, grad):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def gather(ints, blocks, layers, theta, factors, moments, slopes, scalar_ints, grad):
+def gather(
+    ints: Ints, blocks: Ints, layers: Ints, theta: Floats, factors: Floats, moments: Floats, slopes: Floats,
+    scalar_ints: Ints, grad: Floats,
+) -> None:  # fmt: skip
     """Add the likelihood's derivatives in the sds and correlations to `grad`."""
     places = ints[at.AT_PLACES]
     for t in range(blocks.shape[0]):

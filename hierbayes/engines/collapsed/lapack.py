@@ -3,17 +3,18 @@
 The addresses stand on the tape, so that the compiled functions hold none and can be cached on disk.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators, disable-error-code="call-arg"
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="call-arg, no-any-return"
 from __future__ import annotations
 
 import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic
 
-from hierbayes.engines.base import Ints
+from hierbayes.engines.base import Floats, Ints
 
 LARGE = 96
 """Border width from which LAPACK is faster than plain loops."""
@@ -30,13 +31,13 @@ def addresses() -> Ints:
 
 
 @intrinsic
-def _call(typing_context, address, a, b, c, d, e):
+def _call(typing_context: Any, address: Any, a: Any, b: Any, c: Any, d: Any, e: Any) -> Any:
     """Call the function at an address with five pointers."""
     from llvmlite import ir
 
     signature = types.void(types.int64, types.int64, types.int64, types.int64, types.int64, types.int64)
 
-    def generate(context, builder, signature, arguments):
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         word = ir.IntType(64)
         kind = ir.FunctionType(ir.VoidType(), [word] * 5)
         builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), list(arguments[1:]))
@@ -46,7 +47,7 @@ def _call(typing_context, address, a, b, c, d, e):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _in_place(address, a, n):
+def _in_place(address: int, a: Floats, n: int) -> bool:
     """Call dpotrf or dpotri on the upper triangle of the leading n by n part of the row-major `a`."""
     # Rows of `a` are LAPACK's columns, so that its lower triangle is our upper one.
     lower = np.array([76], dtype=np.uint8)
@@ -58,7 +59,7 @@ def _in_place(address, a, n):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def large_cholesky(address, a, starts, columns):
+def large_cholesky(address: int, a: Floats, starts: Ints, columns: Ints) -> bool:
     """Overwrite the upper triangle of `a` with R, ``a = R' R``; return whether it is positive definite.
 
     Row r of the first ones has entries only in ``columns[starts[r] : starts[r + 1]]``; the rest is dense.
@@ -85,7 +86,7 @@ def large_cholesky(address, a, starts, columns):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def large_inverse(address, r, n, cov):
+def large_inverse(address: int, r: Floats, n: int, cov: Floats) -> None:
     """Fill the leading n by n part of `cov` with ``(R' R)^-1``."""
     work = r.copy()
     _in_place(address, work, n)

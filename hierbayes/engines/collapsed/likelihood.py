@@ -12,17 +12,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from hierbayes.engines.base import Floats, Ints, Problem
-from hierbayes.engines.collapsed import tape as at
+from hierbayes.engines.base import Floats, Problem
 from hierbayes.engines.collapsed.columns import Orthonormal, orthonormal
-from hierbayes.engines.collapsed.conditional import conditional_modes
+from hierbayes.engines.collapsed.conditional import Conditional
 from hierbayes.engines.collapsed.criterion import Criterion
 from hierbayes.engines.collapsed.estimates import Estimates
-from hierbayes.engines.collapsed.kernel import layer_table
 from hierbayes.engines.collapsed.optimum import Optimum, search
-from hierbayes.engines.collapsed.pack import build_tape
-from hierbayes.engines.collapsed.statistics import accumulate
-from hierbayes.engines.theta import layout
 from hierbayes.errors import DataError, ModelError
 from hierbayes.priors import Fixed, Flat
 
@@ -48,15 +43,15 @@ def fit_reml(problem: Problem) -> Estimates:
     DataError
         If the model fits the data exactly.
     """
-    return _fit(problem, at.REML)
+    return _fit(problem, "reml")
 
 
 def fit_ml(problem: Problem) -> Estimates:
     """Return the maximum likelihood fit; see `fit_reml`."""
-    return _fit(problem, at.ML)
+    return _fit(problem, "ml")
 
 
-def _fit(problem: Problem, criterion: int) -> Estimates:
+def _fit(problem: Problem, criterion: str) -> Estimates:
     moved = orthonormal(plain(problem))
     profile = Criterion(moved.problem, criterion)
     _refuse_no_residuals(profile)
@@ -81,7 +76,7 @@ def _fit(problem: Problem, criterion: int) -> Estimates:
         modes=modes,
         mode_covariances=spreads,
         parameters=problem.p + free + (0 if profile.known else 1),
-        reml=criterion == at.REML,
+        reml=criterion == "reml",
         evaluations=profile.evaluations,
         doubt=_doubt(found),
     )
@@ -197,31 +192,21 @@ def _effects(
     moved: Orthonormal, profile: Criterion, lam: Floats, sigma: float
 ) -> tuple[Floats, Floats, tuple[Floats, ...], tuple[Floats, ...]]:
     """Return mean and covariance of the coefficients, and of b level by level in the blocks' own columns."""
-    problem, words = moved.problem, profile.words
+    problem, conditional = moved.problem, profile.conditional
     if not problem.blocks:
         return *_least_squares(problem, sigma), (), ()
-    if not words[at.SPARSE]:
-        words = build_tape(problem, accumulate(problem, sparse=True), layout(problem))
-        lam = _moved(lam, problem, profile.words, words)
-    beta, covariance, modes, spreads = conditional_modes(problem, words, lam, sigma)
+    if conditional.statistics.rows is None:
+        conditional = Conditional(problem, sparse=True)
+        # the layers stand in another order there
+        lam = conditional.flat([place.of(lam) for place in profile.conditional.places])
+    law = conditional.law(lam, sigma)
     backs = [np.linalg.inv(turn) for turn in moved.turns]
     return (
-        beta,
-        covariance,
-        tuple(mode @ back.T for mode, back in zip(modes, backs, strict=True)),
-        tuple(back @ spread @ back.T for spread, back in zip(spreads, backs, strict=True)),
+        law.beta,
+        law.covariance,
+        tuple(mode @ back.T for mode, back in zip(law.modes, backs, strict=True)),
+        tuple(back @ spread @ back.T for spread, back in zip(law.spreads, backs, strict=True)),
     )
-
-
-def _moved(lam: Floats, problem: Problem, old: Ints, new: Ints) -> Floats:
-    """Return Lam for a tape whose layers stand in another order."""
-    moved = np.zeros(len(lam))
-    tables = [(layer_table(words), words[words[at.AT_PLACES] :][: 2 * len(problem.blocks)]) for words in (old, new)]
-    for block in range(len(problem.blocks)):
-        starts = [int(layers[places[2 * block], at.LAM]) for layers, places in tables]
-        k = int(tables[0][0][tables[0][1][2 * block], at.K])
-        moved[starts[1] : starts[1] + k * k] = lam[starts[0] : starts[0] + k * k]
-    return moved
 
 
 def _least_squares(problem: Problem, sigma: float) -> tuple[Floats, Floats]:

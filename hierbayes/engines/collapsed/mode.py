@@ -13,10 +13,12 @@ from itertools import count
 
 import numpy as np
 
-from hierbayes.engines.base import Floats, Ints
+from hierbayes.engines.base import Floats, Ints, Problem
 from hierbayes.engines.collapsed import tape as at
+from hierbayes.engines.collapsed.entries import DENSITY
 from hierbayes.engines.collapsed.threads import threads_for
-from hierbayes.engines.entries import log_density
+from hierbayes.engines.scalars import from_coordinate
+from hierbayes.engines.theta import ThetaLayout
 from hierbayes.errors import SamplingError
 
 _STEP = 1e-4
@@ -89,7 +91,7 @@ def find_mode(
     def fall(theta: Floats) -> tuple[float, Floats]:
         next(spent)
         grad = np.empty(dim)
-        value = log_density(words, np.ascontiguousarray(theta), grad)
+        value = DENSITY.log_density(words, theta, grad)
         if not (np.isfinite(value) and np.all(np.isfinite(grad))):
             return 1e100, np.zeros(dim)
         return -value, -grad
@@ -143,3 +145,17 @@ def _factor(hessian: Floats) -> Floats:
 def _near(factor: Floats, gap: Floats) -> bool:
     """Return whether a gap is small beside the posterior's spread."""
     return bool(np.linalg.norm(np.linalg.solve(factor, gap)) < 0.1)
+
+
+def rough_curvatures(problem: Problem, layout: ThetaLayout, theta: Floats) -> Floats:
+    """Return rough curvatures of the log density around a theta: those of an sd known as well as its levels allow."""
+    counts = [block.n_levels for block in problem.blocks for _ in block.sd_priors]
+    counts += [problem.n] * len(problem.kernel_parameters)
+    rough = np.ones(layout.dim)
+    for (_, kind, place), (_, _, a, b, _), known in zip(layout.scalar_ints, layout.scalar_floats, counts, strict=True):
+        if place >= 0:
+            rough[place] += 2 * known * from_coordinate(kind, a, b, theta[place])[1] ** 2
+    for (k, _, place, _), block in zip(layout.block_ints, problem.blocks, strict=True):
+        if place >= 0:
+            rough[place : place + k * (k - 1) // 2] += block.n_levels
+    return rough

@@ -1,16 +1,30 @@
 """Orthogonal triangular factors of the first layer's columns, level by level, in one pass over the rows."""
 
-# mypy: allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
+from hierbayes.engines.base import Floats, Ints
+
+
+class FirstLayer(NamedTuple):
+    """The rows of the first layer: row i of the border holds ``edge_values[i, e]`` in column ``edge_columns[i, e]``."""
+
+    order: Ints
+    starts: Ints
+    z: Floats
+    tail: Floats
+    edge_columns: Ints
+    edge_values: Floats
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def orthogonalise(q, r):
+def orthogonalise(q: Floats, r: Floats) -> None:
     """Overwrite the columns of `q` with an orthonormal basis, ``old q = q r``; dependent columns become 0.
 
     Gram and Schmidt twice over: once loses orthogonality where columns are nearly parallel. A level may have fewer rows
@@ -47,7 +61,7 @@ def orthogonalise(q, r):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def project_out(q, t, c):
+def project_out(q: Floats, t: Floats, c: Floats) -> None:
     """Fill ``c = q' t`` and take its share out of `t`, twice over."""
     rows, k = q.shape
     for _ in range(2):
@@ -62,12 +76,15 @@ def project_out(q, t, c):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def project_levels(order, starts, z, tail, edge_columns, edge_values, q_border, r, c, gram, q_out, residual_out):
+def project_levels(
+    layer: FirstLayer, q_border: int, r: Floats, c: Floats, gram: Floats, q_out: Floats, residual_out: Floats
+) -> None:
     """Factor every level: `r` packed (k (k + 1) / 2, levels), `c` (k m, levels), `gram` (m, m) of the residuals.
 
-    Row i of the border holds ``edge_values[i, e]`` in column ``edge_columns[i, e]``. Where `q_out` has rows, the
+    Where `q_out` has rows, the
     orthonormal columns and the residuals of `tail` are kept, in the order of the rows.
     """
+    order, starts, z, tail, edge_columns, edge_values = layer
     k = z.shape[1]
     m = q_border + tail.shape[1]
     for level in range(starts.shape[0] - 1):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hierbayes.engines.base import Floats, Ints, Problem
+from hierbayes.engines.collapsed.entries import draw_many
 from hierbayes.engines.collapsed.threads import threads_for
-from hierbayes.engines.entries import draw_many
 
 _CHUNK_NUMBERS = 1 << 16
 """Random numbers that one chunk of draws takes; chunks set the streams, so this must not depend on the machine."""

@@ -5,7 +5,7 @@ the first layer; Z'Z, after projection on the first layer, of later ones) and a 
 ancestors, then its cells of the border, then X and y.
 """
 
-# mypy: allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -97,8 +97,9 @@ def sparse_rows(structure: Structure, root: Floats, basis: Floats, tail: Floats,
         matrix = across if depth == 0 else gram[starts[depth - 1] : starts[depth]]
         beyond = tails if depth == 0 else coupling[starts[depth - 1] : starts[depth]].reshape(-1, layer.k, width)
         _fill(
-            depth, part, cells, ks, starts, matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64),
-            matrix.data, np.ascontiguousarray(beyond), store,
+            depth, part, cells, ks, starts,
+            (matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data),
+            np.ascontiguousarray(beyond), store,
         )  # fmt: skip
         first += layer.levels
     _fill_factors(nodes[: chain[0].levels], r, chain[0].k, store)
@@ -168,7 +169,8 @@ def _cells(layer: Layer, edge: tuple[Layer, ...]) -> tuple[Ints, Ints]:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill(depth, nodes, cells, ks, starts, indptr, indices, data, beyond, store):  # type: ignore[no-untyped-def]
+def _fill(depth, nodes, cells, ks, starts, columns, beyond, store):  # type: ignore[no-untyped-def]
+    indptr, indices, data = columns
     k = ks[depth]
     chain = ks.shape[0]
     inner = starts[chain - 1]

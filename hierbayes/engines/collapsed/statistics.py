@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hierbayes.engines.base import Floats, Ints, Problem
+from hierbayes.engines.collapsed.entries import project_levels
 from hierbayes.engines.collapsed.order import NOTHING, Thin, thinned
 from hierbayes.engines.collapsed.rows import Rows, sparse_rows
 from hierbayes.engines.collapsed.structure import Layer, Structure, chained, flattened, layers_of
-from hierbayes.engines.entries import project_levels
 from hierbayes.errors import DataError, ModelError
 
 BORDER_LIMIT = 4000
@@ -202,7 +202,8 @@ def _first_layer(
     basis = np.zeros((n, first.k)) if sparse else np.zeros((0, first.k))
     left = np.zeros_like(tail) if sparse else np.zeros((0, tail.shape[1]))
     z = np.ascontiguousarray(first.Z * root[:, None])
-    project_levels(order, starts, z, np.ascontiguousarray(tail), columns, values, border, r, c, base, basis, left)
+    layer = order, starts, z, np.ascontiguousarray(tail), columns, values
+    project_levels(layer, border, r, c, base, basis, left)
     if not sparse:
         return r, c, base, None
     rows = sparse_rows(structure, root, basis, left, r, c)

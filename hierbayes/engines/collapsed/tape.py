@@ -5,7 +5,6 @@ sizes, and the places where the sections start. One address is all that the samp
 compiled per model, and a tape is never written to while chains run.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls
 from __future__ import annotations
 
 HEADER = 64

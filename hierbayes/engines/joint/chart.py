@@ -6,19 +6,20 @@ The largest term's effects are, given the border's, independent of each other: `
 border's move under its own z. Then z is close to a standard normal vector where the density is close to normal.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
+from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.elementary import add_scaled, copy_into, dot
 from hierbayes.engines.joint.rows import part
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def to_point(ints, floats, terms, z, theta, w):
+def to_point(ints: Ints, floats: Floats, terms: Ints, z: Floats, theta: Floats, w: Floats) -> None:
     """Fill theta and w at z; where the tape carries no chart, z holds them."""
     dim, size = ints[at.DIM], w.shape[0]
     if not ints[at.CHART_ON]:
@@ -37,7 +38,7 @@ def to_point(ints, floats, terms, z, theta, w):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def to_theta(ints, floats, z, theta):
+def to_theta(ints: Ints, floats: Floats, z: Floats, theta: Floats) -> None:
     """Fill theta alone at z: ``mode + C z_theta``."""
     dim = ints[at.DIM]
     for i in range(dim):
@@ -45,7 +46,7 @@ def to_theta(ints, floats, z, theta):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def pull_theta(ints, floats, by_theta, grad):
+def pull_theta(ints: Ints, floats: Floats, by_theta: Floats, grad: Floats) -> None:
     """Fill the derivatives in ``z_theta`` from those in theta alone."""
     dim = ints[at.DIM]
     grad[:dim] = 0.0
@@ -54,7 +55,7 @@ def pull_theta(ints, floats, by_theta, grad):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def border(ints, floats, terms, z, w):
+def border(ints: Ints, floats: Floats, terms: Ints, z: Floats, w: Floats) -> None:
     """Fill the border's move: the lower triangular factor times its z."""
     first = terms[0, at.LEVELS] * terms[0, at.K] if terms.shape[0] > 0 else 0
     m = w.shape[0] - first
@@ -65,7 +66,7 @@ def border(ints, floats, terms, z, w):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def coupled(ints, floats, terms, z, w):
+def coupled(ints: Ints, floats: Floats, terms: Ints, z: Floats, w: Floats) -> None:
     """Fill the moves of the largest term's effects."""
     if terms.shape[0] == 0:
         return
@@ -91,7 +92,7 @@ def coupled(ints, floats, terms, z, w):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def pull_back(ints, floats, terms, by_theta, by_w, grad):
+def pull_back(ints: Ints, floats: Floats, terms: Ints, by_theta: Floats, by_w: Floats, grad: Floats) -> None:
     """Fill the gradient in z from those in theta and w; `by_w` is overwritten."""
     dim, size = ints[at.DIM], by_w.shape[0]
     if not ints[at.CHART_ON]:
@@ -112,7 +113,7 @@ def pull_back(ints, floats, terms, by_theta, by_w, grad):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def pull_back_levels(ints, floats, terms, by_w, grad):
+def pull_back_levels(ints: Ints, floats: Floats, terms: Ints, by_w: Floats, grad: Floats) -> None:
     """Take the largest term's derivatives to z and, through the coupling, to the border's move."""
     if terms.shape[0] == 0:
         return

@@ -1,20 +1,22 @@
 """Effects and their prior: from w, which holds b or v level by level, to b, and derivatives back."""
 
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
 
+from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.joint import tape as at
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_factors(terms, blocks, values, factors, lower):
+def fill_factors(terms: Ints, blocks: Ints, values: Floats, factors: Floats, lower: Floats) -> None:
     """Fill ``L = diag(sd) C`` of every term, flat."""
     for t in range(terms.shape[0]):
         k, start, block = terms[t, at.K], terms[t, at.L], terms[t, at.BLOCK]
@@ -25,7 +27,7 @@ def fill_factors(terms, blocks, values, factors, lower):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def spread(ints, terms, lower, w, effects, v):
+def spread(ints: Ints, terms: Ints, lower: Floats, w: Floats, effects: Floats, v: Floats) -> Any:
     """Fill b and v of every level from w; returns the log prior density of w given L.
 
     Where w holds b, its density is that of ``Normal(0, L L')``; where it holds v, a standard normal's.
@@ -74,7 +76,7 @@ def spread(ints, terms, lower, w, effects, v):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def spread_single(sd, flags, w, effects, v):
+def spread_single(sd: float, flags: Ints, w: Floats, effects: Floats, v: Floats) -> Any:
     """Fill b and v of a term with one column; returns at how many levels w holds b."""
     given, inverse = 0, 1.0 / sd
     for j in range(w.shape[0]):
@@ -85,7 +87,7 @@ def spread_single(sd, flags, w, effects, v):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def gather_single(sd, flags, v, pull):
+def gather_single(sd: float, flags: Ints, v: Floats, pull: Floats) -> Any:
     """Do for a term with one column what `gather` does; returns its M."""
     moment, inverse = 0.0, 1.0 / sd
     for j in range(v.shape[0]):
@@ -96,7 +98,7 @@ def gather_single(sd, flags, v, pull):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def gather(ints, terms, lower, v, pull, moments):
+def gather(ints: Ints, terms: Ints, lower: Floats, v: Floats, pull: Floats, moments: Floats) -> None:
     """Turn derivatives in b into those in w, in place, with the prior's share, and fill M of every term.
 
     ``d log p = tr(M' K)`` for a step ``dL = L K``. Where w holds v, b moves with L and ``M = sum L' g v'``; where it
@@ -140,7 +142,7 @@ def gather(ints, terms, lower, v, pull, moments):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def coefficient_prior(means, precisions, beta, pull):
+def coefficient_prior(means: Floats, precisions: Floats, beta: Floats, pull: Floats) -> float:
     """Return the log prior density of beta up to its constant, and add its derivative to `pull` unless empty."""
     value = 0.0
     for i in range(beta.shape[0]):
@@ -152,7 +154,7 @@ def coefficient_prior(means, precisions, beta, pull):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def turn(terms, lower, v, effects):
+def turn(terms: Ints, lower: Floats, v: Floats, effects: Floats) -> None:
     """Fill ``b = L v``."""
     for t in range(terms.shape[0]):
         k, flat = terms[t, at.K], terms[t, at.L]
@@ -166,7 +168,7 @@ def turn(terms, lower, v, effects):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def turn_back(terms, lower, by_b, by_v):
+def turn_back(terms: Ints, lower: Floats, by_b: Floats, by_v: Floats) -> None:
     """Fill ``L'`` times the derivatives in b."""
     for t in range(terms.shape[0]):
         k, flat = terms[t, at.K], terms[t, at.L]

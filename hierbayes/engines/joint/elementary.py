@@ -4,14 +4,17 @@ The mathematical functions of the C library are called one number at a time. Tho
 shifts and choices, which the compiler does for four or eight rows at once; they are right to the last digit or two.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic
+
+from hierbayes.engines.base import Floats
 
 _LOG2_E = 1 / math.log(2.0)
 _LN2_HIGH = 6.93147180369123816490e-01
@@ -21,27 +24,27 @@ _SHIFTER = 6755399441055744.0
 
 
 @intrinsic
-def bits_of(typing_context, x):
+def bits_of(typing_context: Any, x: Any) -> Any:
     """Return the bits of a float as a whole number."""
 
-    def generate(context, builder, signature, arguments):
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], context.get_value_type(types.int64))
 
     return types.int64(types.float64), generate
 
 
 @intrinsic
-def float_of(typing_context, bits):
+def float_of(typing_context: Any, bits: Any) -> Any:
     """Return the float that has these bits."""
 
-    def generate(context, builder, signature, arguments):
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], context.get_value_type(types.float64))
 
     return types.float64(types.int64), generate
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True, fastmath={"contract"})
-def exponential(x):
+def exponential(x: float) -> float:
     """Return exp(x); 0 below -708, and about 1e308 above 709."""
     y = x if x > -708.0 else -708.0
     y = y if y < 709.0 else 709.0
@@ -68,7 +71,7 @@ def exponential(x):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True, fastmath={"contract"})
-def log_one_plus(e):
+def log_one_plus(e: float) -> float:
     """Return log(1 + e) for e between 0 and 1: ``2 artanh(r)`` with ``r = e / (2 + e)``."""
     r = e / (2.0 + e)
     q = r * r
@@ -91,7 +94,7 @@ def log_one_plus(e):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def digamma(x):
+def digamma(x: float) -> float:
     """Return the derivative of log gamma at a positive number."""
     total = 0.0
     while x < 8.0:
@@ -106,7 +109,7 @@ _ORDER_FREE = {"reassoc", "contract", "nsz"}
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_ORDER_FREE)
-def total_of(a):
+def total_of(a: Floats) -> float:
     """Return the sum, its order left to the compiler."""
     s = 0.0
     for i in range(a.shape[0]):
@@ -115,7 +118,7 @@ def total_of(a):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_ORDER_FREE)
-def product_of(a):
+def product_of(a: Floats) -> float:
     """Return the product, its order left to the compiler."""
     s = 1.0
     for i in range(a.shape[0]):
@@ -124,7 +127,7 @@ def product_of(a):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_ORDER_FREE)
-def dot(a, b):
+def dot(a: Floats, b: Floats) -> float:
     """Return the sum of products, its order left to the compiler."""
     s = 0.0
     for i in range(a.shape[0]):
@@ -133,14 +136,14 @@ def dot(a, b):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_scaled(factor, a, out):
+def add_scaled(factor: float, a: Floats, out: Floats) -> None:
     """Add ``factor * a`` to `out`."""
     for i in range(a.shape[0]):
         out[i] += factor * a[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def copy_into(a, out):
+def copy_into(a: Floats, out: Floats) -> None:
     """Copy `a` to `out`: a slice assigned to a slice costs ten times as much, for it minds overlaps."""
     for i in range(a.shape[0]):
         out[i] = a[i]

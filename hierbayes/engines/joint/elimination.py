@@ -1,6 +1,6 @@
 """What the elimination of the moving chart leaves, and its border: the part that is dense or nearly so."""
 
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import math
@@ -51,7 +51,7 @@ class Elimination(NamedTuple):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def first_size(terms):
+def first_size(terms: Ints) -> tuple[int, int]:
     """Return the number of levels of the largest term and of its columns."""
     if terms.shape[0] == 0:
         return 0, 0
@@ -59,7 +59,7 @@ def first_size(terms):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def room(ints, terms):
+def room(ints: Ints, terms: Ints) -> Elimination:
     """Return an elimination to be filled."""
     levels, k = first_size(terms)
     size = ints[at.EFFECTS] + ints[at.P]
@@ -80,7 +80,7 @@ def room(ints, terms):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def reverse(terms, x):
+def reverse(terms: Ints, x: Floats) -> None:
     """Reverse the columns of each level in the border: from the order of w to that of elimination, and back."""
     for t in range(1, terms.shape[0]):
         k = terms[t, at.K]
@@ -91,7 +91,7 @@ def reverse(terms, x):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_border(ints, floats, terms, lower, e):
+def fill_border(ints: Ints, floats: Floats, terms: Ints, lower: Floats, e: Elimination) -> None:
     """Fill the border's part of A."""
     levels, k = first_size(terms)
     border, m, p, place = e.border, e.border.shape[0], ints[at.P], ints[at.AT_BORDER]
@@ -118,7 +118,7 @@ def fill_border(ints, floats, terms, lower, e):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def turn_rows(border, start, k, lower, flat):
+def turn_rows(border: Floats, start: int, k: int, lower: Floats, flat: int) -> None:
     """Turn the rows of one level from b to v; the last column's row comes first."""
     for c in range(k):
         row, x = border[start + k - 1 - c], lower[flat + c * k + c]
@@ -129,7 +129,7 @@ def turn_rows(border, start, k, lower, flat):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def turn_run(row, start, k, lower, flat):
+def turn_run(row: Floats, start: int, k: int, lower: Floats, flat: int) -> None:
     """Turn the columns of one level from b to v: column c becomes the sum of those from c on; the last comes first."""
     for c in range(k):
         s = 0.0
@@ -139,7 +139,7 @@ def turn_run(row, start, k, lower, flat):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def factor_border(e):
+def factor_border(e: Elimination) -> float:
     """Overwrite the upper triangle of the border with R; returns its log determinant, or NaN."""
     a, m, log_det = e.border, e.border.shape[0], 0.0
     for i in range(m):
@@ -165,7 +165,7 @@ def factor_border(e):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def solve_border(e, x):
+def solve_border(e: Elimination, x: Floats) -> None:
     """Overwrite the border's x with ``R^-1 x``."""
     m = x.shape[0]
     for i in range(m - 1, -1, -1):
@@ -179,7 +179,7 @@ def solve_border(e, x):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def solve_border_transposed(e, x):
+def solve_border_transposed(e: Elimination, x: Floats) -> None:
     """Overwrite the border's x with ``R^-T x``."""
     m = x.shape[0]
     for i in range(m):

@@ -9,33 +9,34 @@ and a target e,
 The information at theta is ``D G D``, the target ``D e``.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import math
 
 from numba import njit
 
+from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.elementary import add_scaled, dot
 from hierbayes.engines.joint.rows import part
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def bent(x):
+def bent(x: float) -> float:
     """Return the square of x as far as the nodes and its tangent beyond."""
     far = min(max(x, -at.NODE), at.NODE)
     return far * (2.0 * x - far)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def slope_of_bent(x):
+def slope_of_bent(x: float) -> float:
     """Return the derivative of `bent`."""
     return 2.0 * min(max(x, -at.NODE), at.NODE)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def follow(ints, floats, x, scale, target):
+def follow(ints: Ints, floats: Floats, x: Floats, scale: Floats, target: Floats) -> None:
     """Fill D and ``D e``, in the order of w, at the coordinates of theta."""
     size, place = scale.shape[0], ints[at.AT_FOLLOWING]
     target[:] = part(floats, ints[at.AT_TARGET], size)
@@ -52,7 +53,7 @@ def follow(ints, floats, x, scale, target):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def pull_following(ints, floats, x, by_log_scale, by_e, grad):
+def pull_following(ints: Ints, floats: Floats, x: Floats, by_log_scale: Floats, by_e: Floats, grad: Floats) -> None:
     """Add what derivatives in log D and e say of the coordinates of theta."""
     size, place = by_e.shape[0], ints[at.AT_FOLLOWING]
     for d in range(ints[at.DIM]):

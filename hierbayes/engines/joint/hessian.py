@@ -5,21 +5,25 @@ largest term and the coefficients, so that the compiler takes four rows at once,
 ``b = L v`` turns the sums into those of v, level by level and cell by cell, at the end.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
+from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.effects import turn
 from hierbayes.engines.joint.elementary import copy_into, dot, total_of
 from hierbayes.engines.joint.likelihoods import information
-from hierbayes.engines.joint.rows import codes_of, column_of, first_level, part, predict
+from hierbayes.engines.joint.rows import codes_of, column_of, first_level, part, predict, term_table
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def assemble(ints, floats, terms, lower, parameters, w, own, coupling, border):
+def assemble(
+    ints: Ints, floats: Floats, terms: Ints, lower: Floats, parameters: Floats, w: Floats, own: Floats,
+    coupling: Floats, border: Floats,
+) -> None:  # fmt: skip
     """Fill the Hessian: `own` (levels, k, k), `coupling` (k numbers a cell), the upper triangle of `border`."""
     effects = w.copy()
     turn(terms, lower, w, effects)
@@ -30,7 +34,10 @@ def assemble(ints, floats, terms, lower, parameters, w, own, coupling, border):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_rows(ints, floats, terms, effects, parameters, own, coupling, border):
+def add_rows(
+    ints: Ints, floats: Floats, terms: Ints, effects: Floats, parameters: Floats, own: Floats, coupling: Floats,
+    border: Floats,
+) -> None:  # fmt: skip
     """Fill the information of the rows on the effects and coefficients, in units of b, without priors."""
     p, n = ints[at.P], ints[at.N]
     own[:] = 0.0
@@ -58,13 +65,15 @@ def add_rows(ints, floats, terms, effects, parameters, own, coupling, border):
         for t in range(1, terms.shape[0]):
             add_term(ints, floats, terms, t, first, m, weight, weighted, border)
         if terms.shape[0] > 0:
-            add_first(ints, floats, terms, first, m, level, weight, weighted, own, coupling)
+            add_first(ints, floats, first, m, level, weight, weighted, own, coupling)
         level = after
         first += m
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def weigh(ints, floats, terms, t, first, m, weight, weighted):
+def weigh(
+    ints: Ints, floats: Floats, terms: Ints, t: int, first: int, m: int, weight: Floats, weighted: Floats
+) -> None:
     """Fill the columns of a term, a chunk of them, times the weights of the rows."""
     k = terms[t, at.K]
     for c in range(k):
@@ -76,7 +85,7 @@ def weigh(ints, floats, terms, t, first, m, weight, weighted):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def weigh_column(ints, floats, first, m, weight, column, out):
+def weigh_column(ints: Ints, floats: Floats, first: int, m: int, weight: Floats, column: Floats, out: Floats) -> None:
     """Fill a column times the information of the rows: their weights, or of categories ``b (diag(p) - p p')``.
 
     The rows of one observation have one level under every term, so that the products of its weighted columns with
@@ -96,14 +105,16 @@ def weigh_column(ints, floats, first, m, weight, column, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def multiply(a, b, out):
+def multiply(a: Floats, b: Floats, out: Floats) -> None:
     """Fill the products of two columns."""
     for i in range(out.shape[0]):
         out[i] = a[i] * b[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_coefficients(ints, floats, first, m, weight, weighted, border):
+def add_coefficients(
+    ints: Ints, floats: Floats, first: int, m: int, weight: Floats, weighted: Floats, border: Floats
+) -> None:
     """Add a chunk's products of the coefficients' columns with each other."""
     p = ints[at.P]
     head = border.shape[0] - p
@@ -115,7 +126,10 @@ def add_coefficients(ints, floats, first, m, weight, weighted, border):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_term(ints, floats, terms, t, first, m, weight, weighted, border):
+def add_term(
+    ints: Ints, floats: Floats, terms: Ints, t: int, first: int, m: int, weight: Floats, weighted: Floats,
+    border: Floats,
+) -> None:  # fmt: skip
     """Add a chunk's products of a term of the border with itself, with those after it and with the coefficients."""
     p, k = ints[at.P], terms[t, at.K]
     size1, head = terms[0, at.LEVELS] * terms[0, at.K], border.shape[0] - p
@@ -141,8 +155,12 @@ def add_term(ints, floats, terms, t, first, m, weight, weighted, border):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_first(ints, floats, terms, first, m, level, weight, weighted, own, coupling):
+def add_first(
+    ints: Ints, floats: Floats, first: int, m: int, level: int, weight: Floats, weighted: Floats, own: Floats,
+    coupling: Floats,
+) -> None:  # fmt: skip
     """Add a chunk's products of the first term's columns with each other and with the border's."""
+    terms = term_table(ints)
     k, levels = terms[0, at.K], terms[0, at.LEVELS]
     starts = part(ints, ints[at.AT_STARTS], levels + 1)
     pointers = part(ints, ints[at.AT_POINTERS], levels + 1)
@@ -167,7 +185,7 @@ def add_first(ints, floats, terms, first, m, level, weight, weighted, own, coupl
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def couple(ints, floats, terms, first, m, i, scaled, out):
+def couple(ints: Ints, floats: Floats, terms: Ints, first: int, m: int, i: int, scaled: Floats, out: Floats) -> None:
     """Add the products of one weighted column, over the rows of a level from the chunk's i-th on, with the border's."""
     n, p = ints[at.N], ints[at.P]
     rows = scaled.shape[0]
@@ -188,7 +206,7 @@ def couple(ints, floats, terms, first, m, i, scaled, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def turn_right(matrix, lower, flat, k):
+def turn_right(matrix: Floats, lower: Floats, flat: int, k: int) -> None:
     """Multiply a few columns by L from the right, in place: column c becomes the sum of those from c on."""
     for c in range(k):
         for i in range(matrix.shape[0]):
@@ -199,7 +217,7 @@ def turn_right(matrix, lower, flat, k):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def turn_own(ints, terms, lower, own, coupling):
+def turn_own(ints: Ints, terms: Ints, lower: Floats, own: Floats, coupling: Floats) -> None:
     """Turn the largest term's blocks, and what couples them to the border, from b to v."""
     if terms.shape[0] == 0:
         return
@@ -217,7 +235,7 @@ def turn_own(ints, terms, lower, own, coupling):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def turn_cells(terms, lower, columns, cell):
+def turn_cells(terms: Ints, lower: Floats, columns: Ints, cell: Floats) -> None:
     """Turn the border's columns that meet a level, term by term; those of the coefficients come last and stay."""
     size1 = terms[0, at.LEVELS] * terms[0, at.K]
     t, a = 1, 0
@@ -230,7 +248,7 @@ def turn_cells(terms, lower, columns, cell):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def turn_border(terms, lower, border):
+def turn_border(terms: Ints, lower: Floats, border: Floats) -> None:
     """Turn the upper triangle of the border's own Hessian from b to v."""
     if terms.shape[0] == 0:
         return
@@ -247,7 +265,7 @@ def turn_border(terms, lower, border):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_priors(ints, floats, terms, own, border):
+def add_priors(ints: Ints, floats: Floats, terms: Ints, own: Floats, border: Floats) -> None:
     """Add the prior precisions: 1 for v, and those of beta."""
     p, k, levels = ints[at.P], 0, 0
     if terms.shape[0] > 0:

@@ -1,11 +1,12 @@
 """The joint log density of (theta, w) and its gradient, read off a tape."""
 
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
+from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.chart import pull_back, pull_theta, to_point, to_theta
 from hierbayes.engines.joint.effects import (
@@ -23,43 +24,41 @@ from hierbayes.engines.joint.following import pull_following
 from hierbayes.engines.joint.moving import move
 from hierbayes.engines.joint.moving_reverse import gather_coefficients, gather_terms, retrace, spread_count
 from hierbayes.engines.joint.rows import part, pass_over_rows, term_table
-from hierbayes.engines.theta import push_moment, unpack_theta
+from hierbayes.engines.theta import Tables, push_moment, unpack_theta
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def block_table(ints):
+def block_table(ints: Ints) -> Ints:
     """Return the table of blocks, `ThetaLayout.block_ints`."""
     terms = ints[at.TERMS]
     return part(ints, ints[at.AT_BLOCK_INTS], 4 * terms).reshape(terms, 4)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def scalar_table(ints):
+def scalar_table(ints: Ints) -> Ints:
     """Return the table of scalars, `ThetaLayout.scalar_ints`."""
     scalars = ints[at.SCALARS]
     return part(ints, ints[at.AT_SCALAR_INTS], 3 * scalars).reshape(scalars, 3)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def unpacked(ints, floats, theta, values, slopes, factors, pull):
+def unpacked(
+    ints: Ints, floats: Floats, theta: Floats, values: Floats, slopes: Floats, factors: Floats, pull: Floats
+) -> float:
     """Fill what `theta.unpack_theta` fills; returns the log prior density of theta."""
     scalars, terms = ints[at.SCALARS], ints[at.TERMS]
     factors[:] = part(floats, ints[at.AT_FACTORS], ints[at.FLAT])
-    return unpack_theta(
+    tables = Tables(
         scalar_table(ints),
         part(floats, ints[at.AT_SCALAR_FLOATS], 5 * scalars).reshape(scalars, 5),
         block_table(ints),
         part(floats, ints[at.AT_ETAS], terms),
-        theta,
-        values,
-        slopes,
-        factors,
-        pull,
     )
+    return unpack_theta(tables, theta, values, slopes, factors, pull)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sds_count(blocks):
+def sds_count(blocks: Ints) -> int:
     """Return the number of sds; sigma and the other parameters come after them."""
     count = 0
     for t in range(blocks.shape[0]):
@@ -68,7 +67,7 @@ def sds_count(blocks):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def log_density(ints, floats, z, grad):
+def log_density(ints: Ints, floats: Floats, z: Floats, grad: Floats) -> float:
     """Return the log density of theta and w, ``log p(y, theta, w)`` with every Jacobian, and fill its gradient.
 
     Where the tape carries a chart, it is the density of z up to a constant. An empty `grad` is left alone.
@@ -79,7 +78,7 @@ def log_density(ints, floats, z, grad):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def moving_density(ints, floats, z, grad):
+def moving_density(ints: Ints, floats: Floats, z: Floats, grad: Floats) -> float:
     """Return the log density of z in the moving chart, see `moving`, and fill its gradient unless that is empty."""
     dim, p, effects_count = ints[at.DIM], ints[at.P], ints[at.EFFECTS]
     size = effects_count + p
@@ -125,7 +124,7 @@ def moving_density(ints, floats, z, grad):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fixed_density(ints, floats, z, grad):
+def fixed_density(ints: Ints, floats: Floats, z: Floats, grad: Floats) -> float:
     """Return the log density of z in the fixed chart or of (theta, w) without one; see `log_density`."""
     dim, p, effects_count = ints[at.DIM], ints[at.P], ints[at.EFFECTS]
     size = effects_count + p
@@ -158,7 +157,10 @@ def fixed_density(ints, floats, z, grad):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def push(ints, terms, blocks, theta, factors, moments, slopes, by_parameters, by_theta):
+def push(
+    ints: Ints, terms: Ints, blocks: Ints, theta: Floats, factors: Floats, moments: Floats, slopes: Floats,
+    by_parameters: Floats, by_theta: Floats,
+) -> None:  # fmt: skip
     """Add the derivatives in sds, correlations and parameters to that of theta."""
     scalars, first = scalar_table(ints), sds_count(blocks)
     for t in range(terms.shape[0]):
@@ -178,7 +180,7 @@ def push(ints, terms, blocks, theta, factors, moments, slopes, by_parameters, by
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def expand(ints, floats, z, out):
+def expand(ints: Ints, floats: Floats, z: Floats, out: Floats) -> None:
     """Fill theta, then b of every term and beta, in the order of w, at z."""
     dim, effects_count = ints[at.DIM], ints[at.EFFECTS]
     terms = term_table(ints)

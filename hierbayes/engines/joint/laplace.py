@@ -7,14 +7,16 @@ Newton's method in v, ``b = L v``, so that an sd of 0 is no exception:
 The Hessian is minus the expected second derivative where the second derivative itself may have either sign.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
 
+from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.collapsed.border import cholesky_upper
 from hierbayes.engines.collapsed.lapack import LARGE, large_cholesky
 from hierbayes.engines.joint import tape as at
@@ -30,7 +32,7 @@ _CLOSE = 1e-12
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def climb(ints, floats, terms, lower, parameters, w, pull):
+def climb(ints: Ints, floats: Floats, terms: Ints, lower: Floats, parameters: Floats, w: Floats, pull: Floats) -> Any:
     """Return the log density of y and (v, beta), but for v's constant; fill its gradient unless `pull` is empty."""
     effects_count, p = ints[at.EFFECTS], ints[at.P]
     effects = w.copy()
@@ -51,7 +53,7 @@ def climb(ints, floats, terms, lower, parameters, w, pull):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def invert_small(a, k):
+def invert_small(a: Floats, k: int) -> float:
     """Overwrite a flat k by k positive definite matrix with its inverse; returns its log determinant, or NaN.
 
     Gauss-Jordan without pivoting, which is stable for such matrices.
@@ -75,7 +77,7 @@ def invert_small(a, k):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def eliminate(ints, levels, k, own, coupling, border):
+def eliminate(ints: Ints, levels: int, k: int, own: Floats, coupling: Floats, border: Floats) -> float:
     """Eliminate the first term: `own` becomes its inverse, `coupling` ``H_11^-1 C``, `border` S, factored as ``R' R``.
 
     Returns the log determinant of the whole Hessian, NaN where it is not positive definite.
@@ -114,7 +116,9 @@ def eliminate(ints, levels, k, own, coupling, border):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def solve(ints, levels, k, own, coupling, border, pull, step):
+def solve(
+    ints: Ints, levels: int, k: int, own: Floats, coupling: Floats, border: Floats, pull: Floats, step: Floats
+) -> None:
     """Fill ``H^-1 pull`` from what `eliminate` leaves."""
     pointers = part(ints, ints[at.AT_POINTERS], levels + 1)
     cells = part(ints, ints[at.AT_COLUMNS], ints[at.CELLS])
@@ -146,7 +150,9 @@ def solve(ints, levels, k, own, coupling, border, pull, step):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def laplace(ints, floats, theta, w, own, coupling, border):
+def laplace(
+    ints: Ints, floats: Floats, theta: Floats, w: Floats, own: Floats, coupling: Floats, border: Floats
+) -> float:
     """Move `w` = (v, beta) to its mode at theta, fill the eliminated Hessian, and return the log marginal density.
 
     NaN where Newton's method fails.

@@ -13,17 +13,20 @@ R is upper triangular in the order of elimination: the levels of the largest ter
 last column is eliminated first. Derivatives are those of `moving_reverse`.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
 
+from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.effects import turn_back
 from hierbayes.engines.joint.elimination import (
+    Elimination,
     factor_border,
     fill_border,
     first_size,
@@ -39,7 +42,7 @@ ORDER_FREE = {"reassoc", "contract", "nsz"}
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_root(information, k, lower, scale, roots, base):
+def fill_root(information: Floats, k: int, lower: Floats, scale: Floats, roots: Floats, base: int) -> Any:
     """Fill R of one level from its information, D and L; returns log |R|, or NaN."""
     for i in range(k):
         for h in range(i + 1):
@@ -67,7 +70,9 @@ def fill_root(information, k, lower, scale, roots, base):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=ORDER_FREE)
-def fill_cell(coupling, width, lower, scale, scales, root, cell):
+def fill_cell(
+    coupling: Floats, width: int, lower: Floats, scale: Floats, scales: Floats, root: Floats, cell: Floats
+) -> None:
     """Fill a level's cells from the information, with D on both sides and L on the level's, times ``R^-T``."""
     k = scale.shape[0]
     for i in range(k):
@@ -91,7 +96,7 @@ def fill_cell(coupling, width, lower, scale, scales, root, cell):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def turn_columns(terms, lower, columns, width, row):
+def turn_columns(terms: Ints, lower: Floats, columns: Ints, width: int, row: Floats) -> None:
     """Turn a row of cells from b to v on the border's side; the coefficients' columns, past `width`, stay."""
     size1 = terms[0, at.LEVELS] * terms[0, at.K]
     t, a = 1, 0
@@ -103,7 +108,7 @@ def turn_columns(terms, lower, columns, width, row):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def take_square(row, columns, border):
+def take_square(row: Floats, columns: Ints, border: Floats) -> None:
     """Take ``row' row`` out of the border's upper triangle."""
     width = row.shape[0]
     if width == border.shape[0]:
@@ -119,7 +124,7 @@ def take_square(row, columns, border):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_levels(ints, floats, terms, lower, e):
+def fill_levels(ints: Ints, floats: Floats, terms: Ints, lower: Floats, e: Elimination) -> Any:
     """Fill R and the cells of every level, and take their share out of the border; returns log |R|, or NaN."""
     levels, k = first_size(terms)
     information, coupling, others = ints[at.AT_LEVELS], ints[at.AT_COUPLING], terms.shape[0] > 1
@@ -153,7 +158,7 @@ def fill_levels(ints, floats, terms, lower, e):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def move(ints, floats, terms, lower, z, e):
+def move(ints: Ints, floats: Floats, terms: Ints, lower: Floats, z: Floats, e: Elimination) -> Any:
     """Fill an elimination at z, whose first numbers are those of theta; returns log |R|, NaN where A has none."""
     p, effects, dim = ints[at.P], ints[at.EFFECTS], ints[at.DIM]
     t, u, target = e.t, e.u, np.empty(effects + p)
@@ -176,7 +181,7 @@ def move(ints, floats, terms, lower, z, e):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=ORDER_FREE)
-def back_substitute(terms, e, x):
+def back_substitute(terms: Ints, e: Elimination, x: Floats) -> None:
     """Overwrite x with ``R^-1 x``."""
     levels, k = first_size(terms)
     rest = x[levels * k :]
@@ -199,7 +204,7 @@ def back_substitute(terms, e, x):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def forward_substitute(terms, e, x):
+def forward_substitute(terms: Ints, e: Elimination, x: Floats) -> None:
     """Overwrite x with ``R^-T x``."""
     levels, k = first_size(terms)
     rest = x[levels * k :]

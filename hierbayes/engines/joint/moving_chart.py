@@ -9,7 +9,7 @@ import numpy as np
 from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.charting import CENTRED_FROM, TAIL, append, relative_information, theta_factor
-from hierbayes.engines.joint.entries import log_density, size_of, working
+from hierbayes.engines.joint.entries import DENSITY, size_of, working
 from hierbayes.engines.joint.nodes import coefficients
 from hierbayes.engines.joint.surface import Peak
 from hierbayes.engines.theta import ThetaLayout
@@ -77,11 +77,11 @@ def _shortfall(charted: Ints, reach: float) -> float:
     dim, ratios = int(charted[at.DIM]), np.empty(_POINTS)
     for i, z in enumerate(points):
         if reach == 1:
-            ratios[i] = log_density(charted, z) + 0.5 * z @ z
+            ratios[i] = DENSITY.log_density(charted, z) + 0.5 * z @ z
             continue
         z[:dim] *= reach
         middle = np.concatenate([z[:dim], np.zeros(len(z) - dim)])
-        ratios[i] = log_density(charted, z) - log_density(charted, middle) + 0.5 * z[dim:] @ z[dim:]
+        ratios[i] = DENSITY.log_density(charted, z) - DENSITY.log_density(charted, middle) + 0.5 * z[dim:] @ z[dim:]
     if not np.all(np.isfinite(ratios)):
         return np.inf
     below = np.median(ratios) - np.sort(ratios)

@@ -18,20 +18,23 @@ row to the first that visits the places that R holds and no others, as that of T
 model is Gaussian ``z_bar = -z`` and the sum for a step of L is that of the collapsed engine.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numba import njit
 
+from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.elementary import copy_into, dot
-from hierbayes.engines.joint.elimination import first_size, reverse
+from hierbayes.engines.joint.elimination import Elimination, first_size, reverse
 from hierbayes.engines.joint.moving import ORDER_FREE, back_substitute, forward_substitute
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def spread_count(terms):
+def spread_count(terms: Ints) -> Any:
     """Return how many numbers the diagonal blocks of B over all terms have."""
     count = 0
     for t in range(terms.shape[0]):
@@ -40,7 +43,7 @@ def spread_count(terms):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def retrace(terms, z, e, by_u, traced, spreads):
+def retrace(terms: Ints, z: Floats, e: Elimination, by_u: Floats, traced: Floats, spreads: Floats) -> None:
     """Turn derivatives in (v, beta) into those in z, in place, and fill r_bar, y and the diagonal blocks of B."""
     reverse(terms, by_u)
     forward_substitute(terms, e, by_u)
@@ -59,7 +62,7 @@ def retrace(terms, z, e, by_u, traced, spreads):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def border_spread(e, by_z, y):
+def border_spread(e: Elimination, by_z: Floats, y: Floats) -> Floats:
     """Return the border's part of B, symmetric, at the places that R holds."""
     m = e.border.shape[0]
     spread = np.zeros((m, m))
@@ -82,7 +85,9 @@ def border_spread(e, by_z, y):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_first_blocks(terms, z, e, by_z, y, spread, spreads):
+def fill_first_blocks(
+    terms: Ints, z: Floats, e: Elimination, by_z: Floats, y: Floats, spread: Floats, spreads: Floats
+) -> None:
     """Fill the blocks of B at the largest term's levels."""
     levels, k = first_size(terms)
     block, crossed = np.empty((k, k)), np.empty(k)
@@ -112,7 +117,7 @@ def fill_first_blocks(terms, z, e, by_z, y, spread, spreads):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_border_blocks(terms, spread, spreads):
+def fill_border_blocks(terms: Ints, spread: Floats, spreads: Floats) -> None:
     """Fill the diagonal blocks of B over the border: of its terms, the last column first, then of the coefficients."""
     first = terms[0, at.LEVELS] * terms[0, at.K] if terms.shape[0] > 0 else 0
     place, start = first * terms[0, at.K] if terms.shape[0] > 0 else 0, 0
@@ -130,7 +135,9 @@ def fill_border_blocks(terms, spread, spreads):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def gather_levels(k, traced, spreads, factor, moment, by_log_scale):
+def gather_levels(
+    k: int, traced: Floats, spreads: Floats, factor: Floats, moment: Floats, by_log_scale: Floats
+) -> None:
     """Add ``v v' - I + r_bar a' + a r_bar' + B`` of every level of a term to its M, and fill derivatives in log D.
 
     `traced` holds rows u, u_bar, r_bar and y of the term's effects.
@@ -156,7 +163,7 @@ def gather_levels(k, traced, spreads, factor, moment, by_log_scale):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def inverse_of(factor, k):
+def inverse_of(factor: Floats, k: int) -> Floats:
     """Return the inverse of a lower triangular matrix."""
     found = np.zeros((k, k))
     for c in range(k):
@@ -170,7 +177,9 @@ def inverse_of(factor, k):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def gather_terms(terms, blocks, traced, spreads, factors, moments, by_log_scale):
+def gather_terms(
+    terms: Ints, blocks: Ints, traced: Floats, spreads: Floats, factors: Floats, moments: Floats, by_log_scale: Floats
+) -> Any:
     """Do what `gather_levels` does for every term; returns how much of `spreads` belongs to the terms."""
     moments[:] = 0.0
     place = 0
@@ -191,7 +200,7 @@ def gather_terms(terms, blocks, traced, spreads, factors, moments, by_log_scale)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def gather_coefficients(ints, floats, traced, spreads, by_log_scale):
+def gather_coefficients(ints: Ints, floats: Floats, traced: Floats, spreads: Floats, by_log_scale: Floats) -> None:
     """Fill derivatives in log D of the coefficients: ``-1 + P (r_bar (2 a - m) + B) - u_bar u``."""
     p, prior = ints[at.P], ints[at.AT_PRIOR]
     for i in range(p):
@@ -202,7 +211,7 @@ def gather_coefficients(ints, floats, traced, spreads, by_log_scale):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=ORDER_FREE)
-def square(row, columns, spread, y):
+def square(row: Floats, columns: Ints, spread: Floats, y: Floats) -> Any:
     """Return a row of cells times y, and the row times the border's symmetric matrix times the row."""
     width, crossed, total = row.shape[0], 0.0, 0.0
     if width == spread.shape[0]:
@@ -223,7 +232,7 @@ def square(row, columns, spread, y):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=ORDER_FREE)
-def products(cross, place, turned, width):
+def products(cross: Floats, place: int, turned: Floats, width: int) -> float:
     """Return the sum of products of a row of cells with as many numbers."""
     s = 0.0
     for a in range(width):
@@ -232,7 +241,7 @@ def products(cross, place, turned, width):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def divide_block(roots, base, block):
+def divide_block(roots: Floats, base: int, block: Floats) -> None:
     """Overwrite a small matrix B with ``R^-1 B R^-T``."""
     k = block.shape[0]
     for c in range(k):
@@ -250,7 +259,7 @@ def divide_block(roots, base, block):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=ORDER_FREE)
-def spread_row(row, columns, spread, y, turned):
+def spread_row(row: Floats, columns: Ints, spread: Floats, y: Floats, turned: Floats) -> Any:
     """Fill a row of cells times the border's symmetric matrix, at the level's columns; returns the row times y."""
     width, crossed = row.shape[0], 0.0
     if width == spread.shape[0]:

@@ -10,7 +10,7 @@ from scipy import sparse
 from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.charting import theta_factor
-from hierbayes.engines.joint.entries import Working, expanded, working
+from hierbayes.engines.joint.entries import DENSITY, Working, working
 from hierbayes.engines.joint.surface import NEVER, Peak, Surface
 
 _FURTHEST = 12.0
@@ -51,7 +51,7 @@ def _node(words: Ints, peak: Peak, whole: _Information, target: Floats, move: Fl
     if surface(theta) >= NEVER:
         return None
     there = working(words, theta, surface.at)
-    effects = expanded(words, np.concatenate([theta, surface.at.w]))[len(theta) :]
+    effects = DENSITY.expanded(words, np.concatenate([theta, surface.at.w]))[len(theta) :]
     own = _Information(words, there, len(effects))
     slope = there.target - own @ effects
     with np.errstate(divide="ignore", invalid="ignore"):

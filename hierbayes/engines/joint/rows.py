@@ -1,31 +1,34 @@
 """One pass over the rows: linear predictor, log likelihood and its derivatives, gathered by coefficient and level."""
 
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numba import njit
 
+from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.elementary import add_scaled, copy_into, dot, total_of
 from hierbayes.engines.joint.likelihoods import constant_terms, log_likelihood
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def part(array, place, length):
+def part(array: Floats, place: int, length: int) -> Any:
     """Return a section as an array of its own."""
     return array[place : place + length]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def term_table(ints):
+def term_table(ints: Ints) -> Ints:
     """Return the table of terms."""
     terms = ints[at.TERMS]
     return part(ints, ints[at.AT_TERMS], terms * at.TERM_WORDS).reshape(terms, at.TERM_WORDS)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def codes_of(ints, term, first, m):
+def codes_of(ints: Ints, term: int, first: int, m: int) -> Any:
     """Return the levels of a chunk's rows under a term other than the first.
 
     As numbers without a sign they spare the compiler a test for negative places.
@@ -34,13 +37,15 @@ def codes_of(ints, term, first, m):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def column_of(floats, place, first, m, width, column):
+def column_of(floats: Floats, place: int, first: int, m: int, width: int, column: int) -> Floats:
     """Return one column of a chunk, of a matrix that is kept chunk by chunk."""
     return part(floats, place + first * width + column * m, m)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def predict(ints, floats, terms, first, m, level, effects, eta):
+def predict(
+    ints: Ints, floats: Floats, terms: Ints, first: int, m: int, level: int, effects: Floats, eta: Floats
+) -> int:
     """Fill the linear predictors of a chunk. `level` is that of its first row; returns that of the row after it."""
     copy_into(part(floats, ints[at.AT_OFFSET] + first, m), eta)
     p, beta = ints[at.P], ints[at.EFFECTS]
@@ -64,7 +69,9 @@ def predict(ints, floats, terms, first, m, level, effects, eta):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def predict_first(ints, floats, terms, first, m, level, effects, eta):
+def predict_first(
+    ints: Ints, floats: Floats, terms: Ints, first: int, m: int, level: int, effects: Floats, eta: Floats
+) -> int:
     """Add the first term, whose levels come one after another; returns the level of the row after the chunk."""
     k = terms[0, at.K]
     starts = part(ints, ints[at.AT_STARTS], terms[0, at.LEVELS] + 1)
@@ -87,7 +94,7 @@ def predict_first(ints, floats, terms, first, m, level, effects, eta):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def scatter(ints, floats, terms, first, m, level, g, pull):
+def scatter(ints: Ints, floats: Floats, terms: Ints, first: int, m: int, level: int, g: Floats, pull: Floats) -> None:
     """Add the derivatives in the predictors of a chunk to those in effects and coefficients."""
     p, beta = ints[at.P], ints[at.EFFECTS]
     for c in range(p):
@@ -109,7 +116,9 @@ def scatter(ints, floats, terms, first, m, level, g, pull):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def scatter_first(ints, floats, terms, first, m, level, g, pull):
+def scatter_first(
+    ints: Ints, floats: Floats, terms: Ints, first: int, m: int, level: int, g: Floats, pull: Floats
+) -> None:
     """Add the first term's share."""
     k = terms[0, at.K]
     starts = part(ints, ints[at.AT_STARTS], terms[0, at.LEVELS] + 1)
@@ -128,7 +137,7 @@ def scatter_first(ints, floats, terms, first, m, level, g, pull):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def first_level(ints, terms):
+def first_level(ints: Ints, terms: Ints) -> int:
     """Return the level of the first row: levels without rows may come before it."""
     level = 0
     if terms.shape[0] > 0:
@@ -139,7 +148,9 @@ def first_level(ints, terms):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def pass_over_rows(ints, floats, effects, parameters, pull, slopes):
+def pass_over_rows(
+    ints: Ints, floats: Floats, effects: Floats, parameters: Floats, pull: Floats, slopes: Floats
+) -> float:
     """Return the log likelihood at `effects`, b of every term and beta.
 
     Parameters

@@ -7,11 +7,10 @@ from itertools import count
 
 import numpy as np
 
-from hierbayes.engines.base import Floats, Ints, Problem
+from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.arrange import Rows
 from hierbayes.engines.joint.entries import Hessian, laplace
-from hierbayes.engines.theta import ThetaLayout
 from hierbayes.families import Family
 
 NEVER = 1e100
@@ -144,22 +143,6 @@ def _curvature(surface: Surface, theta: Floats, steps: Floats) -> tuple[Floats |
             apart = up[i] + down[i] + up[j] + down[j] - 2 * middle
             hessian[i, j] = hessian[j, i] = (both - apart) / (2 * steps[i] * steps[j])
     return (hessian if np.all(np.abs(hessian) < NEVER / 1e10) else None), modes
-
-
-def rough_curvatures(problem: Problem, layout: ThetaLayout, theta: Floats) -> Floats:
-    """Return rough curvatures of the log density around a theta: those of an sd known as well as its levels allow."""
-    from hierbayes.engines.scalars import from_coordinate
-
-    counts = [block.n_levels for block in problem.blocks for _ in block.sd_priors]
-    counts += [problem.n] * len(problem.kernel_parameters)
-    rough = np.ones(layout.dim)
-    for (_, kind, place), (_, _, a, b, _), known in zip(layout.scalar_ints, layout.scalar_floats, counts, strict=True):
-        if place >= 0:
-            rough[place] += 2 * known * from_coordinate(kind, a, b, theta[place])[1] ** 2
-    for (k, _, place, _), block in zip(layout.block_ints, problem.blocks, strict=True):
-        if place >= 0:
-            rough[place : place + k * (k - 1) // 2] += block.n_levels
-    return rough
 
 
 def first_guess(family: Family, rows: Rows, effects: int) -> Floats:

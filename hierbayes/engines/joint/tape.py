@@ -7,7 +7,6 @@ The vector w of all effects holds, in this order, the effects of the largest ter
 terms, and beta. What follows the largest term's effects is called the border.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls
 from __future__ import annotations
 
 HEADER = 64

@@ -1,11 +1,12 @@
 """The working Gaussian model at the mode: what the chart that moves with theta keeps of the likelihood."""
 
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
+from hierbayes.engines.base import Floats, Ints
 from hierbayes.engines.joint import tape as at
 from hierbayes.engines.joint.effects import fill_factors, turn
 from hierbayes.engines.joint.elementary import add_scaled, dot
@@ -16,7 +17,9 @@ from hierbayes.engines.joint.rows import part, pass_over_rows, term_table
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def working(ints, floats, theta, w, own, coupling, border, target):
+def working(
+    ints: Ints, floats: Floats, theta: Floats, w: Floats, own: Floats, coupling: Floats, border: Floats, target: Floats
+) -> None:
     """Fill the information G in (b, beta) at theta and (v, beta), in units of b, and G b plus the slope there.
 
     `border` holds all of its symmetric matrix, where `hessian.assemble` fills the upper triangle.
@@ -39,7 +42,9 @@ def working(ints, floats, theta, w, own, coupling, border, target):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_product(ints, terms, effects, own, coupling, border, target):
+def add_product(
+    ints: Ints, terms: Ints, effects: Floats, own: Floats, coupling: Floats, border: Floats, target: Floats
+) -> None:
     """Add ``G (b, beta)`` to the target."""
     levels, k = first_size(terms)
     rest, by_rest = effects[levels * k :], target[levels * k :]

@@ -42,7 +42,7 @@ def check_scale(scale: str, family: Family, what: str) -> None:
     if not isinstance(scale, str) or scale not in SCALES:
         known = f"{', '.join(repr(each) for each in SCALES[:-1])} or {SCALES[-1]!r}"
         raise ModelError(f"scale={scale!r} is not understood", f"write {known}")
-    if scale == "odds" and family.link != "logit":
+    if scale == "odds" and not family.odds:
         raise ModelError(
             f'scale="odds" is for the link logit, and that of {family.name} is {_link(family)}: the exponential of its '
             "linear predictor is no odds",
@@ -56,17 +56,17 @@ def check_scale(scale: str, family: Family, what: str) -> None:
             'write fit.contrasts(..., scale="ratio"), or scale="response" for the means',
         )
     if family.values not in _POSITIVE:
-        score = "scores have no zero of their own" if family.ordered else "the mean may be 0 or negative"
+        score = "scores have no zero of their own" if family.has_thresholds else "the mean may be 0 or negative"
         raise ModelError(
             f'scale="ratio" is for responses whose mean is above 0, and with {family.name} {score}: a ratio says '
             "nothing",
-            'scale="odds" gives odds ratios' if family.link == "logit" else 'write scale="link" for differences',
+            'scale="odds" gives odds ratios' if family.odds else 'write scale="link" for differences',
         )
     if what == "slopes" and not log_means(family):
         raise ModelError(
             f"with {family} the ratio of means for one unit of a predictor depends on where it starts",
             'write fit.contrasts("x", at={"x": [a, b]}, scale="ratio") for the ratio between two values'
-            + (', or scale="odds" for the odds ratio' if family.link == "logit" else ""),
+            + (', or scale="odds" for the odds ratio' if family.odds else ""),
         )
 
 
