@@ -109,7 +109,7 @@ def test_the_drawing_and_the_text_beside_it_name_every_room():
 
 
 def test_the_drawing_fits_a_narrow_screen():
-    assert max(map(len, DRAWING.splitlines())) <= 40
+    assert max(map(len, DRAWING.splitlines())) <= 36
     assert len(DRAWING.splitlines()) <= 30
 
 
