@@ -19,7 +19,7 @@ Rank = Literal["drop", "raise"]
 
 @dataclass(frozen=True)
 class Contrast:
-    """How a categorical predictor is coded.
+    """How a categorical column is coded.
 
     Attributes
     ----------

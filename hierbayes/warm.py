@@ -42,7 +42,7 @@ def _joint() -> None:
 
 
 def _surrogate() -> None:
-    """Take the path of a dear model with a small one: students who each meet a few lecturers."""
+    """Take the path of an expensive model with a small one: students who each meet a few lecturers."""
     import numpy as np
 
     from hierbayes.engines.base import Block, Problem

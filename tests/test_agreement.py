@@ -22,7 +22,7 @@ MODELS = {
     "cake": 53,
 }
 
-# By symmetry the intercept of penicillin is 22.9722 in the mean; the chains of the usual seed end three of their Monte
+# By symmetry the intercept of penicillin has the mean 22.9722; the chains of the usual seed end three of their Monte
 # Carlo errors away from it, those of others do not.
 SEEDS = {"penicillin": 3}
 

@@ -178,7 +178,7 @@ def test_the_sds_of_one_predictor_share_a_panel():
 
 
 def grouped(n=300, levels=15):
-    """Rows whose groups differ. Where they do not, sds lie near nought, and a chain may stand still there for long."""
+    """Rows whose groups differ. Where they do not, sds lie near 0, and a chain may stand still there for long."""
     rng = np.random.default_rng(5)
     codes, x = np.arange(n) % levels, rng.normal(size=n).round(2)
     utility = np.outer(x, [0.0, 0.5, -0.5]) + rng.normal(size=(levels, 3))[codes] + rng.gumbel(size=(n, 3))

@@ -156,7 +156,7 @@ PYTHON = (
     ),
     Fault(
         "proposals always accepted", "engines/collapsed/surrogate.py",
-        "draws of a dear model follow the surrogate, not the posterior",
+        "draws of an expensive model follow the surrogate, not the posterior",
         "        if not log_u < found - self.excess:\n",
         "        if not np.isfinite(found):\n",
         ("tests/engines/test_collapsed_sampling.py::test_draws_are_exact_whatever_the_surrogate",),

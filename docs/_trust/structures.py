@@ -1,4 +1,4 @@
-"""The models that are calibrated: every kind of term, few and unequal groups, sds near nought."""
+"""The models that are calibrated: every kind of term, few and unequal groups, sds near 0."""
 
 from __future__ import annotations
 

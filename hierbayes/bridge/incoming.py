@@ -91,7 +91,7 @@ def _population_priors(parent: Any, design: Design, centred: bool) -> dict[str, 
 
 
 def _check_centre(prior: Prior, design: Design, centred: bool) -> None:
-    """Refuse a prior of the intercept where all predictors are 0, unless it is the same as at their means."""
+    """Refuse a prior of the intercept where all columns are 0, unless it is the same as at their means."""
     means, sizes = np.abs(design.X[:, 1:].mean(axis=0)), np.abs(design.X[:, 1:]).max(axis=0, initial=0.0)
     if not centred and not isinstance(prior, Flat) and np.any(means > CLOSE * sizes):
         raise ModelError(

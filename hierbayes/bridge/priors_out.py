@@ -33,7 +33,7 @@ def as_bambi_priors(
     -------
     dict
         A term that is coded otherwise, or whose prior Bambi has not (that of a correlated term speaks of the mean of
-        its predictors), is left out: Bambi has its own default for it.
+        its columns), is left out: Bambi has its own default for it.
     """
     parent = parent_of(model)
     common = [*([parent.intercept_term] if parent.intercept_term else []), *parent.common_terms.values()]

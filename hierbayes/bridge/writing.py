@@ -184,7 +184,7 @@ def frame(design: Design, formula: Formula) -> pd.DataFrame:
 
 
 def _inside_calls(formula: Formula) -> set[str]:
-    """Return the columns that some function reckons with."""
+    """Return the columns that some function takes."""
     found: set[str] = set()
     for node in formula.expressions():
         if not isinstance(node, Name) and not (isinstance(node, Call) and node.function in _CATEGORICAL):

@@ -34,7 +34,7 @@ _TARGET = 2e-4
 """Error of the proposal's share at which no more of its points are evaluated."""
 _MOST = 1 << 16
 _WORK = 1e12
-"""Multiplications that all points together may take, where a density is dear."""
+"""Multiplications that all points together may take, where a density is expensive."""
 _BRIDGE = 0x6272
 """Keeps the random numbers of the proposal apart from those of the draws."""
 

@@ -97,7 +97,7 @@ def _component_law(parameter: Parameter, problem: Problem, priors: ResolvedPrior
 
 
 def _moved(back: Floats, term: int) -> bool:
-    """Whether a term as given is not the internal one in its place, as an intercept beside centred predictors."""
+    """Whether a term as given is not the internal one in its place, as an intercept beside centred columns."""
     return not np.array_equal(back[term], np.eye(len(back))[term])
 
 

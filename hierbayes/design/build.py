@@ -200,7 +200,7 @@ def _check_weights(name: str | None, weights: Floats) -> None:
         mean = float(np.mean(weights))
     if not 1 / _MOST_WEIGHT <= mean <= _MOST_WEIGHT:
         raise DataError(
-            f"the weights in column {name!r} are {mean:g} in the mean, too far from 1 to be reckoned with",
+            f"the weights in column {name!r} are {mean:g} on average, too far from 1 to compute with",
             "divide them all by their mean; sigma is then the residual sd of a row of mean weight",
         )
 

@@ -82,7 +82,7 @@ def even_columns(
     given: Mapping[str, Contrast],
     states: States,
 ) -> Even | None:
-    """Return the columns of a term with factors, at the mean of the predictors where it has an intercept.
+    """Return the columns of a term with factors, at the mean of the columns where it has an intercept.
 
     Parameters
     ----------

@@ -132,7 +132,7 @@ def rows_of(
     ----------
     schema : Schema
     data : data frame or dict
-        Needs the columns of the predictors and offsets; other columns do not matter. A dict of single values is one
+        Needs the columns that the formula names; other columns do not matter. A dict of single values is one
         row.
     groups : bool
         Read the group-level terms; without them the grouping columns are not needed.
@@ -152,7 +152,7 @@ def rows_of(
     ------
     DataError
         Names the column that is missing or cannot be used, the first row with a missing or infinite value (counting
-        from 0), the level of a predictor that the fit has not seen, or a row that the fit does not determine.
+        from 0), the level of a column that the fit has not seen, or a row that the fit does not determine.
     """
     table = to_pandas(as_rows(data))
     weights = response if weights is None else weights

@@ -82,7 +82,7 @@ _EXACT = 1e-12
 def refuse_exact(sigma: Prior, design: Design) -> None:
     """Refuse data that the model fits exactly: sigma then goes to 0, where the likelihood has no bound.
 
-    Looked at are the predictors alone, and the predictors beside the group-level terms of each grouping factor.
+    Looked at are the population-level columns alone, and beside the group-level terms of each grouping factor.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def _within(columns: Floats, Z: Floats, codes: Ints, levels: int) -> Floats:
         for column in left.T:
             cross = np.stack([np.bincount(codes, own * column, levels) for own in scaled.T], axis=1)
             column -= np.sum(scaled * np.einsum("jkl,jl->jk", inverse, cross)[codes], axis=1)
-    # what rounding leaves of a column that is constant in every level must not count as a predictor
+    # what rounding leaves of a column that is constant in every level must not count as variation
     return np.where(np.abs(left) <= 1e-12 * np.abs(columns).max(axis=0, initial=0), 0.0, left)
 
 

@@ -53,7 +53,7 @@ class BlockPriors:
 
     @property
     def centred(self) -> bool:
-        """Whether they are stated at the mean of the predictors, which takes a constant among the columns."""
+        """Whether they are stated at the mean of the columns, which takes a constant among the columns."""
         return self.moved and (not self.columns or any(f":{name}".endswith(":Intercept") for name in self.columns))
 
     @property

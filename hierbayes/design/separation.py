@@ -76,7 +76,7 @@ def open_categories(design: Design, X: Floats, flat: Sequence[int]) -> bool:
     """Say whether flat gaps, and flat coefficients with them, can grow together without a row becoming less likely.
 
     A direction moves the coefficients by d and gap k by ``e_k >= 0``. The likelihood of a row of category k with the
-    predictors x does not fall along it where ``sum_{j < k} e_j <= x'd <= sum_{j <= k} e_j``, without the lower bound
+    columns x does not fall along it where ``sum_{j < k} e_j <= x'd <= sum_{j <= k} e_j``, without the lower bound
     for the first category and the upper one for the last. If such a direction is there, the posterior is improper.
 
     Parameters

@@ -203,7 +203,7 @@ def as_factor(column: Column) -> Categorical:
 
 
 def as_numbers(column: Numeric) -> Floats:
-    """Return a column for reckoning.
+    """Return a column to compute with.
 
     Raises
     ------

@@ -72,7 +72,7 @@ def _check_spread(sd: float, size: float, design: Design) -> None:
 def default_beta(design: Design, units: Units) -> tuple[Prior, ...]:
     """Return the default priors of the population-level coefficients.
 
-    With an intercept (at the mean of the predictors): Normal(mean y, 2.5 sd y) for the intercept and
+    With an intercept (at the mean of the columns): Normal(mean y, 2.5 sd y) for the intercept and
     Normal(0, 2.5 sd y / s_k) for slope k, where s_k is the sd of the part of column k that the other columns do not
     explain. Without one: the same around mean y where the columns span the constant; else rms y and rms x. For mean,
     sd and rms of y see `response_units`. With as many columns as rows, or more, the others explain all of a column,

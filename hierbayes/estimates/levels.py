@@ -63,7 +63,7 @@ def no_pooling(
 
         gamma = gamma_complete + pinv(X⊥) (y⊥ - X⊥ gamma_complete)        a_j = pinv(Z_j) (y_j - X_j gamma)
 
-    so a direction of `gamma` that no level identifies, such as a predictor constant within each level, keeps its
+    so a direction of `gamma` that no level identifies, such as a column constant within each level, keeps its
     complete-pooling estimate. Levels too small for their own fit take no part.
 
     Parameters

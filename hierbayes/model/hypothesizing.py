@@ -165,7 +165,7 @@ class Hypothesizing(FitBase):
     ) -> pd.DataFrame:
         """Return how much of the posterior lies in a region of practical equivalence to nothing (Kruschke 2018).
 
-        There is no default region: what is as good as nothing depends on the units and on the matter.
+        There is no default region: what is practically zero depends on the units and on the subject matter.
 
         Parameters
         ----------

@@ -59,7 +59,7 @@ class Model(KeptModel):
         ``corr_g``, ``sigma``, and the family's other parameters (``nu``, ``alpha``, ``kappa``, ``shift``, ``gap_2``,
         ...). With ``"categorical"`` a key names the parameter of one category, ``yes:Days``, ``sd_g[yes:Days]``, or
         of all, ``Days``. What is not named gets its default. The prior of the intercept speaks of the mean of the
-        predictors. Priors of sds speak of sds, not variances.
+        columns. Priors of sds speak of sds, not variances.
     contrasts : mapping, optional
         Codings of categorical columns: ``{"cond": "sum"}``, ``{"cond": {"treatment": "B"}}``, ``"helmert"``,
         ``"poly"``.
@@ -151,7 +151,7 @@ class Model(KeptModel):
         """Table of every prior after scaling: index parameter, columns prior, source, note.
 
         Where a prior does not speak of the parameter as reported, the note says of what: an intercept at the mean of
-        the predictors, or columns of a term that do not depend on how its factors are coded.
+        the columns, or columns of a term that do not depend on how its factors are coded.
         """
         return prior_table(self._resolved, self._design)
 

@@ -89,8 +89,8 @@ class Predicting(Replicating):
         Parameters
         ----------
         newdata : data frame or dict, optional
-            pandas, polars, pyarrow or another frame; a dict of single values is one row. It needs the columns of the
-            predictors, offsets and grouping factors; the response, other columns and the order of rows and columns do
+            pandas, polars, pyarrow or another frame; a dict of single values is one row. It needs the columns that
+            the formula names; the response, other columns and the order of rows and columns do
             not matter. By default the rows of the data that the fit uses.
         groups : str
             What stands for the group-level effects ``b``.

@@ -30,21 +30,21 @@ class Questioning(Hypothesizing):
     ) -> pd.DataFrame:
         """Return estimated marginal means, as emmeans: the linear predictor averaged over a reference grid.
 
-        The grid holds every combination of the levels of the categorical predictors, numeric ones at their mean.
+        The grid holds every combination of the levels of the categorical columns, numeric ones at their mean.
         Cells that are not asked for are averaged, ``m = sum_c w_c (x_c' beta + offset_c)``, group-level effects zero.
 
         Parameters
         ----------
         focal : str or list of str
-            The predictors whose means are wanted. A numeric one needs its values in `at`.
+            The columns whose means are wanted. A numeric one needs its values in `at`.
         by : str or list of str, optional
-            Predictors by which the table is split; a numeric one at mean - sd, mean and mean + sd, or as `at` says.
+            Columns by which the table is split; a numeric one at mean - sd, mean and mean + sd, or as `at` says.
         ci_prob : float
             Probability of the equal-tailed interval.
         weights : "equal" or "proportional"
             Cells count alike, or by the number of rows of the data with those levels.
         at : mapping, optional
-            Values that predictors are held at, one or several: ``{"Days": [0, 9]}``. Several values of a predictor
+            Values that columns are held at, one or several: ``{"Days": [0, 9]}``. Several values of a column
             that is not asked for are averaged.
         scale : "link", "response" or "odds"
             ``"response"`` averages the mean of the response (the inverse link of the linear predictor) over the cells,
@@ -52,7 +52,7 @@ class Questioning(Hypothesizing):
             exponential of the mean on the scale of the link (for ``ordinal`` the odds of being above the first
             category, for ``fit.category(...)`` those against the reference).
         average : bool
-            Average over the rows of the data instead of a grid, each row with the focal predictors set to the values
+            Average over the rows of the data instead of a grid, each row with the focal columns set to the values
             that are asked for and its own values of all others: standardization, or g-computation, as marginaleffects'
             ``avg_predictions(variables=)``. `by` takes the rows with its levels. Rows count alike, and group-level
             effects are zero. The rows of ``fit.category("yes")`` are those whose response is it or the reference.
@@ -60,12 +60,12 @@ class Questioning(Hypothesizing):
         Returns
         -------
         DataFrame
-            A column for each predictor that was asked for, then mean, sd, median, lower, upper.
+            A column for each that was asked for, then mean, sd, median, lower, upper.
 
         Raises
         ------
         ModelError
-            If a predictor, level or option is not known, or a numeric predictor has no values.
+            If a column, level or option is not known, or a numeric column has no values.
 
         Examples
         --------
@@ -104,15 +104,15 @@ class Questioning(Hypothesizing):
         kind : str, mapping or sequence
             - ``"pairwise"``, all pairs; ``"reference"``, each less the reference; ``"sequential"``, each less the one
               before; ``"mean"``, each less the mean of all.
-            - ``"polynomial"``: orthogonal polynomials of one focal predictor, linear, quadratic and so on to degree 6,
+            - ``"polynomial"``: orthogonal polynomials of one focal column, linear, quadratic and so on to degree 6,
               with the whole weights of the usual tables (-3, -1, 1, 3 for four levels). Levels count as equally spaced
-              in their order; the values of a numeric predictor have the distances that `at` gives them.
+              in their order; the values of a numeric column have the distances that `at` gives them.
             - Weights of one's own: a name for each contrast and its weights, one for each mean in their order or by
               level, ``{"late": {"c": 0.5, "b": 0.5, "a": -1}}``; a list of weights is a contrast by itself. They are
               taken as they are. Where they do not add up to 0 the result is no comparison but a weighted sum: it holds
               the intercept, and ``prob_positive`` compares it with 0.
         reference : str or list, optional
-            The level (one of each focal predictor) that ``"reference"`` compares with; the first by default.
+            The level (one of each focal column) that ``"reference"`` compares with; the first by default.
         interaction : bool
             Return the pairwise differences, between the combinations of `by`, of the contrasts: differences of
             differences, which are 0 without an interaction.
@@ -173,7 +173,7 @@ class Questioning(Hypothesizing):
         weights: Literal["equal", "proportional"] = "equal",
         scale: Scale = "link",
     ) -> pd.DataFrame:
-        """Return slopes: derivatives of the linear predictor in a numeric predictor, as marginaleffects.
+        """Return slopes: derivatives of the linear predictor in a numeric column, as marginaleffects.
 
         The design row is differentiated by differences over five points, exact for polynomials up to degree four, and
         averaged; group-level effects are zero unless `groups` names a factor.
@@ -181,11 +181,11 @@ class Questioning(Hypothesizing):
         Parameters
         ----------
         variable : str or list of str
-            Numeric predictors.
+            Numeric columns.
         by : str or list of str, optional
-            Predictors by which the table is split, as in `means`.
+            Columns by which the table is split, as in `means`.
         at : mapping, optional
-            Values that predictors are held at; several values of the variable give a row each.
+            Values that columns are held at; several values of the variable give a row each.
         average : bool
             Average over the rows of the data (marginaleffects' ``avg_slopes``) instead of at the reference grid, where
             the variable stands at its mean.
@@ -213,7 +213,7 @@ class Questioning(Hypothesizing):
         Raises
         ------
         ModelError
-            If a predictor, factor, level or option is not known, or a predictor is categorical.
+            If a column, factor, level or option is not known, or a column is categorical.
 
         Examples
         --------

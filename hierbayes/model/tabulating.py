@@ -145,7 +145,7 @@ class Tabulating(FitBase):
         exponentiate : bool
             Give the exponentials of the fixed effects: odds ratios with the link logit, ratios of means with the link
             log and for ``lognormal``, hazard ratios with cloglog; that of the intercept is the odds, mean or hazard
-            where all predictors are 0. Each draw is exponentiated, so that std_error is the posterior sd of the ratio
+            where all columns are 0. Each draw is exponentiated, so that std_error is the posterior sd of the ratio
             (broom's is the estimate times that of the coefficient), and the estimate is by default the median, which
             is the exponential of that of the coefficient. Other effects stay on the scale of the link, as in broom.
 

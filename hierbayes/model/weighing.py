@@ -69,7 +69,7 @@ class Weighing(FitBase):
 
         Variables are those of `posterior`, group-level effects apart: these have no prior of their own, for their
         distribution is part of the model. Densities are of the parameter as its prior reads it: for the intercept and
-        for correlated terms that is at the mean of the predictors, for terms with factors in columns that do not depend
+        for correlated terms that is at the mean of the columns, for terms with factors in columns that do not depend
         on their coding (see `Model.priors`). ``corr_<g>`` is one number,
         the log density of the whole matrix. What is flat or fixed has 0.
 
@@ -120,7 +120,7 @@ class Weighing(FitBase):
             Index: parameter. Columns prior_median, prior_lower, prior_upper, median, lower, upper and contraction,
             ``1 - (width of the posterior interval / width of the prior interval)^2``: near 1 the data tell, near 0
             the prior. For the columns as given: the prior of the intercept at 0 follows from that at the mean of the
-            predictors.
+            columns.
 
         Raises
         ------

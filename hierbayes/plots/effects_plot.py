@@ -41,7 +41,7 @@ def effects(
     ax: Axes | None = None,
     figsize: tuple[float, float] | None = None,
 ) -> Figure:
-    """Draw the mean of the response along one predictor at the population level.
+    """Draw the mean of the response along one column at the population level.
 
     Curves with bands along a number; dots with intervals along a category. The data lie behind.
 

@@ -1,4 +1,4 @@
-"""The error experiment: absolute error of no and partial pooling, group by group, in blocks of equal size."""
+"""The error experiment: absolute error of no and partial pooling, level by level, in classes of equal size."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def draw_errors(
     ax: Axes | None = None,
     figsize: tuple[float, float] | None = None,
 ) -> Figure:
-    """Draw the absolute error of each group's estimate, no pooling beside partial pooling, and the mean of each block.
+    """Draw the absolute error of each level's estimate, no pooling beside partial pooling, and the mean of each class.
 
-    Groups stand in blocks of equal numbers of rows, small ones first (of more than eight sizes in four blocks of
-    neighbouring sizes); the horizontal lines are the means of a block. With several replicates a dot is the mean over
+    Levels stand in classes of equal numbers of rows, small ones first (of more than eight sizes in four classes of
+    neighbouring sizes); the horizontal lines are the means of a class. With several replicates a dot is the mean over
     them.
 
     Parameters

@@ -87,7 +87,7 @@ class LevelPlots:
         ci_prob: float = 0.95,
         **options: Any,
     ) -> Figure:
-        """Draw each level's own estimate joined to its partial-pooling estimate, in blocks from few rows to many.
+        """Draw each level's own estimate joined to its partial-pooling estimate, in size classes from few rows to many.
 
         The line is the population mean. Above each block stands how far it is pooled, the mean of the levels' pooling
         factors (`hierbayes.Fit.pooling`): 0 for no pooling, 100% for complete pooling.

@@ -30,7 +30,7 @@ class ModelPlots:
         """Draw posterior lines of each level over its data, and the posterior predictive ribbon of a new level.
 
         The lines are means of the response under single draws, each averaged over the rows of the level, which keep
-        their other predictors and their levels of other factors. The inner ribbon is the mean of a level not seen
+        their other columns and their levels of other factors. The inner ribbon is the mean of a level not seen
         before, the outer one a response of it with every factor at a new level.
 
         Parameters
@@ -40,7 +40,7 @@ class ModelPlots:
         levels : sequence of str, optional
             Levels to show; all by default.
         x : str, optional
-            The predictor along x; by default the first that varies within levels, numbers before categories.
+            The column along x; by default the first that varies within levels, numbers before categories.
         lines : int
             Lines of each level.
         ci_prob : float
@@ -55,7 +55,7 @@ class ModelPlots:
         Raises
         ------
         ModelError
-            If the factor or predictor does not exist.
+            If the factor or column does not exist.
         DataError
             If a level does not exist.
 
@@ -157,22 +157,22 @@ class ModelPlots:
         """Draw the conditional effect of a predictor: the population's curve and band over the data.
 
         It is the mean of the response, group-level effects zero, at the reference grid of `Fit.means`: other numeric
-        predictors at their mean, other categorical ones averaged. Medians and equal-tailed intervals, on the scale of
-        the response; along a categorical predictor dots with intervals.
+        columns at their mean, other categorical ones averaged. Medians and equal-tailed intervals, on the scale of
+        the response; along a categorical column dots with intervals.
 
         Parameters
         ----------
         focal : str, optional
-            The predictor along x; the first numeric one by default, else the first.
+            The column along x; the first numeric one by default, else the first.
         by : str, optional
-            A second predictor, a colour for each of its values, or a panel where it has more than four: its levels, or
+            A second column, a colour for each of its values, or a panel where it has more than four: its levels, or
             mean - sd, mean and mean + sd of a numeric one (data then take the nearest), or as `at` says.
         at : mapping, optional
-            Values that predictors are held at: ``{"Days": 5}``.
+            Values that columns are held at: ``{"Days": 5}``.
         ci_prob : float
             Probability of the band.
         weights : "equal" or "proportional"
-            How the levels of other categorical predictors are averaged.
+            How the levels of other categorical columns are averaged.
         **options
             ``data=False`` leaves the data out; ``panels_by=True`` draws a panel for each value of `by`; ``ax`` and
             ``figsize``.
@@ -184,7 +184,7 @@ class ModelPlots:
         Raises
         ------
         ModelError
-            If a predictor or level does not exist, or the population part has no predictors.
+            If a column or level does not exist, or the population part has no columns.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Tadpoles: the estimate of each level by itself joined to its partial-pooling estimate, in blocks by group size.
+"""Tadpoles: the estimate of each level by itself joined to its partial-pooling estimate, in classes by size.
 
 After the figure of the reed frog tanks in McElreath, Statistical Rethinking (chapter 13 of the second edition).
 """
@@ -39,9 +39,9 @@ def tadpoles(
 ) -> Figure:
     """Draw each level's own estimate joined to its partial-pooling estimate, over the line of the population.
 
-    Levels stand in blocks from few rows to many, in a block in the order of the partial-pooling estimate of the first
-    term. Above each block stands its size and how far it is pooled: the mean of the levels' pooling factors, 0 for no
-    and 100% for complete pooling.
+    Levels stand in size classes from few rows to many, in a class in the order of the partial-pooling estimate of the
+    first term. Above each class stands its size and how far it is pooled: the mean of the levels' pooling factors, 0
+    for no and 100% for complete pooling.
 
     Parameters
     ----------

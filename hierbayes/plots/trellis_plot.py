@@ -36,7 +36,7 @@ def pooling_trellis(
     Parameters
     ----------
     points : DataFrame
-        Columns level, x, y: the data. `x` holds numbers or, for a categorical predictor, strings.
+        Columns level, x, y: the data. `x` holds numbers or, for a categorical column, strings.
     curves : DataFrame
         Columns level, x, complete, no, partial: the three fits, in units of y. `no` is NaN for a level too small
         for a fit of its own, which then has no such line.

@@ -160,7 +160,7 @@ def run(compiled: Any, chosen: Settings, tune: int, target_accept: float = 0.8, 
         reason = str(error).split("\n\nStack backtrace")[0].strip()
         raise SamplingError(
             f"the sampler stopped: {reason}",
-            "the usual cause is a start of density nought: look at model.priors and at the scale of the data",
+            "the usual cause is a starting point of density zero: look at model.priors and at the scale of the data",
         ) from error
     return _collect(raw, interrupted)
 

@@ -166,7 +166,7 @@ class Experiment(Tables):
         return table
 
     def plot(self, term: str | None = None, **options: Any) -> Figure:
-        """Draw the absolute errors of the levels under no and partial pooling, in blocks of levels of equal size.
+        """Draw the absolute errors of the levels under no and partial pooling, in classes of equal size.
 
         Parameters
         ----------

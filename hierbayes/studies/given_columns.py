@@ -1,4 +1,4 @@
-"""Predictors of a simulated table: values dealt out to rows or levels, or drawn from a distribution."""
+"""Columns of a simulated table: values dealt out to rows or levels, or drawn from a distribution."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hierbayes.priors import Prior
 from hierbayes.studies.layouts import Layout
 
 STREAM = 0x7078
-"""Keeps the random numbers of predictors apart from all others."""
+"""Keeps the random numbers of columns apart from all others."""
 
 HINT = (
     "write values, a number, a distribution (hb.Normal(0, 1), or one of scipy.stats), a function of (rng, n), "
@@ -29,14 +29,14 @@ def longest_values(predictors: Mapping[str, Any]) -> int:
 
 
 def add_columns(layout: Layout, predictors: Mapping[str, Any], seed: int) -> pd.DataFrame:
-    """Return the table with its predictors.
+    """Return the table with its columns.
 
-    Each column has random numbers of its own, so that one more predictor changes no other.
+    Each column has random numbers of its own, so that one more column changes no other.
 
     Raises
     ------
     DataError
-        If a predictor cannot be read or does not fit the rows.
+        If a column cannot be read or does not fit the rows.
     """
     table = layout.frame.copy()
     for name, given in predictors.items():

@@ -24,7 +24,7 @@ MOST_ROWS = 50_000_000
 
 @dataclass(frozen=True)
 class Layout:
-    """The rows of a table before it has predictors.
+    """The rows of a table before it has columns.
 
     Attributes
     ----------

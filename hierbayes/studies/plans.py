@@ -113,7 +113,7 @@ def make_plan(
     FormulaError
         If the response is no column or logarithm of one, or a column has neither sizes nor values.
     DataError
-        If sizes, predictors or data do not fit each other or the formula.
+        If sizes, columns or data do not fit each other or the formula.
     """
     data, predictors, options["weights"] = _named_weights(formula, sizes, data, predictors, options.get("weights"))
     spec = make_spec(formula, family_name=asked.family, missing="raise", **options)
@@ -136,9 +136,9 @@ def make_plan(
 def _named_weights(
     formula: str, sizes: Any, data: Any, predictors: Mapping[str, Any] | None, weights: Any
 ) -> tuple[Any, Mapping[str, Any] | None, str | None]:
-    """Return data, predictors and the name of the column of weights, into which weights that are values are put.
+    """Return data, columns and the name of the column of weights, into which weights that are values are put.
 
-    Beside data they are one a row; beside sizes they are dealt out as predictors are.
+    Beside data they are one a row; beside sizes they are dealt out as columns are.
     """
     if data is not None or weights is None or isinstance(weights, str):
         data, name = with_weights(data, weights)

@@ -40,7 +40,7 @@ def simulate(
     ----------
     formula : str
         Any formula that `Model` takes. The response is a column, or log, log2, log10 or log1p of one. A binomial one is
-        written ``k | trials(n)`` or ``p(k, n)``; the column of trials is given as predictors are.
+        written ``k | trials(n)`` or ``p(k, n)``; the column of trials is given as columns are.
     sizes : mapping or int, optional
         Which rows there are. Each entry is a column with its levels; every column is crossed with those before it, the
         last varying fastest:
@@ -70,7 +70,7 @@ def simulate(
         ``truth["reference"]``, by default "reference", or "1" beside "2", "3", ... The response of `data` has names of
         its own, of which the first is the reference.
     seed : int, optional
-        Fixes every number, bit for bit on one machine. Predictors, effects of each term and residuals have random
+        Fixes every number, bit for bit on one machine. Columns, effects of each term and residuals have random
         numbers of their own: another sd scales the same effects.
     family : str or Family
         As in `Model`. For others than the gaussian a response is drawn from the family at the linear predictor.
@@ -86,7 +86,7 @@ def simulate(
         As in `Model`.
     weights : str or array, optional
         As in `Model`: a column, or a weight for each row of `data`. Beside `sizes` weights are dealt out over the rows
-        of each cell as predictors are. They become the column ``weights`` of the table, by which a fit may name them.
+        of each cell as columns are. They become the column ``weights`` of the table, by which a fit may name them.
     priors : mapping of str to prior, optional
         For ``truth="prior"``. Those not named have their defaults, which need the response of `data` as their scale.
 
@@ -104,7 +104,7 @@ def simulate(
     FormulaError
         If the formula cannot be read, or a column has neither sizes nor values; the place is marked.
     DataError
-        If sizes, predictors or data cannot be read or do not fit each other.
+        If sizes, columns or data cannot be read or do not fit each other.
     ModelError
         If the truth leaves a parameter out (all that are missing are named), or has one that is not in the model.
 

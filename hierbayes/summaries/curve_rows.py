@@ -1,4 +1,4 @@
-"""Design rows along one predictor, everything else about the rows as the data have it."""
+"""Design rows along one column, everything else about the rows as the data have it."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from hierbayes.summaries.questions.grid import CHUNK, frame
 from hierbayes.summaries.questions.predictors import levels_by_row, numbers_of, predictors
 
 POINTS = 25
-"""Points of a curve along a numeric predictor."""
+"""Points of a curve along a numeric column."""
 
 OBSERVATION = "observation"
-"""Name of the axis where no predictor varies within a level: the place of a row among those of its level, from 1."""
+"""Name of the axis where no column varies within a level: the place of a row among those of its level, from 1."""
 
 
 @dataclass(frozen=True)
 class Along:
-    """A predictor to draw along.
+    """A column to draw along.
 
     Attributes
     ----------
     name : str
-        The predictor, or ``"observation"``.
+        The column, or ``"observation"``.
     grid : array, shape (G,)
-        Where curves are computed; for a categorical predictor 0, 1, ..., the places of its levels.
+        Where curves are computed; for a categorical column 0, 1, ..., the places of its levels.
     rows : array, shape (n,)
         Where the rows of the fit lie.
     names : tuple of str or None
-        The levels of a categorical predictor.
+        The levels of a categorical column.
     predictor : bool
         False where the axis is the place of the row.
     """
@@ -79,7 +79,7 @@ class CurvePart:
 
 
 def along(design: Design, factor: str, x: str | None = None) -> Along:
-    """Choose what to draw along: the predictor asked for; else the first that varies within levels.
+    """Choose what to draw along: the column asked for; else the first that varies within levels.
 
     Numbers come before categories, and what varies by the factor before the rest of the population part; where
     nothing varies within a level, the place of the row.
@@ -87,7 +87,7 @@ def along(design: Design, factor: str, x: str | None = None) -> Along:
     Raises
     ------
     ModelError
-        If there is no such predictor.
+        If there is no such column.
     """
     codes = design.blocks(factor)[0].codes
     if x is not None:
@@ -139,7 +139,7 @@ def varies_within(values: Any, codes: Ints) -> bool:
 def curve_parts(design: Design, axis: Along, level: Ints, keep: Sequence[str] = ()) -> Iterator[CurvePart]:
     """Give the design rows of curves along the axis, a part at a time.
 
-    Each row of the fit moves along the axis while its other predictors stay what they are; an average over the shares
+    Each row of the fit moves along the axis while its other columns stay what they are; an average over the shares
     is thus one over the rows of a level.
 
     Parameters
@@ -166,7 +166,7 @@ def curve_parts(design: Design, axis: Along, level: Ints, keep: Sequence[str] = 
 
 
 def _cells(design: Design, axis: Along, level: Ints, keep: Sequence[str]) -> pd.DataFrame:
-    """Return each combination of level, kept factors and other predictors that occurs, with its number of rows."""
+    """Return each combination of level, kept factors and other columns that occurs, with its number of rows."""
     kept = np.flatnonzero(level >= 0)
     columns: dict[str, Any] = {"level": level[kept]}
     columns |= {f"of {i}": design.blocks(factor)[0].codes[kept] for i, factor in enumerate(keep)}

@@ -1,4 +1,4 @@
-"""Conditional effects: the population's response along one predictor, split by another, beside the data."""
+"""Conditional effects: the population's response along one column, split by another, beside the data."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ from hierbayes.summaries.questions.response_scale import family_draws, predictor
 from hierbayes.tables.numbers import ESTIMATES, check_prob, described
 
 POINTS = 60
-"""Points of a curve along a numeric predictor."""
+"""Points of a curve along a numeric column."""
 
 
 @dataclass(frozen=True)
 class EffectTables:
-    """The mean of the response along one predictor at the population level, group-level effects zero.
+    """The mean of the response along one column at the population level, group-level effects zero.
 
     Attributes
     ----------
     curves : DataFrame
         Columns by, x, mean, sd, median, lower, upper, on the scale of the response.
     points : DataFrame
-        The data: columns by, x, y. For a numeric second predictor `by` is the nearest of its values.
+        The data: columns by, x, y. For a numeric second column `by` is the nearest of its values.
     x_label, y_label : str
     x_names : tuple of str or None
         Names of the places 0, 1, ... where x is categorical.
     by_label : str or None
-        The second predictor.
+        The second column.
     by_names : tuple of str
-        Its values in order; one empty name without a second predictor.
+        Its values in order; one empty name without a second column.
     """
 
     curves: pd.DataFrame
@@ -76,7 +76,7 @@ def effect_curves(
 
     For a categorical response one curve for each category, its probability, which stand in the place of `by`.
 
-    Rows are those of the reference grid (`hierbayes.Fit.means`): other numeric predictors at their mean or at what `at`
+    Rows are those of the reference grid (`hierbayes.Fit.means`): other numeric columns at their mean or at what `at`
     says, other categorical ones averaged on the scale of the linear predictor.
 
     Parameters
@@ -89,7 +89,7 @@ def effect_curves(
     Raises
     ------
     ModelError
-        If a predictor, level or option is not known, or the two are the same; if `by` is given for a categorical
+        If a column, level or option is not known, or the two are the same; if `by` is given for a categorical
         response.
     """
     if not design.family.has_mean:
@@ -130,7 +130,7 @@ def _category_curves(
     ci_prob: float,
     weights: Weights,
 ) -> EffectTables:
-    """Return the probability of each category along a predictor."""
+    """Return the probability of each category along a column."""
     if by is not None:
         raise ModelError(
             "the categories of the response stand where by would, so that by cannot be drawn beside them",
@@ -189,7 +189,7 @@ def _shown_values(values: tuple[Value, ...]) -> tuple[str, ...]:
 
 
 def first_predictor(design: Design) -> str:
-    """Return the first predictor of the population part, a numeric one if there is one.
+    """Return the first column of the population part, a numeric one if there is one.
 
     Raises
     ------

@@ -35,7 +35,7 @@ SHARES = 101
 
 @dataclass(frozen=True)
 class FanTables:
-    """Curves of one grouping factor along one predictor, in units of the response.
+    """Curves of one grouping factor along one column, in units of the response.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ def fan_tables(
     """Return posterior curves of the levels of a factor, and the posterior predictive ribbon of a new level.
 
     The curve of level j under one draw is ``x' beta + sum_f z_f' b_f`` (through the inverse link), averaged over the
-    rows of the level: each keeps its other predictors and its levels of other factors while x moves. So the curve runs
+    rows of the level: each keeps its other columns and its levels of other factors while x moves. So the curve runs
     through the data of the level.
 
     Under one draw the linear predictor of a new level is normal around the same average over all rows, without the
@@ -92,7 +92,7 @@ def fan_tables(
     Raises
     ------
     ModelError
-        If the factor or predictor does not exist, or `lines` is no positive whole number.
+        If the factor or column does not exist, or `lines` is no positive whole number.
     DataError
         If a level does not exist.
     """

@@ -216,7 +216,7 @@ def _table(
 
 
 def _horizontal(design: Design, formula: Formula, factor: str, pieces: LevelSpan) -> tuple[Any, str]:
-    """Choose what to draw along x: a number that varies by level, any predictor, else the row within its level."""
+    """Choose what to draw along x: a number that varies by level, any column, else the row within its level."""
     own = [g for g in formula.groups if g.label == factor]
     varying = [n.name for g in own for t in g.part.terms for atom in t.atoms for n in names_in(atom)]
     others = [n.name for t in formula.population.terms for atom in t.atoms for n in names_in(atom)]

@@ -40,7 +40,7 @@ CASES = {
             "sigma": bambi.Prior("Gamma", alpha=2, beta=0.1),
         },
     ),
-    # not 30: PyMC reckons in single precision with a number that it holds exactly
+    # not 30: PyMC computes in single precision with a number that it holds exactly
     "known sigma": lambda: bambi.Model("Reaction ~ Days + (1 | Subject)", sleep(), priors={"sigma": 30.1}),
     "a factor's order and an offset": lambda: bambi.Model(
         "Y ~ nitro * V + offset(nitro) + (1 | B)",

@@ -1,4 +1,4 @@
-"""What else reckons with levels, on random designs: rows left out, restrictions, the explorer, separate fits."""
+"""What else depends on levels, on random designs: rows left out, restrictions, the explorer, separate fits."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def density_here(prior):
 def density_in_pymc(name, parameters):
     import pymc as pm
 
-    # as arrays, which Bambi makes of them: PyMC reckons with plain small numbers in single precision
+    # as arrays, which Bambi makes of them: PyMC computes with plain small numbers in single precision
     numbers = {key: np.array(value, dtype=float) for key, value in parameters.items()}
     logp = pm.logp(getattr(pm, name).dist(**numbers), POINT)
     return float(logp.eval(mode="FAST_COMPILE"))

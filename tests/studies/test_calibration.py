@@ -61,7 +61,7 @@ def from_the_prior(problem, labels, chosen):
 
 
 def without_the_mean(sampler, problem, labels, chosen):
-    """A sampler whose effects have the right spread about nought."""
+    """A sampler whose effects have the right spread about 0."""
     trace = sampler(problem, labels, chosen)
     b = trace.draws["b_g"]
     return replace(trace, draws={**trace.draws, "b_g": b - b.mean(axis=1, keepdims=True)})

@@ -208,13 +208,13 @@ def test_a_predictor_of_the_population_in_other_units(seed, shift, scale):
 @often
 @given(seed=seeds, move=st.sampled_from([(0.0, 1024.0), (-7.0, 8.0), (100.0, 4.0), (2000.0, 0.5), (2000.0, 0.03125)]))
 def test_a_predictor_that_varies_by_level_in_other_units(seed, move):
-    """Effects for ``scale (x + shift)``: sds and correlation at another nought, and the Jacobian of that move."""
+    """Effects for ``scale (x + shift)``: sds and correlation at another origin, and the Jacobian of that move."""
     shift, scale = move
     data = frame(seed)
     data["x"] = np.round(4 * data["x"]) / 4
     one, at = make(SLOPES, data), point(make(SLOPES, data), seed)
     back = np.array([[1.0, -shift], [0.0, 1.0 / scale]])
-    # moves are such that 1 - corr² at the old nought keeps its digits
+    # moves are such that 1 - corr² at the old origin keeps its digits
     start, corr = at["sd"]["g"], at["corr"]["g"]
     ahead = np.linalg.inv(back)
     given_sd, given_corr = covariance_parts(ahead, start, corr)

@@ -1,6 +1,6 @@
 """Columns of group-level terms in which a search does not depend on their coding.
 
-Treatment, sum or cell-mean contrasts, a predictor near or far from 0, grams or tonnes: each is the same term after a
+Treatment, sum or cell-mean contrasts, a column near or far from 0, grams or tonnes: each is the same term after a
 map of its columns. The search for REML and ML takes columns that are orthonormal over the rows, turned to the main
 axes of what the levels say of the response, and so meets the same surface, and starts at the same places, whatever
 the coding.

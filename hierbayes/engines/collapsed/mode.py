@@ -72,7 +72,7 @@ def find_mode(
     seed : int
         For the points at random.
     rough : array, shape (dim,), optional
-        Rough curvatures, for a density that is dear: the climb takes fewer gradients, and ends a little sooner.
+        Rough curvatures, for a density that is expensive: the climb takes fewer gradients, and ends a little sooner.
     cores : int
         Gradients at a time where the curvature is measured; the result does not depend on it.
     far : array, shape (dim,), optional

@@ -1,7 +1,7 @@
 """The search for the REML or ML optimum, and the check that it is one.
 
 A descent alternates with two steps that no gradient sees. `_dropped` takes out directions of a covariance matrix that
-the criterion is none the worse without. `_grown` asks the converse: with G the derivative of the log likelihood in the
+the criterion is as good without. `_grown` asks the converse: with G the derivative of the log likelihood in the
 covariance matrix, a matrix without an inverse is an optimum only if no direction v has ``v' G v > 0``; where one has,
 the search goes on from there. The conditions are those of Karush, Kuhn and Tucker for the cone of covariance matrices.
 """
@@ -197,7 +197,7 @@ def _room(value: float) -> float:
 
 
 def _dropped(criterion: Criterion, x: Floats, ranks: tuple[int, ...]) -> tuple[Floats, float, tuple[int, ...]]:
-    """Take small directions out where the criterion is none the worse; return x, value and ranks."""
+    """Take small directions out where the criterion is as good without them; return x, value and ranks."""
     best, left = criterion.value(x), list(ranks)
     for number, piece in enumerate(criterion.pieces):
         vectors, sizes, _ = np.linalg.svd(piece.root(x))

@@ -1,4 +1,4 @@
-"""Exact sampling of theta where a gradient is dear: a cheap surrogate proposes, an exact step accepts.
+"""Exact sampling of theta where a gradient is expensive: a cheap surrogate proposes, an exact step accepts.
 
 A large dense border makes one gradient cost as much as two or three values, and NUTS needs several for a draw. But then
 the data are many and theta is nearly normal around its mode, so that a polynomial of low order, fitted to a hundred

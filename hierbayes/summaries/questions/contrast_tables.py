@@ -148,7 +148,7 @@ def _names(cells: pd.DataFrame) -> list[str]:
 
 
 def _places(wanted: Values) -> list[float] | None:
-    """Return where the means of one predictor lie: the numbers that it is held at, or equally spaced levels."""
+    """Return where the means of one column lie: the numbers that it is held at, or equally spaced levels."""
     if len(wanted) != 1:
         return None
     (values,) = wanted.values()
@@ -156,7 +156,7 @@ def _places(wanted: Values) -> list[float] | None:
 
 
 def _by_blocks(found: Averaged, size: int) -> tuple[Floats, Floats]:
-    """Return the averaged rows as (splits, cells of the focal predictors, p), and their offsets."""
+    """Return the averaged rows as (splits, cells of the focal columns, p), and their offsets."""
     return found.wide.reshape(-1, size, found.wide.shape[1]), found.offset.reshape(-1, size)
 
 

@@ -106,7 +106,7 @@ def _reference(names: Sequence[str], reference: Any) -> int:
 
 
 def _place(names: Sequence[str], level: Any, what: str) -> int:
-    """Return the place of a level among the means; a list names one level of each predictor."""
+    """Return the place of a level among the means; a list names one level of each column."""
     many = isinstance(level, Sequence) and not isinstance(level, str)
     wanted = " ".join(_text(part) for part in (level if many else [level]))
     if wanted in names:

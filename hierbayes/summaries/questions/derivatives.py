@@ -1,4 +1,4 @@
-"""Derivatives of design rows in one numeric predictor.
+"""Derivatives of design rows in one numeric column.
 
 The derivative is a difference over five points, exact for polynomials up to degree four, and one-sided at the ends of
 the data, beyond which a spline may not reach (Fornberg 1988, Mathematics of Computation 51).
@@ -21,7 +21,7 @@ from hierbayes.summaries.questions.predictors import numbers_of
 from hierbayes.tables.numbers import Floats
 
 STEP = 1e-3
-"""Distance between the points, in sds of the predictor."""
+"""Distance between the points, in sds of the column."""
 
 POINTS = {
     "central": (-2, (1, -8, 0, 8, -1)),
@@ -33,7 +33,7 @@ POINTS = {
 
 @dataclass(frozen=True)
 class Derivatives:
-    """Design rows differentiated in one predictor.
+    """Design rows differentiated in one column.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Derivatives:
 
 @dataclass(frozen=True)
 class RowsAndSlopes:
-    """Design rows and their derivatives in one predictor.
+    """Design rows and their derivatives in one column.
 
     Attributes
     ----------
@@ -71,15 +71,15 @@ class RowsAndSlopes:
 
 
 def derivatives(design: Design, values: pd.DataFrame, name: str, groups: bool = False) -> Derivatives:
-    """Return the design rows of a frame of predictors, differentiated in one of them.
+    """Return the design rows of a frame of columns, differentiated in one of them.
 
     Parameters
     ----------
     design : Design
     values : DataFrame
-        Predictors as `frame` makes them.
+        Columns as `frame` makes them.
     name : str
-        A numeric predictor.
+        A numeric column.
     groups : bool
         Differentiate the columns of the group-level terms too.
     """

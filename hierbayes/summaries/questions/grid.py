@@ -1,6 +1,6 @@
-"""The reference grid: every combination of the predictors' values, and what a fit's design makes of it.
+"""The reference grid: every combination of the columns' values, and what a fit's design makes of it.
 
-Vocabulary of emmeans: a categorical predictor takes its levels, a numeric one its mean, or what ``at`` says; means are
+Vocabulary of emmeans: a categorical column takes its levels, a numeric one its mean, or what ``at`` says; means are
 then averages over the cells of the grid, at the population level (group-level effects zero).
 """
 
@@ -24,7 +24,7 @@ from hierbayes.tables.numbers import Floats
 Weights = Literal["equal", "proportional"]
 
 MOST_CELLS = 1_000_000
-"""Cells of a grid; beyond it some predictors have to be held by ``at``."""
+"""Cells of a grid; beyond it some columns have to be held by ``at``."""
 
 CHUNK = 100_000
 """Rows of the grid that are made at a time."""
@@ -37,7 +37,7 @@ class Averaged:
     Attributes
     ----------
     labels : DataFrame
-        One row for each part: the values of the predictors that were asked for.
+        One row for each part: the values of the columns that were asked for.
     wide : array, shape (parts, p + d)
         Design rows, and beside them the gaps of columns that were dropped (see `hierbayes.design.rank`).
     offset : array, shape (parts,)
@@ -57,11 +57,11 @@ class Averaged:
 
 
 RowMaker = Callable[[Design, pd.DataFrame], tuple[Floats, Floats]]
-"""From a frame of predictors to design rows (n, p), or with gaps (n, p + d), and offsets (n,)."""
+"""From a frame of columns to design rows (n, p), or with gaps (n, p + d), and offsets (n,)."""
 
 
 def frame(design: Design, values: Mapping[str, Any]) -> pd.DataFrame:
-    """Return a data frame of predictors in the types that the schema reads back."""
+    """Return a data frame of columns in the types that the schema reads back."""
     columns = {}
     for name, given in values.items():
         kind = design.schema.by_name[name].kind
@@ -73,7 +73,7 @@ def frame(design: Design, values: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def observed(design: Design, fixed: dict[str, tuple[Value, ...]], groups: bool) -> pd.DataFrame:
-    """Return the predictors in the rows of the fit, held where ``at`` says so."""
+    """Return the columns in the rows of the fit, held where ``at`` says so."""
     values: dict[str, Any] = {}
     for column in predictors(design, groups):
         held = fixed.get(column.name)
@@ -89,13 +89,13 @@ def observed(design: Design, fixed: dict[str, tuple[Value, ...]], groups: bool) 
 
 
 def plain_rows(design: Design, values: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Return the design rows of a frame of predictors, NaN where not determined, and their offsets."""
+    """Return the design rows of a frame of columns, NaN where not determined, and their offsets."""
     rows = rows_of(design.schema, values, groups=False, undetermined="nan")
     return rows.X, rows.offset
 
 
 def wide_rows(design: Design, values: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Return the design rows of a frame of predictors with their gaps, and their offsets."""
+    """Return the design rows of a frame of columns with their gaps, and their offsets."""
     rows = rows_of(design.schema, values, groups=False, undetermined="keep")
     return rows.X if rows.gap is None else np.column_stack([rows.X, rows.gap]), rows.offset
 
@@ -107,17 +107,17 @@ def average_grid(
     weights: Weights,
     maker: RowMaker = wide_rows,
 ) -> Averaged:
-    """Return the design rows of each combination of the asked values, averaged over the other predictors.
+    """Return the design rows of each combination of the asked values, averaged over the other columns.
 
     Parameters
     ----------
     design : Design
     asked : mapping of str to tuple
-        The predictors that stay apart, with their values; the last varies fastest.
+        The columns that stay apart, with their values; the last varies fastest.
     fixed : mapping of str to tuple
-        What other predictors are held at; several values are averaged.
+        What other columns are held at; several values are averaged.
     weights : "equal" or "proportional"
-        How the cells of the other categorical predictors are weighted.
+        How the cells of the other categorical columns are weighted.
     maker : callable
         What makes rows of a frame.
     """
@@ -145,7 +145,7 @@ class Grid:
     labels : DataFrame
         One row for each combination of the values that were asked for.
     cells : DataFrame
-        One row for each combination of the other predictors.
+        One row for each combination of the other columns.
     shares : array, shape (cells,)
         The weight of each cell; they sum to 1.
     """
@@ -155,7 +155,7 @@ class Grid:
     shares: Floats
 
     def frames(self, design: Design) -> Iterator[tuple[slice, pd.DataFrame]]:
-        """Yield some of the labels at a time, and the predictors of all their cells; the cell varies fastest."""
+        """Yield some of the labels at a time, and the columns of all their cells; the cell varies fastest."""
         for part in _chunks(len(self.labels), len(self.cells)):
             yield part, _crossed(design, self.labels.iloc[part], self.cells)
 

@@ -79,7 +79,7 @@ def _over_rows(posterior: Posterior, design: Design, grids: list[Grid], scale: s
 
 
 def apart(design: Design, focal: Any, by: Any, at: Any) -> tuple[Values, Values]:
-    """Return the values of the focal predictors and of those by which the table is split."""
+    """Return the values of the focal columns and of those by which the table is split."""
     names, splits = chosen(design, focal, "means of"), chosen(design, by, "by")
     check_named(design, names)
     if both := [name for name in names if name in splits]:

@@ -1,4 +1,4 @@
-"""Regions of practical equivalence: how much of the posterior is as good as nothing.
+"""Regions of practical equivalence: how much of the posterior is practically zero.
 
 Source: Kruschke (2018), Rejecting or accepting parameter values in Bayesian estimation, Advances in Methods and
 Practices in Psychological Science 1, 270-280.

@@ -1,4 +1,4 @@
-"""The predictors of a fit: which there are, what values they take, and what a user names."""
+"""The columns of a fit: which there are, what values they take, and what a user names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hierbayes.tables.numbers import Floats
 
 Value = float | str
 Values = dict[str, tuple[Value, ...]]
-"""Predictors with the values that they take."""
+"""Columns with the values that they take."""
 
 
 def predictors(design: Design, groups: bool = False) -> tuple[ColumnSchema, ...]:
@@ -29,12 +29,12 @@ def predictors(design: Design, groups: bool = False) -> tuple[ColumnSchema, ...]
 
 
 def chosen(design: Design, given: Any, role: str, groups: bool = False) -> tuple[str, ...]:
-    """Return the predictors that the user names.
+    """Return the columns that the user names.
 
     Raises
     ------
     ModelError
-        If one is no predictor of the population part.
+        If one is no column of the population part.
     """
     names = [] if given is None else [given] if isinstance(given, str) else given
     if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
@@ -47,7 +47,7 @@ def chosen(design: Design, given: Any, role: str, groups: bool = False) -> tuple
 
 
 def check_predictor(design: Design, name: Any, role: str, groups: bool = False) -> None:
-    """Refuse what is no predictor of the population part, or of the group-level terms if these count too."""
+    """Refuse what is no column of the population part, or of the group-level terms if these count too."""
     known = [column.name for column in predictors(design, groups)]
     if name in known:
         return
@@ -71,12 +71,12 @@ def response_columns(design: Design) -> set[str]:
 
 
 def fixed_values(design: Design, at: Mapping[str, Any] | None, groups: bool = False) -> dict[str, tuple[Value, ...]]:
-    """Return what ``at`` holds predictors at, checked.
+    """Return what ``at`` holds columns at, checked.
 
     Raises
     ------
     ModelError
-        If a name is no predictor, a level is unknown, or a number is not finite.
+        If a name is no column, a level is unknown, or a number is not finite.
     """
     if at is not None and not isinstance(at, Mapping):
         raise ModelError(f"at takes a mapping of predictors to values, not {at!r}", 'write {"Days": [0, 9]}')
@@ -116,14 +116,14 @@ def _level_text(value: Any) -> str:
 
 
 def values_of(design: Design, column: ColumnSchema, fixed: Mapping[str, tuple[Value, ...]]) -> tuple[Value, ...]:
-    """Return the values that a predictor takes in the grid when nothing else is asked: its levels, or its mean."""
+    """Return the values that a column takes in the grid when nothing else is asked: its levels, or its mean."""
     if column.name in fixed:
         return fixed[column.name]
     return column.levels if column.kind != "numeric" else (float(np.mean(numbers_of(design, column.name, True))),)
 
 
 def numbers_of(design: Design, name: str, held: bool = False) -> Floats:
-    """Return the values of a numeric predictor in the rows of the fit; `held` says that `at` would do in their place.
+    """Return the values of a numeric column in the rows of the fit; `held` says that `at` would do in their place.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def _column(design: Design, name: str, held: bool) -> Column:
 
 
 def spread_values(design: Design, name: str) -> tuple[float, ...]:
-    """Return mean - sd, mean and mean + sd of a numeric predictor."""
+    """Return mean - sd, mean and mean + sd of a numeric column."""
     values = numbers_of(design, name, True)
     mean, sd = float(np.mean(values)), float(np.std(values, ddof=1))
     return (mean - sd, mean, mean + sd)
@@ -160,7 +160,7 @@ def split_values(design: Design, name: str, fixed: Mapping[str, tuple[Value, ...
 
 
 def levels_by_row(design: Design, name: str, held: bool = False) -> Any:
-    """Return the level of a categorical predictor in each row of the fit; `held` as in `numbers_of`."""
+    """Return the level of a categorical column in each row of the fit; `held` as in `numbers_of`."""
     own = as_factor(_column(design, name, held))
     return np.asarray(own.levels, dtype=object)[own.codes]
 
@@ -171,12 +171,12 @@ def shown_value(value: Value) -> str:
 
 
 def label_columns(labels: pd.DataFrame, taken: Sequence[str]) -> pd.DataFrame:
-    """Return the labels with other names where a predictor is called like a column of the table."""
+    """Return the labels with other names where a column of the data is called like one of the table."""
     return labels.rename(columns={name: f"{name} (predictor)" for name in labels if name in taken})
 
 
 def check_named(design: Design, focal: tuple[str, ...]) -> None:
-    """Refuse a question that names no predictor."""
+    """Refuse a question that names no column."""
     if not focal:
         names = ", ".join(column.name for column in predictors(design))
         raise ModelError("no predictor is named", f"predictors: {names or 'none'}")

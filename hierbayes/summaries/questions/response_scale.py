@@ -48,7 +48,7 @@ def grid_means(posterior: Posterior, design: Design, grid: Grid) -> Floats:
 
 
 def grid_slopes(posterior: Posterior, design: Design, grid: Grid, name: str) -> Floats:
-    """Return the slope of the mean response in a predictor, averaged over a grid's cells, (chain, draw, labels)."""
+    """Return the slope of the mean response in a column, averaged over a grid's cells, (chain, draw, labels)."""
     own, count = family_draws(posterior), len(grid.shares)
     found = np.zeros((*posterior.shape, len(grid.labels)))
     for part, values in grid.frames(design):

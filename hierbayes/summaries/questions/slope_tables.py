@@ -1,4 +1,4 @@
-"""Slopes: derivatives of the linear predictor in one numeric predictor, averaged over a grid or over rows.
+"""Slopes: derivatives of the linear predictor in one numeric column, averaged over a grid or over rows.
 
 The design row is differentiated, ``d = dx/dv``, and the slope is ``d' beta``; averages are taken of the rows, before
 the draws come in; on the scale of the response the average is taken draw by draw (`response_scale`). The vocabulary is
@@ -95,20 +95,20 @@ def cell_slopes(
     Parameters
     ----------
     name : str
-        The numeric predictor.
+        The numeric column.
     asked : mapping of str to tuple
-        The predictors that stay apart, with their values; the last varies fastest.
+        The columns that stay apart, with their values; the last varies fastest.
     fixed : mapping of str to tuple
         What others are held at.
     average : bool
         Average over the rows of each combination, instead of over the grid.
     curved : bool
-        Whether the slope is to be that of the mean response, which is not linear in the predictor.
+        Whether the slope is to be that of the mean response, which is not linear in the column.
 
     Raises
     ------
     ModelError
-        If the predictor is categorical or not known, or a combination has no rows to average over.
+        If the column is categorical or not known, or a combination has no rows to average over.
     """
     chosen(design, name, "slopes")
     _check_numeric(design, name)

@@ -1,6 +1,6 @@
 """Means over the rows of the data, each row with what is asked for put in place of its own (standardization).
 
-With x_i(a) the predictors of row i with the focal ones at a, the mean is ``m(a) = sum_i g(x_i(a)' beta) / n``, over all
+With x_i(a) the columns of row i with the focal ones at a, the mean is ``m(a) = sum_i g(x_i(a)' beta) / n``, over all
 rows or those of each split: the average that the data would have at a (g-computation, Robins 1986; marginaleffects'
 ``avg_predictions(variables=)`` and ``avg_comparisons``). A reference grid has cells instead of rows.
 """
