@@ -32,7 +32,7 @@ def as_bambi_priors(
     Returns
     -------
     dict
-        A term that is coded otherwise, or whose prior Bambi has not (that of a correlated term speaks of the mean of
+        A term that is coded otherwise, or whose prior Bambi has not (that of a correlated term refers to the mean of
         its columns), is left out: Bambi has its own default for it.
     """
     parent = parent_of(model)

@@ -1,6 +1,6 @@
 """Refits of a model whose effects do not integrate out, and the density of the rows left out given all others.
 
-With phi all that the rows that stay speak of (coefficients, sds, correlations, the family's parameters, the effects of
+With phi all that the rows that stay refer to (coefficients, sds, correlations, the family's parameters, the effects of
 their levels), and effects of levels that no row is left of integrated out over their distribution,
 
     w(phi) = p(y_out | phi),     E[w | y_rest] = p(y_out | y_rest) = 1 / E[1 / w | y].

@@ -119,7 +119,7 @@ def check_seen(
 
 
 def _warn_unobserved(scores: Floats, categories: tuple[str, ...], shown: str) -> None:
-    """Say which categories no row has: they stay in the model, whose priors alone speak of their widths."""
+    """Say which categories no row has: they stay in the model, whose priors alone refer to their widths."""
     lost = [repr(name) for i, name in enumerate(categories, start=1) if not np.any(scores == i)]
     if lost:
         many = len(lost) > 1

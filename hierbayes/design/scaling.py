@@ -35,7 +35,7 @@ class BlockPriors:
     corr : Prior or None
         None where the term has one column.
     basis : array, shape (k, k)
-        The priors speak of the columns ``Z @ basis``: the columns less their means, or columns that do not depend on
+        The priors refer to the columns ``Z @ basis``: the columns less their means, or columns that do not depend on
         how factors are coded; the identity where they are stated for the columns as written.
     columns : tuple of str
         What each of those columns is, in words, where they are more than the columns less their means; else empty.
@@ -195,7 +195,7 @@ def _block_priors(
     """Return the priors of one term.
 
     With several predictors `single` is the term of one of them, after whose columns all are scaled, and `shared` are
-    the names by which the user may speak of all at once.
+    the names by which the user may refer to all at once.
     """
     sd_key, corr_key = f"sd_{block.factor}", f"corr_{block.factor}"
     one, repeats = single or block, len(block.terms) // len(shared)

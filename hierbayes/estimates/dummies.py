@@ -77,7 +77,7 @@ def fixed_groups(
     """Fit `y ~ N(X beta + sum_f Z_f b_f, sigma² / weights)` with every `b` an unknown constant.
 
     The effects of a column that is also in the span of X sum to zero over the levels, as R's ``contr.sum`` has it, so
-    that `beta` speaks of the average level and stands beside the `beta` of a hierarchical fit. The factor with the most
+    that `beta` refers to the average level and stands beside the `beta` of a hierarchical fit. The factor with the most
     columns is projected off level by level; with `a_j` its coefficients, `C` the columns of all the rest and `M` that
     projection,
 

@@ -1,4 +1,4 @@
-"""Figures of attached draws whose likelihood may not be the model's: those that speak of parameters alone."""
+"""Figures of attached draws whose likelihood may not be the model's: those that refer to parameters alone."""
 
 from __future__ import annotations
 

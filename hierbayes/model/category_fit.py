@@ -36,7 +36,7 @@ class CategoryFit(Tabulating, Predicting, Decomposing, Questioning):
     """One category of a categorical response against the reference. Made by `Fit.category`.
 
     Its model is bernoulli with the link logit, of the rows whose response is one of the two, and its draws are the part
-    of the whole fit's that speaks of this category. What scores or keeps a whole fit (`loo`, `save`, ...) is asked of
+    of the whole fit's that refers to this category. What scores or keeps a whole fit (`loo`, `save`, ...) is asked of
     that one.
 
     Attributes
@@ -152,7 +152,7 @@ def _of_all_categories(name: str, **_: Any) -> Any:
 
 
 def _single_draws(fit: Fit, single: Design, place: int) -> Draws:
-    """Return the part of the draws that speaks of one category, under the names of a model of it alone."""
+    """Return the part of the draws that refers to one category, under the names of a model of it alone."""
     import xarray as xr
 
     posterior = as_group(single_posterior(fit.posterior, fit.design, single, place))

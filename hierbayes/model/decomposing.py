@@ -95,7 +95,7 @@ class Decomposing(FitBase):
         ============  =============  ===============================================
 
         ``bayes`` is the Bayesian R2 with the residual variance of the model, as published in 2019 (an earlier form took
-        the variance of the realised residuals). Conditional, it speaks of the levels at hand. Marginal, the
+        the variance of the realised residuals). Conditional, it refers to the levels at hand. Marginal, the
         group-level effects are integrated out: what they vary by is residual to the population, and the two marginal
         R2 are the same number.
 

@@ -108,7 +108,7 @@ class Hypothesizing(FitBase):
         numeric columns, and differences of these for an interaction. Other factors are averaged over their levels, and
         numeric columns stand at their means, so that a main effect beside its interaction is that of the average level
         and row (emmeans' ``joint_tests``, car's ``Anova`` of type III after ``contr.sum``). With treatment contrasts
-        that is not what the term's own coefficients are: these speak of the reference level.
+        that is not what the term's own coefficients are: these refer to the reference level.
 
         The tail probability of 0 is the share of the draws at least as far from the posterior mean as 0, by the
         Mahalanobis distance of the draws; like a p-value it is small where 0 lies far out, and it is no probability

@@ -58,8 +58,8 @@ class Model(KeptModel):
         Keys: a coefficient, ``beta`` (all of them, the intercept too), ``Intercept``, ``sd_g`` or ``sd_g[term]``,
         ``corr_g``, ``sigma``, and the family's other parameters (``nu``, ``alpha``, ``kappa``, ``shift``, ``gap_2``,
         ...). With ``"categorical"`` a key names the parameter of one category, ``yes:Days``, ``sd_g[yes:Days]``, or
-        of all, ``Days``. What is not named gets its default. The prior of the intercept speaks of the mean of the
-        columns. Priors of sds speak of sds, not variances.
+        of all, ``Days``. What is not named gets its default. The prior of the intercept refers to the mean of the
+        columns. Priors of sds refer to sds, not variances.
     contrasts : mapping, optional
         Codings of categorical columns: ``{"cond": "sum"}``, ``{"cond": {"treatment": "B"}}``, ``"helmert"``,
         ``"poly"``.
@@ -150,7 +150,7 @@ class Model(KeptModel):
     def priors(self) -> pd.DataFrame:
         """Table of every prior after scaling: index parameter, columns prior, source, note.
 
-        Where a prior does not speak of the parameter as reported, the note says of what: an intercept at the mean of
+        Where a prior does not refer to the parameter as reported, the note says to what: an intercept at the mean of
         the columns, or columns of a term that do not depend on how its factors are coded.
         """
         return prior_table(self._resolved, self._design)

@@ -118,7 +118,7 @@ class Weighing(FitBase):
         -------
         DataFrame
             Index: parameter. Columns prior_median, prior_lower, prior_upper, median, lower, upper and contraction,
-            ``1 - (width of the posterior interval / width of the prior interval)^2``: near 1 the data tell, near 0
+            ``1 - (width of the posterior interval / width of the prior interval)^2``: near 1 the data dominate, near 0
             the prior. For the columns as given: the prior of the intercept at 0 follows from that at the mean of the
             columns.
 

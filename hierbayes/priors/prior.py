@@ -1,6 +1,6 @@
 """What every prior is asked: its law, its draws, how engines and files write it; what it may be the prior of.
 
-Scales are in the units of the parameter: a prior for a standard deviation speaks of the sd, never of the variance.
+Scales are in the units of the parameter: a prior for a standard deviation refers to the sd, never to the variance.
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ def _block_latex(block: GroupBlock, own: BlockPriors, number: int, predictors: i
 
 
 def _moved_latex(block: GroupBlock, own: BlockPriors, top: str, predictors: int) -> list[str]:
-    """Say how the effects follow from those that the priors speak of, as at the mean of the columns."""
+    """Say how the effects follow from those that the priors refer to, as at the mean of the columns."""
     if not own.moved:
         return []
     if own.columns:

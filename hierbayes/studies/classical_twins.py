@@ -115,7 +115,7 @@ def classical(model: Model | Fit, factor: str | None = None, ci_prob: float = 0.
     separate  A fit for each level of one factor, R's ``lmList``: the mean of their coefficients and its standard error,
               sd / sqrt(levels); the sds and correlations of the levels' own estimates, their noise included.
     fixed     Least squares with the groups as fixed effects that sum to zero, R's ``contr.sum``: the standard errors
-              speak of these levels and no others.
+              refer to these levels and no others.
     REML, ML  `Model.reml`, `Model.ml`.
     posterior The mean of coefficients, the median of sds and correlations, and the posterior sd.
     ========= ==========================================================================================================

@@ -80,7 +80,7 @@ def sensitivity(
     What a factor f does: the scale of a half-normal, half-t, half-Cauchy or inverse gamma prior, both limits of a
     uniform one and the median of a log-normal one are multiplied by f; rates (exponential, gamma) are divided by it;
     of a normal prior the sd is multiplied and the mean stays; LKJ's eta is divided by f. A larger f is a wider prior
-    throughout. All else stays, the columns that priors speak of included.
+    throughout. All else stays, the columns that priors refer to included.
 
     Parameters
     ----------

@@ -79,7 +79,7 @@ def test_the_coding_of_a_factor_does_not_matter(data: pd.DataFrame, formula: str
 
 
 def test_the_coefficients_of_a_term_do_depend_on_the_coding(data: pd.DataFrame) -> None:
-    """The control: treatment coefficients of v beside v:w speak of w = p alone, and their distance is another."""
+    """The control: treatment coefficients of v beside v:w refer to w = p alone, and their distance is another."""
     fit = fake_fit("y ~ v * w", data, draws=200)
     fit.posterior["beta"].loc[{"coef": "v[b]:w[q]"}] += 3.0
     raw = by_hand(coefficients(fit, "v[b]", "v[c]"))[0]

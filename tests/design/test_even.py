@@ -56,7 +56,7 @@ def model(bar: str, data: pd.DataFrame | None = None, **options: Any) -> hb.Mode
 
 
 def stated(own: hb.Model) -> tuple[np.ndarray, list[float]]:
-    """Return the columns that the priors speak of, and the scales of the sds."""
+    """Return the columns that the priors refer to, and the scales of the sds."""
     (block,) = own.problem.blocks
     return block.Z, [prior.sigma for prior in block.sd_priors]  # type: ignore[union-attr]
 

@@ -225,7 +225,7 @@ def means_of(*columns: Columns) -> pd.Series:
 
 
 def inward(block, own, columns) -> np.ndarray:
-    """Return the matrix that takes effects as written to those that the priors speak of.
+    """Return the matrix that takes effects as written to those that the priors refer to.
 
     With a factor f of three levels these are, in each category, the mean of the cells over the rows, q against p, and r
     against the mean of both, written out here. Else they are the effects as written, an intercept at the means.
@@ -245,7 +245,7 @@ def inward(block, own, columns) -> np.ndarray:
 
 
 def log_prior_covariance(block, own, sd, corr, inverse) -> float:
-    """Return the log prior of sds and correlations, which may speak of other columns than those that are written."""
+    """Return the log prior of sds and correlations, which may refer to other columns than those that are written."""
     inside_sd, inside_corr = covariance_parts(inverse, sd, corr)
     total = sum(log_prior(prior, value) for prior, value in zip(own.sd, inside_sd, strict=True))
     return total + log_corr_prior(own.corr, inside_corr) + _log_jacobian(inverse, sd, corr)

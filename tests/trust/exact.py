@@ -89,7 +89,7 @@ def two_layers(name, formula, response, columns, labels, ranges, points):
 
 
 def sleepstudy(correlated):
-    """A line for each of eighteen subjects; the priors of the correlated one speak of day 4.5, the middle."""
+    """A line for each of eighteen subjects; the priors of the correlated one refer to day 4.5, the middle."""
     formula = f"Reaction ~ Days + (Days {'|' if correlated else '||'} Subject)"
 
     def solve(finer=1, narrower=1.0):
