@@ -45,8 +45,8 @@ def names(spans: list[str]) -> list[str]:
 
 def new_places() -> list[str]:
     """Files and rooms that the page says are still to be made."""
-    rows = re.findall(r"^\| [^|]+ \| ([^|]+) \| [^|]+ \|$", PROSE.split("## What is not there yet")[1], re.MULTILINE)
-    files = [span for row in rows for span in re.findall(r"`([^`]+\.py)`", row)]
+    listed = re.findall(r"New: (.*?)\. To change:", PROSE, flags=re.DOTALL)
+    files = [span for words in listed for span in re.findall(r"`([^`]+\.py)`", words)]
     return [*re.findall(r"`([^`]+/)` \(new\)", PROSE), *files]
 
 
