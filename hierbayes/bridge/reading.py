@@ -34,7 +34,7 @@ def check_model(model: Any) -> None:
 
 def _check_family(model: Any) -> None:
     family = model.family
-    if not family.conjugate or family.likelihood.name != "Normal" or family.likelihood.dist is not None:
+    if family.name != "gaussian" or family.likelihood.name != "Normal" or family.likelihood.dist is not None:
         raise ModelError(
             f"Bambi models of the family {family.name!r} are not read, only gaussian ones",
             "write the model with hb.Model(formula, data, family=...)",

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from scipy.special import logsumexp
 
 from hierbayes.engines.base import Floats
 from hierbayes.families import Family
@@ -102,14 +103,13 @@ def log_integrals(
     if n == 0:
         return found
     for part in chunks(len(found), n * _evaluations(q), _NUMBERS):
-        given = {name: values[part, None] for name, values in own.items()}
+        here = _Integrand(rows, predictor[part], A[part], {name: values[part, None] for name, values in own.items()})
         if q == 0:
-            found[part] = rows.log_likelihood(predictor[part], given).sum(axis=1)
+            found[part] = rows.log_likelihood(here.predictor, here.own).sum(axis=1)
             continue
-        mode, H = find_mode(rows, predictor[part], A[part], given)
         swept = q == 1 and rows.family.name in _SWEPT
         how = _swept if swept else _summed if q <= MOST else _averaged
-        found[part] = how(rows, predictor[part], A[part], given, mode, H, rng)
+        found[part] = how(here, *here.find_mode(), rng)
     return found
 
 
@@ -117,56 +117,60 @@ def _evaluations(q: int) -> int:
     return 1 if q == 0 else len(_grid(q)[0]) if q <= MOST else _POINTS
 
 
-def find_mode(rows: Responses, predictor: Floats, A: Floats, own: Mapping[str, Floats]) -> tuple[Floats, Floats]:
-    """Return the mode of each draw's integrand, shape (draws, q), and the information there, shape (draws, q, q)."""
-    v = np.zeros((len(A), A.shape[2]))
-    height = _height(rows, predictor, A, own, v)
-    for _ in range(_STEPS):
-        step, _H = _scoring(rows, predictor, A, own, v)
-        if rows.family.steps_overshoot:
-            far = np.abs(np.einsum("snq,sq->sn", A, step)).max(axis=1)
-            step *= (_FAR / np.maximum(far, _FAR))[:, None]
-        v, height, moved = _ascend(rows, predictor, A, own, v, step, height)
-        if moved < _CLOSE:
-            break
-    return v, _scoring(rows, predictor, A, own, v)[1]
+@dataclass(frozen=True)
+class _Integrand:
+    """The integrand at several draws, as a function of v: `log_integrals` has the attributes."""
 
+    rows: Responses
+    predictor: Floats
+    A: Floats
+    own: Mapping[str, Floats]
 
-def _height(rows: Responses, predictor: Floats, A: Floats, own: Mapping[str, Floats], v: Floats) -> Floats:
-    at = predictor + np.einsum("snq,sq->sn", A, v)
-    return np.asarray(rows.log_likelihood(at, own).sum(axis=1) - 0.5 * np.sum(v**2, axis=1))
+    def find_mode(self) -> tuple[Floats, Floats]:
+        """Return the mode at each draw, shape (draws, q), and the information there, shape (draws, q, q)."""
+        v = np.zeros((len(self.A), self.A.shape[2]))
+        height = self._height(v)
+        for _ in range(_STEPS):
+            step, _H = self._scoring(v)
+            if self.rows.family.steps_overshoot:
+                far = np.abs(np.einsum("snq,sq->sn", self.A, step)).max(axis=1)
+                step *= (_FAR / np.maximum(far, _FAR))[:, None]
+            v, height, moved = self._ascend(v, step, height)
+            if moved < _CLOSE:
+                break
+        return v, self._scoring(v)[1]
 
+    def _height(self, v: Floats) -> Floats:
+        at = self.predictor + np.einsum("snq,sq->sn", self.A, v)
+        return np.asarray(self.rows.log_likelihood(at, self.own).sum(axis=1) - 0.5 * np.sum(v**2, axis=1))
 
-def _scoring(
-    rows: Responses, predictor: Floats, A: Floats, own: Mapping[str, Floats], v: Floats
-) -> tuple[Floats, Floats]:
-    """Return the step of Fisher scoring, and the information."""
-    slope, known = rows.slopes(predictor + np.einsum("snq,sq->sn", A, v), A, own)
-    H = np.matmul(A.transpose(0, 2, 1), known) + np.eye(A.shape[2])
-    pull = np.einsum("snq,sn->sq", A, np.broadcast_to(slope, A.shape[:2])) - v
-    return np.linalg.solve(H, pull[..., None])[..., 0], H
+    def _scoring(self, v: Floats) -> tuple[Floats, Floats]:
+        """Return the step of Fisher scoring, and the information."""
+        A = self.A
+        slope, known = self.rows.slopes(self.predictor + np.einsum("snq,sq->sn", A, v), A, self.own)
+        H = np.matmul(A.transpose(0, 2, 1), known) + np.eye(A.shape[2])
+        pull = np.einsum("snq,sn->sq", A, np.broadcast_to(slope, A.shape[:2])) - v
+        return np.linalg.solve(H, pull[..., None])[..., 0], H
 
+    def _ascend(self, v: Floats, step: Floats, height: Floats) -> tuple[Floats, Floats, float]:
+        """Return the points after a step, halved where it would lead down, their heights, and the largest move."""
+        size = np.ones(len(v))
+        for _ in range(30):
+            new = v + size[:, None] * step
+            reached = self._height(new)
+            worse = ~(reached >= height - 1e-10 * (1 + np.abs(height)))
+            if not worse.any():
+                break
+            size[worse] /= 2
+        kept = np.where(worse[:, None], v, new)
+        return kept, np.where(worse, height, reached), float(np.abs(kept - v).max(initial=0.0))
 
-def _ascend(
-    rows: Responses,
-    predictor: Floats,
-    A: Floats,
-    own: Mapping[str, Floats],
-    v: Floats,
-    step: Floats,
-    height: Floats,
-) -> tuple[Floats, Floats, float]:
-    """Return the points after a step, which is halved where it would lead down, their heights, and the largest move."""
-    size = np.ones(len(v))
-    for _ in range(30):
-        new = v + size[:, None] * step
-        reached = _height(rows, predictor, A, own, new)
-        worse = ~(reached >= height - 1e-10 * (1 + np.abs(height)))
-        if not worse.any():
-            break
-        size[worse] /= 2
-    kept = np.where(worse[:, None], v, new)
-    return kept, np.where(worse, height, reached), float(np.abs(kept - v).max(initial=0.0))
+    def at(self, V: Floats) -> Floats:
+        """Return the log likelihood of all rows at points V, shape (draws, points, q)."""
+        at = self.predictor[:, None] + V @ self.A.transpose(0, 2, 1)
+        return np.asarray(
+            self.rows.log_likelihood(at, {k: value[..., None] for k, value in self.own.items()}).sum(axis=2)
+        )
 
 
 @cache
@@ -178,72 +182,36 @@ def _grid(q: int) -> tuple[Floats, Floats]:
     return np.stack([axis.ravel() for axis in axes], axis=1), np.sum([own.ravel() for own in logs], axis=0)
 
 
-def _at(rows: Responses, predictor: Floats, A: Floats, own: Mapping[str, Floats], V: Floats) -> Floats:
-    """Return the log likelihood of all rows at points V, shape (draws, points, q)."""
-    at = predictor[:, None] + V @ A.transpose(0, 2, 1)
-    return np.asarray(rows.log_likelihood(at, {name: value[..., None] for name, value in own.items()}).sum(axis=2))
-
-
-def _summed(
-    rows: Responses,
-    predictor: Floats,
-    A: Floats,
-    own: Mapping[str, Floats],
-    mode: Floats,
-    H: Floats,
-    rng: np.random.Generator,
-) -> Floats:
-    from scipy.special import logsumexp
-
-    x, log_w = _grid(A.shape[2])
+def _summed(here: _Integrand, mode: Floats, H: Floats, rng: np.random.Generator) -> Floats:
+    x, log_w = _grid(here.A.shape[2])
     R = np.linalg.cholesky(H)
     V = mode[:, None] + x @ np.linalg.inv(R)
-    terms = _at(rows, predictor, A, own, V) + log_w + 0.5 * (np.sum(x**2, axis=1) - np.sum(V**2, axis=2))
+    terms = here.at(V) + log_w + 0.5 * (np.sum(x**2, axis=1) - np.sum(V**2, axis=2))
     return np.asarray(logsumexp(terms, axis=1) - _log_diagonal(R))
 
 
-def _swept(
-    rows: Responses,
-    predictor: Floats,
-    A: Floats,
-    own: Mapping[str, Floats],
-    mode: Floats,
-    H: Floats,
-    rng: np.random.Generator,
-) -> Floats:
-    from scipy.special import logsumexp
-
+def _swept(here: _Integrand, mode: Floats, H: Floats, rng: np.random.Generator) -> Floats:
     low, high = np.minimum(mode, 0.0)[:, 0] - 9.0, np.maximum(mode, 0.0)[:, 0] + 9.0
     # a peak of n rows that agree is hardly narrower than sigma over the root of n
-    reach = np.abs(A[..., 0]).max(axis=1) * np.sqrt(max(1.0, rows.weights.sum()))
-    step = np.minimum(0.25, 0.5 * own["sigma"][:, 0] / np.maximum(reach, 1e-300))
+    reach = np.abs(here.A[..., 0]).max(axis=1) * np.sqrt(max(1.0, here.rows.weights.sum()))
+    step = np.minimum(0.25, 0.5 * here.own["sigma"][:, 0] / np.maximum(reach, 1e-300))
     places = np.linspace(0.0, 1.0, int(np.ceil(((high - low) / step).max())) + 1)
-    total = np.full(len(A), -np.inf)
+    total = np.full(len(mode), -np.inf)
     for first in range(0, len(places), 128):
         part = (low[:, None] + (high - low)[:, None] * places[first : first + 128])[..., None]
-        terms = _at(rows, predictor, A, own, part) - 0.5 * part[..., 0] ** 2
+        terms = here.at(part) - 0.5 * part[..., 0] ** 2
         total = np.logaddexp(total, logsumexp(terms, axis=1))
     width = (high - low) / (len(places) - 1)
     return np.asarray(total + np.log(width) - 0.5 * np.log(2 * np.pi))
 
 
-def _averaged(
-    rows: Responses,
-    predictor: Floats,
-    A: Floats,
-    own: Mapping[str, Floats],
-    mode: Floats,
-    H: Floats,
-    rng: np.random.Generator,
-) -> Floats:
-    from scipy.special import logsumexp
-
+def _averaged(here: _Integrand, mode: Floats, H: Floats, rng: np.random.Generator) -> Floats:
     R, half = np.linalg.cholesky(H), _POINTS // 2
-    x = rng.standard_normal((len(A), _POINTS, A.shape[2]))
+    x = rng.standard_normal((len(mode), _POINTS, mode.shape[1]))
     V = np.concatenate([mode[:, None] + x[:, :half] @ np.linalg.inv(R), x[:, half:]], axis=1)
     prior = -0.5 * np.sum(V**2, axis=2)
     near = -0.5 * np.sum(((V - mode[:, None]) @ R) ** 2, axis=2) + _log_diagonal(R)[:, None]
-    terms = _at(rows, predictor, A, own, V) + prior - np.logaddexp(prior, near) + np.log(2)
+    terms = here.at(V) + prior - np.logaddexp(prior, near) + np.log(2)
     return np.asarray(logsumexp(terms, axis=1) - np.log(_POINTS))
 
 

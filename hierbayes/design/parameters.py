@@ -9,7 +9,7 @@ import numpy as np
 from hierbayes.design.design import Design
 from hierbayes.design.units import Units
 from hierbayes.errors import ModelError
-from hierbayes.families.base import Slot
+from hierbayes.families.slots import Slot
 from hierbayes.priors import POSITIVE, Custom, Fixed, Flat, Parameter, Prior
 
 

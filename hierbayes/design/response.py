@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hierbayes.design.ordered import scores_of
+from hierbayes.design.categories import numbers_of
 from hierbayes.design.stateful import States
 from hierbayes.design.table import Categorical, Column, Floats, Ints
 from hierbayes.design.terms import evaluate_numeric
-from hierbayes.design.unordered import numbers_of
 from hierbayes.errors import DataError, warn
 from hierbayes.expressions.syntax import Expression, Name
 from hierbayes.families import Family, Values
@@ -97,8 +96,7 @@ def _categories(
     """Return the numbers of the categories of an ordinal or categorical response."""
     named = isinstance(column, Categorical)
     y = None if named else evaluate_numeric(response, columns, len(rows), "response", states)
-    read = scores_of if values == "ordered" else numbers_of
-    numbers, categories = read(column, y, rows, show(response), levels)
+    numbers, categories = numbers_of(values, column, y, rows, show(response), levels)
     return Response(numbers, None, categories)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from scipy.special import betaln, polygamma, psi, xlogy
 
-from hierbayes.families.base import Law, Parameters, Slot
 from hierbayes.families.links import TINY, log_share_tensors, shares
 from hierbayes.families.registry import register
 from hierbayes.families.shares import ShareFamily
+from hierbayes.families.slots import Law, Parameters, Slot
 from hierbayes.priors import LogNormal
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from scipy.special import betaln, gammaln
 
-from hierbayes.families.base import Compiled, Law, Parameters
 from hierbayes.families.registry import register
 from hierbayes.families.shares import SuccessFamily
+from hierbayes.families.slots import Compiled, Law, Parameters
 
 
 @register

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from hierbayes.errors import ModelError
-from hierbayes.families.base import Compiled, Family, Parameters
+from hierbayes.families.base import Family
 from hierbayes.families.registry import register
+from hierbayes.families.slots import Compiled, Parameters
 
 NO_MEAN = "categories without an order have no mean"
 """What is wrong with asking for the mean of a categorical response."""

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from scipy.special import erfcx, log_ndtr
 
-from hierbayes.families.base import SIGMA, Family, Parameters, Slot
+from hierbayes.families.base import Family
 from hierbayes.families.registry import register
+from hierbayes.families.slots import SIGMA, Parameters, Slot
 from hierbayes.priors import HalfStudentT
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from hierbayes.families.base import SIGMA, Compiled, Family, Parameters
+from hierbayes.families.base import Family
 from hierbayes.families.registry import register
+from hierbayes.families.slots import SIGMA, Compiled, Parameters
 
 HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 

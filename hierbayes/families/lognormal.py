@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hierbayes.families.base import SIGMA, Compiled, Family, Law, Parameters, Slot
+from hierbayes.families.base import Family
 from hierbayes.families.gaussian import HALF_LOG_2PI, normal_log_density
 from hierbayes.families.registry import register
+from hierbayes.families.slots import SIGMA, Compiled, Law, Parameters, Slot
 from hierbayes.priors import Uniform
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from scipy.special import betaln, gammaln, log_expit
 
-from hierbayes.families.base import Compiled, Law, Parameters, Slot
 from hierbayes.families.links import capped_exp
 from hierbayes.families.rates import CountFamily, draw_counts, log_scale_variance
 from hierbayes.families.registry import register
+from hierbayes.families.slots import Compiled, Law, Parameters, Slot
 from hierbayes.priors import LogNormal
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from hierbayes.families.base import Family, Parameters
+    from hierbayes.families.base import Family
+    from hierbayes.families.slots import Parameters
 
 
 def observe(family: Family, name: str, eta: Any, parameters: Parameters, y: Any, weights: Any, trials: Any) -> None:

@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from hierbayes.families.base import Compiled, Family, Parameters, Slot
+from hierbayes.families.base import Family
 from hierbayes.families.links import LINKS, log_normal_cdf
 from hierbayes.families.registry import register
+from hierbayes.families.slots import Compiled, Parameters, Slot
 from hierbayes.priors import LogNormal, Prior
 
 _HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln
 
-from hierbayes.families.base import Compiled, Law, Parameters
 from hierbayes.families.links import PENALTY, capped_exp
 from hierbayes.families.rates import CountFamily, draw_counts, log_scale_variance
 from hierbayes.families.registry import register
+from hierbayes.families.slots import Compiled, Law, Parameters
 
 
 @register

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from hierbayes.families.base import Family, Parameters
+from hierbayes.families.base import Family
+from hierbayes.families.slots import Parameters
 
 COUNTABLE = 1e15
 """Above it a Poisson count is no longer a whole number of a double's precision; a normal draw stands in for it."""

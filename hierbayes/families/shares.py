@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from hierbayes.families.base import Family, Parameters
+from hierbayes.families.base import Family
 from hierbayes.families.links import log_share_slopes, log_share_tensors, log_shares, shares
+from hierbayes.families.slots import Parameters
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from scipy.special import betaln
 
-from hierbayes.families.base import SIGMA, Compiled, Family, Law, Parameters, Slot
+from hierbayes.families.base import Family
 from hierbayes.families.registry import register
+from hierbayes.families.slots import SIGMA, Compiled, Law, Parameters, Slot
 from hierbayes.priors import Gamma
 
 

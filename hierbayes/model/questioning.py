@@ -225,18 +225,7 @@ class Questioning(Hypothesizing):
         """
         self._one_predictor("slopes")
         self._own_likelihood("slopes")
-        from hierbayes.summaries.questions.slope_tables import slopes_table
+        from hierbayes.summaries.questions.slope_tables import Slopes, slopes_table
 
-        return slopes_table(
-            self._arrays,
-            self.design,
-            variable,
-            by,
-            at,
-            ci_prob,
-            weights,
-            average,
-            groups,
-            levels,
-            scale,
-        )
+        question = Slopes(variable, by, at, average, groups, levels, ci_prob, weights, scale)
+        return slopes_table(self._arrays, self.design, question)

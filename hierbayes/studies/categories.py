@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hierbayes.design.ordered import MOST_CATEGORIES
+from hierbayes.design.categories import MOST_CATEGORIES
 from hierbayes.design.table import Ints
 from hierbayes.errors import DataError, ModelError, warn
 from hierbayes.families import Family, family, with_categories

@@ -12,7 +12,7 @@ from scipy.special import expit, log_expit
 
 import hierbayes as hb
 from hierbayes.families import FAMILIES, Family, family, register
-from hierbayes.families.base import Compiled, Law, Slot
+from hierbayes.families.slots import Compiled, Law, Slot
 
 pytestmark = pytest.mark.slow
 

@@ -8,6 +8,7 @@ that of marginaleffects.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -39,25 +40,29 @@ from hierbayes.tables.numbers import ESTIMATES, Floats, check_flag, check_prob, 
 OWN_COLUMNS = ("predictor", "group", "level", *ESTIMATES, "prob_positive", "prob_above_1")
 
 
-def slopes_table(
-    posterior: Posterior,
-    design: Design,
-    variable: Any,
-    by: Any,
-    at: Any,
-    ci_prob: float,
-    weights: Weights,
-    average: bool,
-    groups: Any,
-    levels: Any,
-    scale: str = "link",
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Slopes:
+    """What slopes are asked for; the fields are the arguments of `Fit.slopes`."""
+
+    variable: Any
+    by: Any
+    at: Any
+    average: Any
+    groups: Any
+    levels: Any
+    ci_prob: Any
+    weights: Any
+    scale: Any
+
+
+def slopes_table(posterior: Posterior, design: Design, question: Slopes) -> pd.DataFrame:
     """Return slopes with intervals; see `Fit.slopes`."""
-    ci_prob = check_prob(ci_prob)
-    within, average = groups is not None, check_flag("average", average)
+    by, at, groups, levels, scale = question.by, question.at, question.groups, question.levels, question.scale
+    ci_prob = check_prob(question.ci_prob)
+    within, average = groups is not None, check_flag("average", question.average)
     if levels is not None and not within:
         raise ModelError("levels chooses among those of a grouping factor", 'name it: groups="Subject"')
-    names = chosen(design, variable, "slopes of", within)
+    names = chosen(design, question.variable, "slopes of", within)
     check_named(design, names)
     check_scale(scale, design.family, "slopes")
     curved = scale == "response" and not design.family.linear
@@ -67,7 +72,7 @@ def slopes_table(
         if within or average:
             parts.append(_over_rows(posterior, design, name, by, at, groups, levels, curved))
         else:
-            parts.append(_over_grid(posterior, design, name, by, at, weights, curved))
+            parts.append(_over_grid(posterior, design, name, by, at, question.weights, curved))
     labels = pd.concat([part[0] for part in parts], ignore_index=True)
     draws = np.concatenate([part[1] for part in parts], axis=2)
     table = pd.concat([labels, described(back(draws, scale), ci_prob)], axis=1)

@@ -1,25 +1,48 @@
-"""An ordinal response: which categories it has, in which order, and the score of each row."""
+"""A response of categories: which there are, in which order or with which reference, and the number of each row's."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from hierbayes.design.table import Categorical, Column, Floats, Ints, plain_number
 from hierbayes.errors import DataError, warn
+from hierbayes.families import Values
 
 MOST_CATEGORIES = 50
 """Each category but two is a parameter; beyond it a response is a number or a count."""
 
 
-def scores_of(
-    column: Column | None, y: Floats | None, rows: Ints, shown: str, known: tuple[str, ...] = ()
+@dataclass(frozen=True)
+class _Kind:
+    """What messages say of the family that takes the categories: its name, what each has of its own, what it takes."""
+
+    family: str
+    each: str
+    takes: str
+    cut: str
+
+
+_KINDS = {
+    "ordered": _Kind(
+        "ordinal", "a threshold", "ordered categories, or whole numbers in their order", "ordered categories"
+    ),
+    "unordered": _Kind(
+        "categorical", "a linear predictor", "texts, categories, or whole numbers that stand for some", "categories"
+    ),
+}
+
+
+def numbers_of(
+    values: Values, column: Column | None, y: Floats | None, rows: Ints, shown: str, known: tuple[str, ...] = ()
 ) -> tuple[Floats, tuple[str, ...]]:
-    """Return the score of each row, 1 to K, and the categories in their order.
+    """Return the number of each row's category, 1 to K, and the categories: in their order, or the reference first.
 
     Parameters
     ----------
+    values : "ordered" or "unordered"
+        What the family takes.
     column : Column or None
         The column that the response is; None where the formula computes it.
     y : array, shape (n,), or None
@@ -29,32 +52,39 @@ def scores_of(
     shown : str
         The response as it is written.
     known : tuple of str
-        The categories of the fit, for new data; by default those that the column declares or, of numbers, those that
-        occur.
+        The categories of the fit, for new data; by default those that the column declares in their order or, without
+        an order, its levels that occur; of numbers those that occur, in ascending order.
 
     Raises
     ------
     DataError
-        If the categories have no order, are too few or too many, or a row has one that the fit has not seen.
+        If the categories have no order and need one, are too few or too many, or a row has one that the fit has not
+        seen.
     """
+    kind, in_order = _KINDS[values], values == "ordered"
     if isinstance(column, Categorical):
-        categories = known or _declared(column, shown)
-        labels: Sequence[str] = column.levels
-        codes = column.codes
+        labels, codes = column.levels, column.codes
+        categories = known or (_declared(column, shown) if in_order else labels)
     else:
         assert y is not None
-        values, codes = np.unique(y, return_inverse=True)
-        labels = tuple(plain_number(value) for value in values)
+        distinct, codes = np.unique(y, return_inverse=True)
+        labels = tuple(plain_number(value) for value in distinct)
         if not known:
-            _check_whole(y, shown, rows)
-        categories = known or tuple(labels)
-    check_number(categories, shown, "ordinal", "a threshold")
+            _check_whole(y, shown, rows, kind)
+        categories = known or labels
+    _check_number(categories, shown, kind)
     place = {label: i + 1 for i, label in enumerate(categories)}
-    scores = np.asarray([place.get(label, 0) for label in labels], dtype=np.float64)[codes]
-    check_seen(scores, labels, np.asarray(codes), rows, categories, shown)
-    if not known:
-        _warn_unobserved(scores, categories, shown)
-    return scores, categories
+    numbers = np.asarray([place.get(label, 0) for label in labels], dtype=np.float64)[codes]
+    unseen = np.flatnonzero(numbers == 0)
+    if unseen.size:
+        raise DataError(
+            f"the response {shown!r} has the category {labels[codes[unseen[0]]]!r} in row {int(rows[unseen[0]])} "
+            "(counting from 0), which the fit has not seen",
+            f"its categories are: {', '.join(categories)}",
+        )
+    if in_order and not known:
+        _warn_unobserved(numbers, categories, shown)
+    return numbers, categories
 
 
 def _declared(column: Categorical, shown: str) -> tuple[str, ...]:
@@ -76,45 +106,32 @@ def _declared(column: Categorical, shown: str) -> tuple[str, ...]:
     )
 
 
-def _check_whole(y: Floats, shown: str, rows: Ints) -> None:
+def _check_whole(y: Floats, shown: str, rows: Ints, kind: _Kind) -> None:
     bad = y != np.floor(y)
     if bad.any():
         i = int(np.argmax(bad))
         raise DataError(
-            f"the response {shown!r} is {y[i]:g} in row {int(rows[i])} (counting from 0); the ordinal family takes "
-            "ordered categories, or whole numbers in their order",
-            'family="gaussian" takes any number; pd.cut makes ordered categories of it',
+            f"the response {shown!r} is {y[i]:g} in row {int(rows[i])} (counting from 0); the {kind.family} "
+            f"family takes {kind.takes}",
+            f'family="gaussian" takes any number; pd.cut makes {kind.cut} of it',
         )
 
 
-def check_number(categories: tuple[str, ...], shown: str, family: str, each: str) -> None:
-    """Refuse fewer than three categories, or more than anyone means; `each` is what each has of its own."""
+def _check_number(categories: tuple[str, ...], shown: str, kind: _Kind) -> None:
+    """Refuse fewer than three categories, or more than anyone means."""
     count = len(categories)
     if count < 3:
         few = " and ".join(map(repr, categories))
         raise DataError(
             f"the response {shown!r} has {'one category' if count == 1 else f'{count} categories'} ({few}); the "
-            f"{family} family takes three or more",
+            f"{kind.family} family takes three or more",
             'write family="bernoulli" for one of two' if count == 2 else "look at the column",
         )
     if count > MOST_CATEGORIES:
         raise DataError(
-            f"the response {shown!r} has {count} categories, each with {each} of its own; at most "
+            f"the response {shown!r} has {count} categories, each with {kind.each} of its own; at most "
             f"{MOST_CATEGORIES} are taken",
             'family="gaussian" takes numbers, "poisson" counts; pd.cut makes fewer categories of either',
-        )
-
-
-def check_seen(
-    scores: Floats, labels: Sequence[str], codes: Ints, rows: Ints, categories: tuple[str, ...], shown: str
-) -> None:
-    """Refuse a category that the fit has not seen: its number is 0."""
-    unseen = np.flatnonzero(scores == 0)
-    if unseen.size:
-        raise DataError(
-            f"the response {shown!r} has the category {labels[codes[unseen[0]]]!r} in row {int(rows[unseen[0]])} "
-            "(counting from 0), which the fit has not seen",
-            f"its categories are: {', '.join(categories)}",
         )
 
 
