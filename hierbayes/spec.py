@@ -12,6 +12,7 @@ from hierbayes.families import GAUSSIAN, Family, family
 from hierbayes.formula import Formula, parse
 from hierbayes.priors import Prior
 from hierbayes.priors.bambi import without_bambi
+from hierbayes.residuals import Residual
 
 Missing = Literal["drop", "raise"]
 Rank = Literal["drop", "raise"]
@@ -65,8 +66,12 @@ class ModelSpec:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that the model reads, each once."""
-        extra = () if self.weights is None else (self.weights,)
-        return tuple(dict.fromkeys((*self.formula.columns, *extra)))
+        return tuple(dict.fromkeys((*self.formula.columns, *self.residual.columns)))
+
+    @property
+    def residual(self) -> Residual:
+        """How the residuals are distributed."""
+        return Residual(self.weights, self.formula.se)
 
 
 def make_spec(

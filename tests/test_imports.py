@@ -16,8 +16,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "hierbayes"
 
 # Each room imports from itself and from the rooms before it.
 ROOMS = (
-    *("errors", "datasets", "priors", "catalogue", "expressions", "formula", "families", "spec", "design", "sources"),
-    *("engines", "sampling", "tables", "estimates", "posterior"),
+    *("errors", "datasets", "priors", "catalogue", "expressions", "formula", "families"),
+    *("residuals", "spec", "design", "sources", "engines", "sampling", "tables", "estimates", "posterior"),
     *("summaries", "predict", "comparison", "plots", "report"),
     *("storage", "bridge", "model", "warm", "studies", "__init__", "cli", "__main__"),
 )

@@ -13,7 +13,7 @@ from hierbayes.design.checks import check_column_names, check_contrasts, check_f
 from hierbayes.design.design import Design
 from hierbayes.design.groups import GroupBlock, build_groups
 from hierbayes.design.rank import Dropped, combinations, kept_columns, say_dropped
-from hierbayes.design.response import check_spread, read_errors, read_response
+from hierbayes.design.response import check_spread, read_response
 from hierbayes.design.row_labels import labels_of_rows
 from hierbayes.design.schema import schema_of
 from hierbayes.design.stacked import stacked_design
@@ -26,6 +26,7 @@ from hierbayes.expressions.syntax import Call, Name
 from hierbayes.families import with_categories
 from hierbayes.formula import Formula, show
 from hierbayes.formula.syntax import Atom, Group
+from hierbayes.residuals import Residual
 from hierbayes.spec import ModelSpec
 
 _MOST_WEIGHT = 1e6
@@ -98,7 +99,7 @@ def _design(
         coefficients=population.labels,
         terms=population.terms,
         offset=offset,
-        weights=row_weights(spec.weights, spec.formula, columns, rows, states),
+        weights=row_weights(spec.residual, columns, rows, states),
         groups=groups,
         columns=tuple(columns.values()),
         rows=rows,
@@ -156,43 +157,20 @@ def _spans_intercept(X: Floats) -> bool:
     return bool(np.linalg.norm(left) < 1e-8 * np.sqrt(len(X)))
 
 
-def row_weights(
-    name: str | None, formula: Formula, columns: Mapping[str, Column], rows: Ints, states: States
-) -> Floats:
-    """Return the weight of each row: that of the weights column, over the square of its known standard error.
+def row_weights(residual: Residual, columns: Mapping[str, Column], rows: Ints, states: States) -> Floats:
+    """Return the weight of each row; `rows` are the positions in the data, for the error.
 
     Raises
     ------
     DataError
         If a weight or a standard error is not a number above 0.
     """
-    weights = read_weights(name, columns, rows)
-    if formula.se is None:
-        return weights
-    return np.asarray(weights / read_errors(formula.se, columns, rows, states) ** 2)
-
-
-def read_weights(name: str | None, columns: Mapping[str, Column], rows: Ints) -> Floats:
-    """Return the weights, 1 if no column is named; `rows` are the positions in the data, for the error.
-
-    Raises
-    ------
-    DataError
-        If they are not numbers above 0.
-    """
-    if name is None:
-        return np.ones(len(rows))
-    column = columns[name]
+    name, se = residual.weights, residual.errors
+    column = None if name is None else columns[name]
     if isinstance(column, Categorical):
         raise DataError(f"the weights column {name!r} must be numeric", "turn it into a column of positive numbers")
-    bad = np.flatnonzero(column.values <= 0)
-    if bad.size:
-        raise DataError(
-            f"the weight in column {name!r} is {column.values[bad[0]]:g} in row {int(rows[bad[0]])} "
-            "(counting from 0); weights must be positive",
-            "leave such rows out of the data",
-        )
-    return column.values
+    errors = None if se is None else evaluate_numeric(se, columns, len(rows), "standard error", states)
+    return residual.row_weights(None if column is None else column.values, errors, rows)
 
 
 def _check_weights(name: str | None, weights: Floats) -> None:
@@ -213,7 +191,7 @@ def _check_labels(labels: tuple[str, ...]) -> None:
 
 def _check_block(block: GroupBlock, n: int, spec: ModelSpec) -> None:
     # Where the variance of a row is known but for its mean, effects of the rows show as overdispersion.
-    known = spec.formula.se is not None or spec.family.name in ("poisson", "binomial")
+    known = spec.residual.errors is not None or spec.family.name in ("poisson", "binomial")
     if block.n_levels == n and block.intercept and not known:
         rest = "the residual" if spec.family.has_sigma else f"what the {spec.family.name} family varies by itself"
         warn(

@@ -172,7 +172,7 @@ def rows_of(
         n=n,
         X=X if S == 1 else stacked_matrix(X, S),
         offset=np.repeat(offset, S),
-        weights=row_weights(schema.weights, schema.formula, columns, rows, states) if weights else np.ones(n),
+        weights=row_weights(schema.residual, columns, rows, states) if weights else np.ones(n),
         groups=_groups(schema, table, columns, states, absent, undetermined) if groups else (),
         y=y,
         trials=given,

@@ -15,7 +15,7 @@ from hierbayes.priors import POSITIVE, Custom, Fixed, Flat, Parameter, Prior
 
 def family_names(design: Design) -> tuple[str, ...]:
     """Return the family's parameters that are estimated: known standard errors hold sigma at 1."""
-    return tuple(name for name in design.family.parameters if name != "sigma" or design.schema.formula.se is None)
+    return tuple(name for name in design.family.parameters if name != "sigma" or design.schema.residual.errors is None)
 
 
 def family_parameters(

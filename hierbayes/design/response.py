@@ -153,31 +153,6 @@ def read_trials(trials: Expression, columns: Mapping[str, Column], rows: Ints, s
     return found
 
 
-def read_errors(se: Expression, columns: Mapping[str, Column], rows: Ints, states: States) -> Floats:
-    """Return the known standard error of each row.
-
-    Raises
-    ------
-    DataError
-        If one is not above 0, or so small or large that its square is not.
-    """
-    found = evaluate_numeric(se, columns, len(rows), "standard error", states)
-    bad = found <= 0
-    if bad.any():
-        i = int(np.argmax(bad))
-        raise DataError(
-            f"the standard error {show(se)!r} is {found[i]:g} in row {int(rows[i])} (counting from 0); "
-            "it must be above 0",
-            "leave such rows out of the data",
-        )
-    if not 1e-150 < found.min() <= found.max() < 1e150:
-        raise DataError(
-            f"the standard errors {show(se)!r} are of a size that cannot be squared",
-            "change the unit of the response and of its standard errors",
-        )
-    return found
-
-
 def _check_successes(y: Floats, trials: Floats, shown: str, of: str, rows: Ints) -> None:
     wrong = (y < 0) | (y != np.floor(y))
     if wrong.any():

@@ -15,6 +15,7 @@ from hierbayes.expressions.syntax import Call, Expression, Name, names_in
 from hierbayes.families import GAUSSIAN, Family, family_from_json
 from hierbayes.formula import Formula, Part, parse, show
 from hierbayes.formula.roles import averaged_within, coded_columns
+from hierbayes.residuals import Residual
 from hierbayes.spec import Contrast, ModelSpec
 
 if TYPE_CHECKING:
@@ -131,6 +132,11 @@ class Schema:
         """The grouping factors, each once, in the order of the formula."""
         return tuple(dict.fromkeys(group.factor for group in self.groups))
 
+    @property
+    def residual(self) -> Residual:
+        """How the residuals are distributed."""
+        return Residual(self.weights, self.formula.se)
+
     @cached_property
     def by_name(self) -> Mapping[str, ColumnSchema]:
         """The columns by name."""
@@ -152,9 +158,8 @@ class Schema:
             wanted += _atoms(part)
         wanted += [self.formula.response] if response else []
         wanted += [self.formula.trials] if (response or trials) and self.formula.trials is not None else []
-        wanted += [self.formula.se] if weights and self.formula.se is not None else []
         names = [name.name for expression in wanted for name in names_in(expression)]
-        return tuple(dict.fromkeys(names + ([self.weights] if weights and self.weights is not None else [])))
+        return tuple(dict.fromkeys([*names, *(self.residual.columns if weights else ())]))
 
     def to_json(self) -> dict[str, Any]:
         """Return the schema as mappings, lists, texts and numbers; floats survive JSON bit for bit."""

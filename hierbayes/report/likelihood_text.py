@@ -13,20 +13,21 @@ from hierbayes.priors import Prior
 def likelihood_latex(design: Design) -> str:
     """Return the distribution of a response as one line of LaTeX."""
     weighted = bool(np.any(design.weights != 1))
-    if design.schema.formula.se is None:
+    residual = design.schema.residual
+    if residual.errors is None:
         spread = r"\sigma / \sqrt{w_i}" if weighted else r"\sigma"
     else:
-        spread = r"s_i" if design.schema.weights is None else r"s_i / \sqrt{w_i}"
+        spread = r"s_i" if residual.weights is None else r"s_i / \sqrt{w_i}"
     powers = weighted and not design.family.divides_variance
     return design.family.latex_line(spread) + (r" && \text{log likelihood multiplied by }w_i" if powers else "")
 
 
 def likelihood_words(design: Design, priors: ResolvedPriors) -> list[str]:
     """Return the distribution of a response in sentences."""
-    se, weights = design.schema.formula.se, design.schema.weights
-    if se is not None:
-        said = [f"{design.response} is normal around a mean, with known standard errors {show(se)}."]
-        return said if weights is None else [*said, "The variance of a row is divided by its weight."]
+    residual = design.schema.residual
+    if residual.errors is not None:
+        said = [f"{design.response} is normal around a mean, with known standard errors {show(residual.errors)}."]
+        return said if residual.weights is None else [*said, "The variance of a row is divided by its weight."]
     said = design.family.sentences(_filling(design, priors), design.categories)
     if not np.any(design.weights != 1):
         return said

@@ -182,7 +182,7 @@ def _record(contents: Contents) -> Record:
 def _parts(contents: Contents) -> tuple[ModelSpec, Design, ResolvedPriors, str | None]:
     texts = contents.texts
     spec, schema = spec_from_json(texts["spec"]), Schema.from_json(texts["schema"])
-    priors = priors_from_json(texts["priors"], schema.family, schema.formula.se is not None)
+    priors = priors_from_json(texts["priors"], schema.family, schema.residual.errors is not None)
     said = (schema.formula, dict(schema.contrasts), schema.weights, schema.family)
     if said != (spec.formula, dict(spec.contrasts), spec.weights, spec.family):
         raise DataError("its schema is not that of its spec")

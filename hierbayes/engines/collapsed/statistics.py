@@ -16,7 +16,8 @@ from hierbayes.engines.collapsed.entries import project_levels
 from hierbayes.engines.collapsed.order import NOTHING, Thin, thinned
 from hierbayes.engines.collapsed.rows import Rows, sparse_rows
 from hierbayes.engines.collapsed.structure import Layer, Structure, chained, flattened, layers_of
-from hierbayes.errors import DataError, ModelError
+from hierbayes.engines.collapsed.sums import Sums, centred
+from hierbayes.errors import ModelError
 
 BORDER_LIMIT = 4000
 """Largest number of border effects: the border is a dense matrix, and its cost grows with the cube."""
@@ -96,12 +97,21 @@ def accumulate(problem: Problem, sparse: bool | None = None) -> Statistics:
     DataError
         If the weights are not positive.
     """
-    if not problem.likelihood.conjugate:
-        raise ModelError(f"the collapsed engine takes the gaussian family only, not {problem.family}")
-    if not np.all(problem.weights > 0):
-        raise DataError("weights must be positive", "leave out rows of weight 0")
+    return statistics_of(centred(problem), sparse)
+
+
+def statistics_of(sums: Sums, sparse: bool | None = None) -> Statistics:
+    """Return the sufficient statistics of rows or of their sums; raises a `ModelError` as `accumulate`.
+
+    Parameters
+    ----------
+    sums : Sums
+    sparse : bool, optional
+        As for `accumulate`.
+    """
+    problem = sums.rows
     root = np.sqrt(np.asarray(problem.weights, dtype=np.float64))
-    basis, rotation, shift, residual = _population(problem, root)
+    basis, rotation, shift, residual = _population(problem.X * root[:, None], problem.y * root, sums.origin)
     layers = layers_of(problem)
     structure, sparse = _choose(layers, problem.p, sparse)
     if structure.border > BORDER_LIMIT:
@@ -114,48 +124,38 @@ def accumulate(problem: Problem, sparse: bool | None = None) -> Statistics:
     tail = np.column_stack([basis, residual])
     r, c, base, rows = _first_layer(structure, root, tail, sparse)
     return Statistics(
-        n=problem.n,
+        n=sums.n,
         structure=structure,
         rotation=rotation,
         shift=shift,
-        log_weights=float(np.sum(np.log(problem.weights))),
+        log_weights=sums.log_weights,
         r=r,
         tail=c,
         base=base,
         rows=rows,
         thin=thin,
-        size=float(np.sqrt(np.mean(residual * residual))) or 1.0,
+        size=float(np.sqrt(np.sum(residual * residual) / sums.n)) or 1.0,
     )
 
 
-def _population(problem: Problem, root: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+def _population(weighted: Floats, y: Floats, origin: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Return an orthonormal basis of the weighted columns, the rotation, the shift and the residual response."""
-    p = problem.p
-    y = np.asarray(problem.y - problem.offset, dtype=np.float64)
-    start = np.zeros(p)
-    constant = [k for k in range(p) if problem.X[0, k] != 0 and np.all(problem.X[:, k] == problem.X[0, k])]
-    if constant:
-        # A plain difference keeps the digits that a projection from 1e9 would round away.
-        middle = float(np.mean(y))
-        y = y - middle
-        start[constant[0]] = middle / problem.X[0, constant[0]]
-    y = y * root
+    n, p = weighted.shape
     if p == 0:
-        return np.zeros((problem.n, 0)), np.zeros((0, 0)), start, y
-    weighted = problem.X * root[:, None]
+        return np.zeros((n, 0)), np.zeros((0, 0)), origin, y
     norms = np.linalg.norm(weighted, axis=0)
     norms[norms == 0] = 1.0
     basis, upper = np.linalg.qr(weighted / norms)
     diagonal = np.abs(np.diag(upper))
     if basis.shape[1] < p or diagonal.min() <= 1e-10 * diagonal.max():
         # Dependent columns, which proper priors make harmless: keep them as they are, scaled.
-        return weighted / norms, np.diag(norms), start, y
+        return weighted / norms, np.diag(norms), origin, y
     fitted = basis.T @ y
     y = y - basis @ fitted
     again = basis.T @ y
     y = y - basis @ again
     rotation = upper * norms
-    return basis, rotation, start + np.linalg.solve(rotation, fitted + again), y
+    return basis, rotation, origin + np.linalg.solve(rotation, fitted + again), y
 
 
 def _choose(layers: tuple[Layer, ...], p: int, sparse: bool | None) -> tuple[Structure, bool]:
