@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Self
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Self
 
 from hierbayes.errors import ModelError
 from hierbayes.priors import codes
-from hierbayes.priors.prior import Floats, PositivePrior, Prior, scipy_law
+from hierbayes.priors.prior import PositivePrior, Prior, scipy_law
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from hierbayes.priors.prior import Floats
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ class Flat(Prior):
         return "its prior is flat, which has no density to compare with: give the parameter a proper prior"
 
     def log_density(self, value: Any) -> Any:
+        import numpy as np
+
         return np.zeros(np.shape(value))
 
     def _coordinate(self, scale: float) -> tuple[int, float, float]:
@@ -94,6 +99,8 @@ class HalfNormal(PositivePrior):
         return scipy_law("halfnorm", scale=self.sigma)
 
     def draw(self, draws: int, rng: np.random.Generator) -> Floats:
+        import numpy as np
+
         return np.abs(rng.normal(0, self.sigma, draws))
 
     def _coordinate(self, scale: float) -> tuple[int, float, float]:
@@ -114,6 +121,8 @@ class HalfStudentT(PositivePrior):
         return _Folded(scipy_law("t", self.nu, scale=self.sigma))
 
     def draw(self, draws: int, rng: np.random.Generator) -> Floats:
+        import numpy as np
+
         return self.sigma * np.abs(rng.standard_t(self.nu, draws))
 
     def _coordinate(self, scale: float) -> tuple[int, float, float]:
@@ -134,6 +143,8 @@ class HalfCauchy(PositivePrior):
         return scipy_law("halfcauchy", scale=self.beta)
 
     def draw(self, draws: int, rng: np.random.Generator) -> Floats:
+        import numpy as np
+
         return self.beta * np.abs(rng.standard_cauchy(draws))
 
     def _coordinate(self, scale: float) -> tuple[int, float, float]:
@@ -258,10 +269,16 @@ class _Folded:
     whole: Any
 
     def pdf(self, x: Any) -> Any:
+        import numpy as np
+
         return np.where(np.less(x, 0), 0.0, 2 * self.whole.pdf(x))
 
     def cdf(self, x: Any) -> Any:
+        import numpy as np
+
         return np.where(np.less(x, 0), 0.0, 2 * self.whole.cdf(x) - 1)
 
     def logpdf(self, x: Any) -> Any:
+        import numpy as np
+
         return np.where(np.less(x, 0), -np.inf, math.log(2) + self.whole.logpdf(x))

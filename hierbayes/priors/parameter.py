@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from hierbayes.priors.prior import Prior
 from hierbayes.priors.special import Fixed
 
@@ -36,6 +34,8 @@ class Support:
 
     def unconstrained(self, value: Any) -> Any:
         """Return the coordinate: the number, the log of its distance to the bound, or the log of their ratio."""
+        import numpy as np
+
         above, below = np.subtract(value, self.low), np.subtract(self.high, value)
         if math.isinf(self.low):
             return value if math.isinf(self.high) else -np.log(below)
@@ -43,6 +43,8 @@ class Support:
 
     def constrained(self, coordinate: Any) -> Any:
         """Return the number at a coordinate: the inverse of `unconstrained`."""
+        import numpy as np
+
         if math.isinf(self.low):
             return coordinate if math.isinf(self.high) else self.high - np.exp(np.negative(coordinate))
         if math.isinf(self.high):

@@ -8,15 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from hierbayes.errors import ModelError
 from hierbayes.priors.codes import MAP_LOG
 
-Floats = NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 
 class NoLawError(Exception):
@@ -219,6 +220,8 @@ def scipy_law(name: str, *numbers: float, **scale: float) -> Any:
 
 def shared_parameters(priors: Sequence[Prior]) -> dict[str, Floats] | None:
     """Return the parameters of priors of one kind as arrays; None if the kinds differ or have no distribution."""
+    import numpy as np
+
     if len({type(prior) for prior in priors}) != 1 or not priors[0].parametric:
         return None
     return {f.name: np.asarray([getattr(prior, f.name) for prior in priors]) for f in fields(priors[0])}

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Self
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Self
 
 from hierbayes.errors import ModelError
-from hierbayes.priors.prior import Floats, NoLawError, Prior, real_number, scipy_law
+from hierbayes.priors.prior import NoLawError, Prior, real_number, scipy_law
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from hierbayes.priors.prior import Floats
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class LKJ(Prior):
         return scipy_law("beta", a, a, loc=-1, scale=2)
 
     def log_density(self, value: Any) -> Any:
+        import numpy as np
+
         k, eta = np.shape(value)[-1], self.eta
         norm = sum(
             math.lgamma(eta + 0.5 * (k - 1)) - 0.5 * i * math.log(math.pi) - math.lgamma(eta + 0.5 * (k - 1 - i))
@@ -45,6 +50,8 @@ class LKJ(Prior):
         The partial correlations of the rows, ``C[i, j] = r_ij prod_{m<j} sqrt(1 - r_im^2)``, are independent and
         ``(r_ij + 1) / 2 ~ Beta(a, a)`` with ``a = eta + (k - j - 2) / 2``, j from 0 (Lewandowski et al. 2009).
         """
+        import numpy as np
+
         factor = np.broadcast_to(np.eye(k), (draws, k, k)).copy()
         for i in range(1, k):
             rest = np.ones(draws)
@@ -110,9 +117,13 @@ class Fixed(Prior):
         raise NoLawError("it is fixed" if k > 1 else f"it is fixed at {self.value}")
 
     def log_density(self, value: Any) -> Any:
+        import numpy as np
+
         return np.zeros(np.shape(value))
 
     def draw(self, draws: int, rng: np.random.Generator) -> Floats:
+        import numpy as np
+
         return np.full(draws, self.value) if isinstance(self.value, float) else super().draw(draws, rng)
 
     @property
@@ -121,18 +132,25 @@ class Fixed(Prior):
 
     def matrix(self, k: int) -> Floats:
         """Return the correlation matrix of k columns, of which one number is every correlation."""
+        import numpy as np
+
         given = np.asarray(self.value)
         return np.where(np.eye(k, dtype=bool), 1.0, given) if given.ndim == 0 else given
 
     def draw_factors(self, k: int, draws: int, rng: np.random.Generator) -> Floats:
+        import numpy as np
+
         return np.broadcast_to(np.linalg.cholesky(self.matrix(k)), (draws, k, k)).copy()
 
     def in_pymc(self, name: str, positive: bool = True, **kwargs: Any) -> Any:
+        import numpy as np
         import pytensor.tensor as pt
 
         return pt.as_tensor(np.float64(self.value))  # type: ignore[arg-type]
 
     def factor_in_pymc(self, name: str, k: int) -> Any:
+        import numpy as np
+
         return np.linalg.cholesky(self.matrix(k))
 
 
