@@ -77,18 +77,7 @@ class ModelPlots:
         known = list(fit.design.blocks(name)[0].levels)
         shown = spread(known, MOST - 1) if levels is None else levels
         tables = fan_tables(fit.design, draws_of(fit), name, shown, x, lines, ci_prob)
-        return fan(
-            tables.lines,
-            tables.points,
-            tables.ribbon,
-            factor=tables.factor,
-            x_label=tables.x_label,
-            y_label=tables.y_label,
-            x_names=tables.x_names,
-            n_levels=len(known),
-            ci_prob=ci_prob,
-            **options,
-        )
+        return fan(**vars(tables), n_levels=len(known), ci_prob=ci_prob, **options)
 
     def components(
         self,
@@ -200,17 +189,7 @@ class ModelPlots:
         fit = self._fit
         name = first_predictor(fit.design) if focal is None else focal
         tables = effect_curves(fit.design, draws_of(fit), name, by, at, ci_prob, weights)
-        return effects(
-            tables.curves,
-            tables.points,
-            x_label=tables.x_label,
-            y_label=tables.y_label,
-            x_names=tables.x_names,
-            by_label=tables.by_label,
-            by_names=tables.by_names,
-            ci_prob=ci_prob,
-            **options,
-        )
+        return effects(**vars(tables), ci_prob=ci_prob, **options)
 
 
 def _unless_refused(asked: bool | None, make: Callable[[], Any]) -> Any:
