@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / part) for part in ("", "helpers")]
 
 from classical_designs import CODINGS, Design, random_design
 from other_descents import random_descent, triangular_descent

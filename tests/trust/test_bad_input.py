@@ -99,11 +99,11 @@ ELSEWHERE = {
     "a flipped bit in a fit": ("storage/test_file.py", "test_a_flipped_draw_is_seen", ""),
     "a fit of a later version": ("storage/test_file.py", "test_a_later_version_is_refused", ""),
     "a file that is no fit": ("storage/test_file.py", "test_what_is_no_fit_is_refused", "is empty"),
-    "a cache that is another file": ("test_keeping.py", "test_a_file_of_another_kind_is_never_overwritten", ""),
+    "a cache that is another file": ("storage/test_keeping.py", "test_a_file_of_another_kind_is_never_overwritten", ""),
     "a compiled file that is spoiled": (
         "engines/test_native.py", "test_a_spoiled_file_is_not_loaded_and_is_written_anew", ""
     ),
-    "a CSV file that is none": ("test_datasets.py", "test_a_table_that_cannot_be_read_is_named", ""),
+    "a CSV file that is none": ("datasets/test_datasets.py", "test_a_table_that_cannot_be_read_is_named", ""),
     "a specification that is none": ("test_catalogue.py", "test_a_bad_specification_is_told_what_is_wrong", "nested"),
     "flat priors without a posterior": (
         "priors/test_priors.py", "test_flat_priors_are_refused_where_the_posterior_would_be_improper", "two groups"

@@ -12,7 +12,7 @@ from hierbayes.datasets.sources import find, sources
 from hierbayes.datasets.tables import read_csv
 from hierbayes.errors import DataError
 
-CLASSICAL = json.loads((Path(__file__).parent / "reference" / "classical.json").read_text())
+CLASSICAL = json.loads((Path(__file__).parents[1] / "reference" / "classical.json").read_text())
 NAMES = (
     "chapter_groups dyestuff dyestuff2 penicillin sleepstudy pastes cake oats cbpp grouseticks insteval verbagg "
     "orange eight_schools wine"

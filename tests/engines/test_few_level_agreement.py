@@ -21,7 +21,7 @@ import hierbayes as hb
 
 pytestmark = pytest.mark.slow
 
-KEPT = json.loads((Path(__file__).parent / "reference" / "few_levels_pymc.json").read_text())
+KEPT = json.loads((Path(__file__).parents[1] / "reference" / "few_levels_pymc.json").read_text())
 # model: how many numbers have a posterior
 NUMBERS = {"departments": 17, "counts": 21, "grades": 13, "dispersed": 10}
 OTHER = {

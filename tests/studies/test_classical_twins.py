@@ -18,7 +18,7 @@ from hierbayes.catalogue import catalogue
 from hierbayes.estimates.side_by_side import complete_column, fixed_column
 from hierbayes.studies.classical_twins import METHODS
 
-CLASSICAL = json.loads((Path(__file__).parent / "reference" / "classical.json").read_text())
+CLASSICAL = json.loads((Path(__file__).parents[1] / "reference" / "classical.json").read_text())
 SLEEP = "Reaction ~ Days + (Days | Subject)"
 
 

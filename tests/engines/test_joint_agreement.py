@@ -21,7 +21,7 @@ from hierbayes.catalogue import catalogue
 
 pytestmark = pytest.mark.slow
 
-REFERENCE = Path(__file__).parent / "reference"
+REFERENCE = Path(__file__).parents[1] / "reference"
 # model: how many numbers have a posterior
 MODELS = {"cbpp": 20, "verbagg": 348, "three_answers": 219}
 

@@ -62,7 +62,7 @@ def test_hostile_names_survive_a_file_and_a_fresh_process(tmp_path):
         made = fake_fit(formula(names), frame(names), chains=2, draws=5, seed=i)
         made.save(tmp_path / f"{i}.nc", data=i % 2 == 0)
         wanted.append(answers(made, names))
-    script = Path(__file__).with_name("hostile.py")
+    script = Path(__file__).parents[1] / "helpers" / "hostile.py"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "PYTEST"))}
     done = subprocess.run(
         [sys.executable, str(script), str(tmp_path)],

@@ -17,7 +17,7 @@ from hierbayes.engines.naming import posterior_dims
 from hierbayes.model import Fit
 from hierbayes.sampling.run import Draws, named_tree
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def fake_fit(formula, data, chains=2, draws=40, seed=0, **options):
