@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / part) for part in ("", "helpers")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 
 from classical_designs import CODINGS, Design, random_design
 from other_descents import random_descent, triangular_descent
