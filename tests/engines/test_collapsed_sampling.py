@@ -157,7 +157,7 @@ def test_what_the_engine_does_not_take_is_refused():
     rng = np.random.default_rng(0)
     problem = PROBLEMS["intercept"]
     with pytest.raises(ModelError, match="gaussian"):
-        accumulate(replace(problem, family="bernoulli"))
+        accumulate(replace(problem, family="bernoulli", link="logit"))
     with pytest.raises(DataError, match="positive"):
         accumulate(replace(problem, weights=np.zeros(problem.n)))
     wide = oracle.problem(

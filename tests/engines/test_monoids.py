@@ -162,6 +162,16 @@ def test_fewer_rows_than_columns_add_up_to_enough():
     assert difference(problem, reduce(add, parts), None) < 1e-10
 
 
+def test_a_border_that_is_eliminated_in_part_and_levels_without_rows():
+    rng = np.random.default_rng(8)
+    blocks = [gaussian.block(rng, rng.integers(0, levels, 900), n_levels=levels) for levels in (450, 120)]
+    problem = gaussian.problem(rng, blocks, 900, p=3, weights=True, offset=True)
+    added = sums_of_parts(problem, np.array_split(rng.permutation(900), 7))
+    assert len(statistics_of(added, True).thin.levels) == 120
+    for sparse in (False, True):
+        assert difference(problem, added, sparse) < 1e-10
+
+
 def test_sums_do_not_grow_with_the_rows():
     problem = gaussian.PROBLEMS["correlated slope"]
     once, levels = Sums.of(problem), problem.blocks[0].n_levels
