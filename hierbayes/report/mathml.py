@@ -14,19 +14,16 @@ from hierbayes.errors import ModelError
 WIDEST = 48
 """A sum of more signs is broken into lines."""
 
-_GREEK = {
-    "alpha": "α",
-    "beta": "β",
-    "delta": "δ",
-    "eta": "η",
-    "gamma": "γ",
-    "kappa": "κ",
-    "mu": "μ",
-    "nu": "ν",
-    "phi": "φ",
-    "sigma": "σ",
-    "tau": "τ",
-}
+_GREEK = dict(
+    zip(
+        (
+            "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi "
+            "psi omega"
+        ).split(),
+        "αβγδεζηθικλμνξπρστυφχψω",
+        strict=True,
+    )
+)
 _SIGNS = {
     **{name: f"<mi>{sign}</mi>" for name, sign in _GREEK.items()},
     "sim": '<mo form="infix">∼</mo>', "ne": "<mo>≠</mo>", "le": "<mo>≤</mo>",

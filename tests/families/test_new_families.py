@@ -183,9 +183,8 @@ def test_log_likelihoods_are_those_of_scipy(fits, name):
     y = rows()["y" if name == "laplace_toy" else "n"].to_numpy()
     distribution = law(fit, eta)
     expected = distribution.logpdf(y) if name == "laplace_toy" else distribution.logpmf(y)
-    found = fit.log_likelihood().to_numpy().reshape(expected.shape) if hasattr(fit, "log_likelihood") else None
-    if found is not None:
-        np.testing.assert_allclose(found, expected, rtol=1e-9)
+    (rows_of_draws,) = fit.log_likelihood().data_vars.values()
+    np.testing.assert_allclose(rows_of_draws.to_numpy().reshape(expected.shape), expected, rtol=1e-9)
     loo = fit.loo()
     # within a few effective parameters of the log pointwise predictive density
     lppd = np.sum(np.log(np.mean(np.exp(expected), axis=0)))
@@ -197,8 +196,8 @@ def test_figures_and_pages(fits, name, tmp_path):
     fit = fits[name]
     assert fit.plot.ppc() is not None
     text = fit.report(tmp_path / "fit.html").read_text(encoding="utf-8")
-    assert fit.spec.family.words.split("{")[1].split("}")[1].split("{")[0].strip()[:12] in text
-    assert name in repr(fit) or name in str(fit.summary())
+    assert {"laplace_toy": "y is Laplace around a mean", "geometric_toy": "n counts the failures"}[name] in text
+    assert name in str(fit.summary())
 
 
 @pytest.mark.parametrize("name", NAMES)
