@@ -125,7 +125,7 @@ def log_joint(problem, point, aux, drop_weights=False):
         total += log_corr_prior(block.corr_prior, corr)
         total += stats.multivariate_normal(np.zeros(len(sd)), np.outer(sd, sd) * corr).logpdf(b).sum()
     own, weights = problem.likelihood, np.ones(problem.n) if drop_weights else problem.weights
-    return total + own.log_rows(problem.y, predictor(problem, point), numbers, weights, problem.trials).sum()
+    return total + log_rows(own, problem.y, predictor(problem, point), numbers, weights, problem.trials).sum()
 
 
 def aux_values(problem, rng):

@@ -18,7 +18,7 @@ TESTS = Path(__file__).resolve().parent.parent
 SETUP = f"""
 import json, sys, warnings
 warnings.simplefilter("ignore")
-sys.path[:0] = [{str(TESTS)!r}, {str(TESTS.parent)!r}]
+sys.path[:0] = [{str(TESTS)!r}, {str(TESTS / "helpers")!r}, {str(TESTS.parent)!r}]
 import hierbayes as hb
 from fits import fake_fit
 """
