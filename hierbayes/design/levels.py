@@ -75,9 +75,8 @@ def factor_columns(design: Design) -> tuple[FactorColumns, ...]:
 def columns_of(design: Design, factor: str) -> FactorColumns:
     """Return the columns of one grouping factor."""
     blocks = design.blocks(factor)
-    terms = tuple(term for block in blocks for term in block.terms)
     Z = np.hstack([block.Z for block in blocks])
-    return FactorColumns(factor, Z, blocks[0].codes, terms, blocks[0].levels)
+    return FactorColumns(factor, Z, blocks[0].codes, tuple(design.factor_terms(factor)), blocks[0].levels)
 
 
 def span(design: Design, factor: str) -> LevelSpan:

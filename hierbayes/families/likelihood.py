@@ -26,15 +26,15 @@ class Likelihood(Traits):
 
     def log_density(self, y: Any, eta: Any, parameters: Parameters, trials: Any) -> Any:
         """Return the log density or log probability of responses of weight 1."""
-        raise NotImplementedError(f"the family {self.name!r} has no log density")
+        raise self.without("log_density", "the density of a response")
 
     def draw_rows(self, eta: Any, parameters: Parameters, rng: np.random.Generator, trials: Any) -> Any:
         """Draw one response at every linear predictor, as floats; `eta` has the shape of the result."""
-        raise NotImplementedError(f"the family {self.name!r} has no draws")
+        raise self.without("draw_rows", "how a response is drawn")
 
     def variance_of(self, eta: Any, parameters: Parameters, trials: Any) -> Any:
         """Return the variance of a response of weight 1."""
-        raise NotImplementedError(f"the family {self.name!r} has no variance")
+        raise self.without("variance_of", "the variance of a response")
 
     def log_likelihood(
         self, y: Any, predictor: Any, parameters: Parameters, weights: Any = 1.0, trials: Any = None

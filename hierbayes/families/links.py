@@ -16,6 +16,10 @@ TINY = 1e-300
 
 _REACH = 7.0
 """sds on either side over which the normal is summed; what lies beyond is 3e-12 of it."""
+_FLAT = 40.0
+"""Linear predictors beyond which a share is 0 or 1 to double precision."""
+_STEP = 0.1
+"""Of a sum over linear predictors where a share is neither."""
 _FINE = 5
 """Halvings of the step; a normal wider than these allow is far wider than the link's own curve."""
 
@@ -65,8 +69,9 @@ class Link:
         """Return ``E[inverse(eta)]`` for ``eta ~ N(predictor, variance)``, elementwise.
 
         Exact for identity, log and probit. For logit and cloglog it is the trapezoidal sum over the normal, which for
-        these converges so fast that the error is below 1e-9; where the sd is above 27 the link's own curve counts as
-        normal (error below 1e-5). What comes out at one element does not depend on the others.
+        these converges so fast that the error is below 1e-9; where the sd is above 27 (cloglog) or 54 (logit) the
+        link's own curve counts as normal (error below 1e-5). What comes out at one element does not depend on
+        others.
 
         Examples
         --------
@@ -82,11 +87,11 @@ class Link:
         return self.average_of(self.inverse, predictor, np.sqrt(variance))
 
     def average_of(self, function: Callable[[Any], Any], predictor: Any, sd: Any) -> Any:
-        """Return the average of a function of the linear predictor that is as smooth as the inverse."""
+        """Return the average of the inverse, or of a function as smooth as it that rises from 0 to 1 where it does."""
         assert self.tolerance is not None
         law = self.tolerance
         predictor, sd = np.broadcast_arrays(np.asarray(predictor, dtype=float), np.asarray(sd, dtype=float))
-        halvings = np.ceil(np.log2(np.maximum(sd / law.widest, 1.0))).astype(np.int64)
+        halvings = self._halvings(sd)
         averages = np.empty(predictor.shape)
         for level in np.unique(halvings):
             here = halvings == level
@@ -95,6 +100,33 @@ class Link:
             else:
                 averages[here] = _trapezoid(function, predictor[here], sd[here], 0.5 / 2**level)
         return averages
+
+    def average_square(self, predictor: Any, sd: Any, mean: Any) -> Any:
+        """Return ``E[p**2]`` of a share p whose mean is given.
+
+        Beside a normal far wider than the link's own curve it is the mean less ``E[p (1 - p)]``, summed where p is
+        neither 0 nor 1.
+
+        Examples
+        --------
+        >>> link = LINKS["logit"]
+        >>> round(float(0.5 - link.average_square(0.0, 1e3, 0.5)), 9)  # 1 / sqrt(2 pi) / sd
+        0.000398942
+        """
+        square = self.average_of(lambda eta: self.inverse(eta) ** 2, predictor, sd)
+        predictor, sd, mean = np.broadcast_arrays(np.asarray(predictor, dtype=float), sd, mean)
+        wide = self._halvings(sd) > _FINE
+        if np.any(wide):
+            centre, spread, within = predictor[wide], sd[wide], np.zeros(np.count_nonzero(wide))
+            for node in np.arange(-_FLAT, _FLAT, _STEP):
+                share = self.inverse(node)
+                within += share * (1 - share) * np.exp(-0.5 * ((node - centre) / spread) ** 2)
+            square[wide] = mean[wide] - _STEP * within / (np.sqrt(2 * np.pi) * spread)
+        return square
+
+    def _halvings(self, sd: Any) -> Any:
+        assert self.tolerance is not None
+        return np.ceil(np.log2(np.maximum(np.asarray(sd, dtype=float) / self.tolerance.widest, 1.0))).astype(np.int64)
 
 
 def _trapezoid(function: Callable[[Any], Any], predictor: Any, sd: Any, step: float) -> Any:

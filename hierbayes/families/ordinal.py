@@ -346,6 +346,3 @@ class Ordinal(Family):
 
     def unit(self, response: str, location: str, reference: str) -> str:
         return f"latent {response}, {self.link}"
-
-    def probabilities(self, predictor: Any, parameters: Parameters) -> Iterator[Any]:
-        return probabilities(self.link, predictor, self._gaps(parameters))

@@ -21,6 +21,11 @@ class RateFamily(Family):
     links = ("log",)
     steps_overshoot = True
 
+    def log_rate(self, total: float, offset: Any) -> float:
+        """Return the log of a total over all exposures: with ``offset(log(exposure))`` the rate of the whole."""
+        largest = float(np.max(offset))
+        return float(np.log(total)) - (largest + float(np.log(np.sum(np.exp(offset - largest)))))
+
     def mean_slope(self, predictor: Any, parameters: Parameters | None = None) -> Any:
         return self.mean(np.asarray(predictor, dtype=float), parameters)
 

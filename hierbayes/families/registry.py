@@ -18,6 +18,15 @@ the Student and the mean of the exponential part of the ex-Gaussian, whose locat
 parameters of ``ordinal`` are its gaps, K - 2 for K categories, see `hierbayes.families.ordinal`."""
 
 
+_NEEDED = (
+    (("log_density", "log_likelihood"), "the density of a response"),
+    (("draw_rows", "draw"), "how a response is drawn"),
+    (("variance_of", "variance"), "the variance of a response"),
+    (("pymc_law", "pymc_log_density", "observe"), "the density of a response in PyMC"),
+)
+"""What a class has to define: one method of each set."""
+
+
 def register[Kind: type[Family]](kind: Kind) -> Kind:
     """Make a family known by its name; a decorator.
 
@@ -28,7 +37,7 @@ def register[Kind: type[Family]](kind: Kind) -> Kind:
     Raises
     ------
     ModelError
-        If the name is that of another family.
+        If the class leaves out what every family has to say, or the name is that of another family.
 
     Examples
     --------
@@ -36,6 +45,18 @@ def register[Kind: type[Family]](kind: Kind) -> Kind:
     >>> register(Poisson) is FAMILIES["poisson"]
     True
     """
+    for attribute in ("name", "links"):
+        if not getattr(kind, attribute, None):
+            raise ModelError(
+                f"the family {kind.__name__} has no {attribute}", f"give its class the attribute {attribute}"
+            )
+    needed = (*_NEEDED, (("compiled",), "what the compiled density reads")) if kind.kernels else _NEEDED
+    for methods, what in needed:
+        if all(getattr(kind, method) is getattr(Family, method) for method in methods):
+            raise ModelError(
+                f"the family {kind.name!r} does not say {what}",
+                f"give its class the method {' or '.join(f'{method}()' for method in methods)}",
+            )
     if FAMILIES.setdefault(kind.name, kind) is not kind:
         raise ModelError(f"there is a family {kind.name!r} already", "give the new one another name")
     return kind

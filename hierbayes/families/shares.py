@@ -27,11 +27,7 @@ class ShareFamily(Family):
     def spread_of(self, predictor: Any, variance: Any, parameters: Parameters | None, size: Any) -> Any:
         """Return the variance of a response whose variance at a share p is ``p (1 - p) / size``, see `spread`."""
         mean = self.average(predictor, variance, parameters)
-
-        def squared(eta: Any) -> Any:
-            return self.inverse(eta) ** 2
-
-        square = self.function.average_of(squared, predictor, np.sqrt(variance))
+        square = self.function.average_square(predictor, np.sqrt(variance), mean)
         return (mean - square) / size + square - mean**2
 
     def overall_predictor(self, y: Any, offset: Any, trials: Any) -> float | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from hierbayes.errors import ModelError
 from hierbayes.families.links import LINKS, Link
 from hierbayes.families.slots import Parameters, Slot
 
@@ -61,6 +62,10 @@ class Traits:
     """Whether a weight divides the variance of a row; for other families it multiplies the log likelihood."""
     whole: ClassVar[bool] = False
     """Whether responses are whole numbers: counts, successes, one of two, or numbers of categories."""
+
+    def without(self, method: str, what: str) -> ModelError:
+        """Return the error for what the class of a family does not say."""
+        return ModelError(f"the family {self.name!r} does not say {what}", f"give its class the method {method}()")
 
     @property
     def parameters(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ class Internal:
         1 throughout for a family without it.
     beta : array, shape (draws, p)
     aux : tuple of array, shape (draws,)
-        The family's other parameters, in the order of `Problem.aux`.
+        The family's other parameters, in the order of `Problem.kernel_parameters`.
     """
 
     sds: tuple[Floats, ...]

@@ -70,7 +70,6 @@ CASES = [
 def charts(family, structure):
     """Return the tape with its chart, and the dense one."""
     engine = JointEngine(poor(structure) if family is None else problem_of(family, structure))
-    assert engine.peak is not None
     words = with_moving_chart(engine.tape, engine.peak)
     count = len(engine.peak.theta) * 4 * len(engine.peak.at.w)
     return words, dense_chart(engine, words[words[at.AT_FOLLOWING] :][:count].view(np.float64))

@@ -212,9 +212,27 @@ def test_files(fits, name, tmp_path):
 
 def test_a_name_is_taken_once(registered):
     with pytest.raises(hb.ModelError, match="there is a family 'poisson' already"):
+        register(type("Twin", (Geometric,), {"name": "poisson"}))
 
-        @register
-        @dataclass(frozen=True)
-        class Poisson(Family):
-            name = "poisson"
-            links = ("log",)
+
+@pytest.mark.parametrize(
+    ("kind", "left_out", "message"),
+    [
+        (Laplace, "name", "has no name"),
+        (Laplace, "log_density", r"does not say the density of a response\n.*log_density\(\) or log_likelihood\(\)"),
+        (Laplace, "draw_rows", "does not say how a response is drawn"),
+        (Laplace, "variance_of", "does not say the variance of a response"),
+        (Laplace, "pymc_law", "does not say the density of a response in PyMC"),
+        (Geometric, "compiled", "does not say what the compiled density reads"),
+    ],
+)
+def test_a_family_that_leaves_something_out_is_refused(kind, left_out, message):
+    parts = {key: value for key, value in vars(kind).items() if key != left_out and not key.startswith("__")}
+    with pytest.raises(hb.ModelError, match=message):
+        register(type("Partial", (Family,), parts))
+    assert "Partial" not in {known.__name__ for known in FAMILIES.values()}
+
+
+def test_what_a_family_does_not_say_is_named():
+    with pytest.raises(hb.ModelError, match=r"'poisson' does not say the probability of a category"):
+        family("poisson").category_average(1, 0.0, 1.0)

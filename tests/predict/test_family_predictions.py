@@ -87,6 +87,25 @@ def test_averages_against_adaptive_quadrature(family, sd):
         assert family.spread(eta, sd**2, own, trials) == pytest.approx(total, rel=1e-6)
 
 
+@pytest.mark.parametrize("name", ["binomial", "binomial(cloglog)", "binomial(probit)", "beta", "beta(cloglog)"])
+@pytest.mark.parametrize("sd", [30.0, 100.0, 1e3])
+def test_shares_under_effects_far_wider_than_the_link(name, sd):
+    """Nearly all shares are 0 or 1, and what is between them is a thousandth of the variance and less of a share."""
+    own, kind = {"kappa": 3.0}, by_name(name)
+    trials, size = (20.0, 20.0) if name.startswith("binomial") else (None, 4.0)
+    for eta in (0.0, -20.0, 45.0):
+        nodes = np.linspace(-60, 60, 120_001)
+        p = kind.mean(nodes, own)
+        # beyond the nodes a share is 0 or 1
+        mass = stats.norm.pdf(nodes, eta, sd) * (nodes[1] - nodes[0])
+        mean = p @ mass + stats.norm.sf(60, eta, sd)
+        within = (p * (1 - p)) @ mass
+        expected = within / size + (mean - within) - mean**2
+        assert float(kind.spread(eta, sd**2, own, trials)) == pytest.approx(expected, rel=0, abs=1e-5)
+        # all shares 0 or 1
+        assert abs((mean - mean**2) / expected - 1) > (3e-3 if sd == 30 else 2e-4)
+
+
 @pytest.mark.parametrize("family", EVERY, ids=str)
 def test_slope_of_the_mean(family):
     own = {"sigma": 0.4, "shift": 0.3, "alpha": 2.0, "kappa": 5.0, "nu": 4.0, "gap_2": 0.8, "gap_3": 1.3}
